@@ -1,0 +1,63 @@
+"""Files that are whole or absent (DESIGN.md, invariant 5), and their digests."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import PlainError
+
+
+@contextmanager
+def placed(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` to write a file or a folder at; rename it to `target` on success.
+
+    On any failure the half-made file is removed and `target` is left as it was.
+
+    Raises:
+        PlainError: the file system refuses (full disk, no permission); the message names the path.
+    """
+    draft = target.with_name(f".{target.name}.draft")  # a fixed name: what a killed run left is cleared by the next
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        fresh = draft / target.name
+        yield fresh
+        if fresh.is_file():
+            _flush(fresh)
+        elif target.is_dir():
+            shutil.rmtree(target)
+        os.replace(fresh, target)
+    except OSError as error:
+        raise PlainError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Bring a file's bytes to the disk, so that the rename never outlives its content."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write `text` as UTF-8 at `target`, atomically."""
+    with placed(target) as path:
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where work in progress lives: beside the outputs, on their file system, outside what DVC tracks."""
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
