@@ -1,0 +1,55 @@
+# The two commands of a newcomer are `make repro` and `make test`; each installs what it needs, once.
+
+PYTHON ?= python3.11
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+TORCH := torch==2.13.0
+# A CUDA build: make repro TORCH_INDEX=https://download.pytorch.org/whl/cu130
+TORCH_INDEX ?=
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install repro test soak lint format clean
+
+help:  ## list these targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## make .venv from requirements.lock
+
+# TensorFlow's CPU build goes by another name than the one tf-keras asks for, hence --no-deps; PyTorch comes
+# apart, so that the lock does not decide between CPU and CUDA.
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --no-deps -r requirements.lock
+ifeq ($(TORCH_INDEX),)
+	$(VENV)/bin/python -m pip install --quiet '$(TORCH)+cpu' \
+		|| $(VENV)/bin/python -m pip install --quiet '$(TORCH)+cpu' --extra-index-url $(TORCH_CPU_INDEX)
+else
+	$(VENV)/bin/python -m pip install --quiet '$(TORCH)' --index-url $(TORCH_INDEX)
+endif
+	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+repro: $(INSTALLED)  ## run the pipeline; print the metrics and where the report is
+	dvc repro
+	m3a show
+
+test: $(INSTALLED)  ## the tests
+	pytest -n 2 --dist worksteal -m 'not soak'
+
+soak: $(INSTALLED)  ## the long tests: faults by the hour
+	pytest -m soak
+
+lint: $(INSTALLED)  ## style, types, and which module may import which
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+format: $(INSTALLED)  ## rewrite the code in the project's style
+	ruff check --fix .
+	ruff format .
+
+clean:  ## remove work in progress (not results)
+	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,102 @@
+"""A private clone of the project with a sample small enough to run every stage under watch."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = {
+    "render": {"train": 72, "validation": 16, "test": 16},
+    "split_mini": {"per_action": 4},
+    "filter_silent": {"max_failure_rate": 0.1, "shard_size": 16},
+    "vggish": {"max_failure_rate": 0.1},
+    "clips": {"max_failure_rate": 0.1, "shard_size": 16},
+    "train": {"epochs": 2, "milestones": [1], "precise_bn_batches": 2, "validate_every": 1},
+    "evaluate": {"temporal_views": 2, "max_failure_rate": 0.2, "bootstrap": 50, "shard_size": 8},
+}
+
+
+class Watched(NamedTuple):
+    """What one stage did while it ran."""
+
+    modules: set[str]
+    params: set[str]
+
+
+class House(NamedTuple):
+    """A clone after a run of all its stages."""
+
+    root: Path
+    stages: dict[str, dict[str, Any]]
+    watched: dict[str, Watched]
+
+
+def clone(target: Path) -> Path:
+    """Copy the project's own files (tracked, or new and not ignored) and make them a repository."""
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.splitlines()  # fmt: skip
+    for name in names:
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    (target / "dvc.lock").unlink(missing_ok=True)
+    change_params(target, SMALL)
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "add", "-A"],
+        ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-qm", "clone"],
+    ):
+        subprocess.run(command, cwd=target, check=True)
+    return target
+
+
+def change_params(root: Path, changes: dict[str, dict[str, Any]]) -> None:
+    """Change some values of a clone's params.yaml, keeping the rest and the comments."""
+    yaml = YAML()
+    content = yaml.load(root / "params.yaml")
+    for section, values in changes.items():
+        content[section].update(values)
+    yaml.dump(content, root / "params.yaml")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a child: this interpreter's programs first, nothing of an outer DVC run."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    return env | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}", "CI": "true"} | more
+
+
+def declared_stages(root: Path) -> dict[str, dict[str, Any]]:
+    """All stages in the order in which they can run, `render` first, with ${...} filled in."""
+    yaml = YAML(typ="safe")
+    params = yaml.load(root / "params.yaml")
+    text = (root / "dvc.yaml").read_text().replace("${dataset.watch}", params["dataset"]["watch"])
+    return yaml.load(root / "data/raw/dvc.yaml")["stages"] | yaml.load(text)["stages"]
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Run every stage once, in order, in a private clone, under the recorder of tests/recorder."""
+    root = clone(tmp_path_factory.mktemp("house"))
+    stages = declared_stages(root)
+    watched = {}
+    for name in stages:
+        record = tmp_path_factory.mktemp(f"record-{name}")
+        run = subprocess.run(
+            [sys.executable, "-m", f"stages.{name}"], cwd=root, capture_output=True, text=True,
+            env=environment(M3A_RECORD=str(record), PYTHONPATH=str(ROOT / "tests" / "recorder")),
+        )  # fmt: skip
+        assert run.returncode == 0, f"stage {name}:\n{run.stderr[-3000:]}"
+        facts = [line.split(" ", 1) for file in record.iterdir() for line in file.read_text().splitlines()]
+        watched[name] = Watched(
+            modules={fact for kind, fact in facts if kind == "module"},
+            params={fact for kind, fact in facts if kind == "param"},
+        )
+    return House(root, stages, watched)

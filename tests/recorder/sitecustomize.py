@@ -1,0 +1,73 @@
+"""Watches a stage from inside: which project modules it imports, which parameters it reads.
+
+Python imports this file at start where its folder is on PYTHONPATH, in child processes too. It does nothing
+unless M3A_RECORD names a folder. Each process leaves one file there when it ends or, since workers are often
+killed, as soon as it learns something new.
+"""
+
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+from pathlib import Path
+
+FOLDER = os.environ.get("M3A_RECORD")
+PROJECT = ("pipeline", "stages")
+
+
+def _note(kind: str, name: str, seen: set[tuple[str, str]] = set()) -> None:  # noqa: B006
+    """Append one fact to this process's file, once."""
+    if (kind, name) not in seen:
+        seen.add((kind, name))
+        with Path(str(FOLDER), f"{os.getpid()}.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{kind} {name}\n")
+
+
+def _watch_params(module: object) -> None:
+    """Note each field that is read off a section, under the section's name in params.yaml."""
+    section, params = module.Section, module.Params  # type: ignore[attr-defined]
+    names = {field.annotation: name for name, field in params.model_fields.items()}
+    plain = section.__getattribute__
+
+    def noting(self: object, attribute: str) -> object:
+        kind = type(self)
+        checking = sys._getframe(1).f_code.co_filename == module.__file__  # a validator's look is not a stage's
+        if attribute in kind.__pydantic_fields__ and not checking:  # type: ignore[attr-defined]
+            if kind is not params:
+                _note("param", f"{names[kind]}.{attribute}")
+            elif attribute not in names.values() or attribute == "seed":
+                _note("param", attribute)
+        return plain(self, attribute)
+
+    def dumping(self: object, *args: object, **kwargs: object) -> object:
+        kind = type(self)
+        for field in kind.__pydantic_fields__:  # type: ignore[attr-defined]
+            _note("param", f"{names[kind]}.{field}" if kind is not params else field)
+        return dump(self, *args, **kwargs)
+
+    dump = section.model_dump
+    section.__getattribute__, section.model_dump = noting, dumping
+
+
+class _Watcher(importlib.abc.MetaPathFinder):
+    """Notes each import of a project module, and hands it on to the ordinary finder."""
+
+    def find_spec(self, name, path, target=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        if name.split(".")[0] not in PROJECT:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.origin is not None and spec.loader is not None:
+            _note("module", os.path.relpath(spec.origin))
+            if name == "pipeline.params":
+                execute = spec.loader.exec_module
+
+                def exec_module(module: object) -> None:
+                    execute(module)  # type: ignore[arg-type]
+                    _watch_params(module)
+
+                spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+if FOLDER:
+    sys.meta_path.insert(0, _Watcher())
