@@ -1,0 +1,1 @@
+"""Sound: which videos have one worth describing, and its embedding (Section 4.1)."""
