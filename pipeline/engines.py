@@ -36,9 +36,9 @@ def _dask(execution: Execution) -> Iterator[None]:
     except ImportError as error:
         raise PlainError("execution.engine is dask, and Dask is not installed: pip install '.[dask]'") from error
     if execution.address is None:
-        with LocalCluster(n_workers=execution.workers, threads_per_worker=1, dashboard_address=None) as cluster:
-            with Client(cluster):
-                yield
+        workers = execution.workers
+        with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
+            yield
         return
     try:
         client = Client(execution.address, timeout="10s")

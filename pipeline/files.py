@@ -29,7 +29,7 @@ def placed(target: Path) -> Iterator[Path]:
             _flush(fresh)
         elif target.is_dir():
             shutil.rmtree(target)
-        os.replace(fresh, target)
+        fresh.replace(target)
     except OSError as error:
         raise PlainError(f"{target}: cannot be written: {error.strerror or error}") from error
     finally:

@@ -211,9 +211,7 @@ def _row_groups(name: str, schema: Schema, tables: Iterable[pa.Table]) -> Iterat
         yield pa.concat_tables(held).combine_chunks()
 
 
-def _rising(
-    name: str, schema: Schema, table: pa.Table, last: tuple[object, ...] | None
-) -> tuple[object, ...] | None:
+def _rising(name: str, schema: Schema, table: pa.Table, last: tuple[object, ...] | None) -> tuple[object, ...] | None:
     """Check that keys rise strictly through `table`, starting above `last`; returns the new last key."""
     if not table.num_rows:
         return last
@@ -263,7 +261,7 @@ def vectors(column: pa.ChunkedArray) -> np.ndarray:
         PlainError: the rows are not all of one size.
     """
     rows = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    values = rows.flatten().to_numpy(zero_copy_only=False)
+    values: np.ndarray = rows.flatten().to_numpy(zero_copy_only=False)
     if len(rows) == 0:
         return values.reshape(0, rows.type.list_size if pa.types.is_fixed_size_list(rows.type) else 0)
     if len(values) % len(rows) or (

@@ -52,7 +52,7 @@ def _watch_params(module: object) -> None:
 class _Watcher(importlib.abc.MetaPathFinder):
     """Notes each import of a project module, and hands it on to the ordinary finder."""
 
-    def find_spec(self, name, path, target=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    def find_spec(self, name, path, target=None):  # type: ignore[no-untyped-def]
         if name.split(".")[0] not in PROJECT:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)

@@ -1,0 +1,48 @@
+"""A queued experiment runs the code of its own copy, not the main checkout's."""
+
+import subprocess
+
+import pytest
+
+from tests.house.clones import change_params, clone, environment
+
+pytestmark = pytest.mark.slow
+WITNESS = '\nimport os\nfrom pathlib import Path\nPath(os.environ["M3A_WITNESS"]).write_text(f"{WORD} {{__file__}}")\n'
+
+
+def _run(root, *command, **env):
+    run = subprocess.run(command, cwd=root, env=environment(**env), capture_output=True, text=True)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
+    return run.stdout
+
+
+def test_a_queued_experiment_runs_its_own_code(tmp_path):
+    root = clone(tmp_path / "clone")
+    folder = root / "data/raw/tiny"
+    (folder / "videos/waving").mkdir(parents=True)
+    (folder / "videos/waving/a.mp4").write_bytes(b"never decoded by index")
+    (folder / "moments_categories.txt").write_text("waving,0\n")
+    (folder / "trainingSet.txt").write_text("waving/a.mp4,0\n")
+    (folder / "validationSet.txt").write_text("")
+    place = {
+        "source": "mmit",
+        "annotations": "data/raw/tiny",
+        "videos": "data/raw/tiny/videos",
+        "watch": "data/raw/tiny",
+    }
+    change_params(root, {"dataset": place})
+    _run(root, "git", "add", "-A")
+    _run(root, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "tiny data")
+
+    module = root / "pipeline/sources/__init__.py"
+    committed = module.read_text()
+    witness = str(tmp_path / "witness")
+    module.write_text(committed + WITNESS.replace("{WORD}", "changed"))
+    _run(root, "dvc", "exp", "run", "--queue", "--name", "changed-code", "index", M3A_WITNESS=witness)
+    module.write_text(committed + WITNESS.replace("{WORD}", "main"))
+    _run(root, "dvc", "exp", "run", "--run-all", M3A_WITNESS=witness)
+
+    word, ran = (tmp_path / "witness").read_text().split(" ", 1)
+    assert word == "changed"
+    assert ".dvc/tmp/exps" in ran
+    assert "changed-code" in _run(root, "dvc", "exp", "show", "--csv", "--no-pager")
