@@ -4,7 +4,7 @@ Same rows, same bytes: rows sorted by key, a fixed row-group size, no pandas met
 canonical NaN, no timestamps (DESIGN.md, invariant 3).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,7 +127,7 @@ def empty(name: str) -> pa.Table:
     return SCHEMAS[name].columns.empty_table()
 
 
-def from_columns(name: str, columns: dict[str, object]) -> pa.Table:
+def from_columns(name: str, columns: Mapping[str, object]) -> pa.Table:
     """A table of schema `name` from Python lists or NumPy arrays; a 2-D array becomes a vector column.
 
     Raises:

@@ -1,0 +1,31 @@
+"""Parse the annotations and hash every video file: the tables that all later stages start from."""
+
+from pathlib import Path
+
+from pipeline import tables
+from pipeline.index import build_index, summary
+from pipeline.params import Params
+from pipeline.sources import read_annotations
+from stages import stage
+
+FOLDER = Path("data/index")
+
+
+@stage
+def main(params: Params) -> str:
+    """Write the `videos`, `actions` and `missing` tables."""
+    annotations = read_annotations(params.dataset)
+    index = build_index(
+        annotations,
+        Path(params.dataset.videos),
+        max_missing_rate=params.index.max_missing_rate,
+        workers=params.execution.workers,
+    )
+    tables.write("videos", FOLDER / "videos.parquet", index.videos)
+    tables.write("actions", FOLDER / "actions.parquet", index.actions)
+    tables.write("exclusions", FOLDER / "missing.parquet", index.missing)
+    return summary(annotations, index)
+
+
+if __name__ == "__main__":
+    main()
