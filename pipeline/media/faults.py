@@ -1,0 +1,21 @@
+"""What can be wrong with a video: two findings about one file, never a reason to stop a stage."""
+
+from pipeline.errors import PlainError
+
+
+class NoAudioStream(PlainError):  # noqa: N818  a finding, named as its verdict
+    """The file is in order and holds no sound track."""
+
+    def __init__(self) -> None:
+        super().__init__("no audio stream")
+
+
+class Undecodable(PlainError):  # noqa: N818
+    """The file cannot be decoded, or may not be under the bounds of `params.Media`.
+
+    The message is the reason as it stands in the tables of verdicts and exclusions; it names no path, since
+    the row names the video.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)

@@ -1,0 +1,102 @@
+"""A video's pictures on a constant time line, and single pictures as JPEG."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+from PIL import Image
+
+from pipeline.media.faults import Undecodable
+from pipeline.media.source import decode, opened
+from pipeline.params import Media
+
+SLACK = 0.002
+"""Seconds; containers round times to as little as a millisecond, so a tick may fall just before its frame."""
+SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+"""Bilinear with a support that grows as the picture shrinks; the same bytes on every CPU."""
+
+
+def read_frames(path: Path, media: Media, *, fps: float, short_side: int) -> np.ndarray:
+    """Decode a video's pictures on a time line of `fps`, scaled so that the short side is `short_side`.
+
+    Tick k, at k / fps seconds after the first picture, shows the last picture that began by then; the line
+    ends with the last picture. Rotation from the metadata is applied; pixels are taken as square, and interlaced
+    pictures as they are.
+
+    Returns:
+        uint8 T x H x W x 3, RGB.
+
+    Raises:
+        Undecodable: anything that is wrong with the file.
+    """
+    pictures: list[np.ndarray] = []
+    budget = media.memory_mb * 2**20 // 4  # for the array; it exists twice while it travels between processes
+    with opened(path, media, "video") as (container, stream):
+        scaler = VideoReformatter()
+        for frame, ticks in _time_line(decode(container, stream), fps, media.max_seconds):
+            picture = _picture(frame, scaler, short_side, media.max_pixels)
+            pictures += [picture] * ticks
+            if len(pictures) * picture.nbytes > budget:
+                raise Undecodable(f"more than {budget >> 20} MB of pictures at {fps:g} fps and short side {short_side}")
+    if len({picture.shape for picture in pictures}) != 1:
+        raise Undecodable("pictures change their shape on the way")
+    return np.stack(pictures)
+
+
+def _time_line(frames: Iterator[Any], fps: float, max_seconds: float) -> Iterator[tuple[Any, int]]:
+    """Yield each picture that is shown, and for how many ticks."""
+    shown, start, ticks = None, 0.0, 0
+    for frame in frames:
+        if frame.time is None:
+            continue
+        if shown is None:
+            shown, start = frame, frame.time
+            continue
+        until = min(frame.time - start, max_seconds)
+        due = _ticks_before(until, fps) - ticks
+        if due > 0:
+            yield shown, due
+            ticks += due
+        if until >= max_seconds:
+            return
+        shown = frame
+    if shown is None:
+        raise Undecodable("no picture has a time")
+    end = min(shown.time - start + _seconds(shown), max_seconds)
+    yield shown, max(_ticks_before(end, fps) - ticks, 0 if ticks else 1)
+
+
+def _ticks_before(seconds: float, fps: float) -> int:
+    """How many ticks lie before a time, counting tick 0."""
+    return int(np.ceil((seconds - SLACK) * fps))
+
+
+def _seconds(frame: Any) -> float:
+    """How long a picture is shown; 0 where the file does not say."""
+    return float((frame.duration or 0) * frame.time_base)
+
+
+def _picture(frame: Any, scaler: VideoReformatter, short_side: int, max_pixels: int) -> np.ndarray:
+    """One picture, scaled and upright."""
+    scale = short_side / min(frame.width, frame.height)
+    width, height = max(round(frame.width * scale), short_side), max(round(frame.height * scale), short_side)
+    if width * height > max_pixels:
+        raise Undecodable(f"{frame.width} x {frame.height} pixels are too long for a short side of {short_side}")
+    scaled = scaler.reformat(frame, width, height, "rgb24", interpolation=SCALING, threads=1)
+    return np.rot90(scaled.to_ndarray(), frame.rotation // 90)
+
+
+def encode_jpeg(frame: np.ndarray, quality: int) -> bytes:
+    """One picture, uint8 H x W x 3, as JPEG."""
+    target = io.BytesIO()
+    Image.fromarray(frame).save(target, "JPEG", quality=quality)
+    return target.getvalue()
+
+
+def decode_jpeg(data: bytes) -> np.ndarray:
+    """The picture of `encode_jpeg`, uint8 H x W x 3."""
+    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        return np.asarray(image.convert("RGB"))
