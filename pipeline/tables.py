@@ -21,6 +21,10 @@ PATCHES, PATCH_SIZE = 3, 128
 FORM_SIZE = PATCHES * PATCH_SIZE
 """P: an audio form is three whitened VGGish patches of 128 (Section 4.1)."""
 
+rows_read: dict[str, int] = {}
+"""Rows of each table that this process has opened, by path: for the record of the run, never for its result."""
+rows_written: dict[str, int] = {}
+
 
 def _column(name: str, kind: pa.DataType, about: str, *, null: bool = False) -> pa.Field:
     return pa.field(name, kind, nullable=null, metadata={"about": about})
@@ -182,6 +186,7 @@ def write_stream(name: str, path: Path, tables: Iterable[pa.Table]) -> int:
         for group in _row_groups(name, schema, tables):
             writer.write_table(group, row_group_size=ROW_GROUP)
             rows += group.num_rows
+    rows_written[str(path)] = rows
     return rows
 
 
@@ -247,11 +252,23 @@ def read_stream(name: str, path: Path) -> Iterator[pa.Table]:
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(SCHEMAS[name].columns):
                 raise PlainError(f"{path}: not a table of {name}: found {file.schema_arrow.names}")
+            rows_read[str(path)] = file.metadata.num_rows
             yield file.schema_arrow.empty_table()
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group)
     except (OSError, pa.ArrowInvalid) as error:
         raise PlainError(f"{path}: cannot be read as a table of {name}: {error}") from error
+
+
+def verify(name: str, path: Path) -> None:
+    """Read a whole table and check its columns and that its keys are unique and sorted.
+
+    Raises:
+        PlainError: as `read`, or the keys do not rise from row to row.
+    """
+    last: tuple[object, ...] | None = None
+    for group in read_stream(name, path):
+        last = _rising(name, SCHEMAS[name], group, last)
 
 
 def vectors(column: pa.ChunkedArray) -> np.ndarray:

@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 from pipeline.errors import PlainError
+from pipeline.lineage.record import recorded
 from pipeline.params import Params, load_params
 from pipeline.progress import say
 
@@ -13,18 +15,20 @@ INTERRUPTED = 130  # the shell's exit status for a process that Ctrl-C ended
 
 def stage(work: Callable[[Params], str]) -> Callable[[], None]:
     """Make a stage of `work`: it gets the parameters and returns the line that says what it made."""
-    name = work.__module__.removeprefix("stages.")
+    name = Path(work.__code__.co_filename).stem  # `python -m stages.NAME` calls the module __main__
 
     @wraps(work)
     def run() -> None:
-        label = sys.argv[0].rsplit("/", 1)[-1].removesuffix(".py") if name == "__main__" else name
         try:
-            say(f"{label}: {work(load_params())}")
+            params = load_params()
+            with recorded(name, params):
+                made = work(params)
+            say(f"{name}: {made}")
         except PlainError as error:
-            say(f"{label}: error: {error}")
+            say(f"{name}: error: {error}")
             sys.exit(1)
         except KeyboardInterrupt:
-            say(f"{label}: stopped; what was finished is kept, and the next run goes on from there")
+            say(f"{name}: stopped; what was finished is kept, and the next run goes on from there")
             sys.exit(INTERRUPTED)
 
     return run

@@ -1,0 +1,113 @@
+"""`m3a why STAGE`: what differs from the stage's last run, and what follows from it."""
+
+import difflib
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.errors import PlainError
+from pipeline.lineage import lock
+from pipeline.lineage.audit import lookup
+from pipeline.lineage.lock import Recorded, Stage
+from pipeline.params import Params
+
+LONGEST_DIFF = 40
+"""Lines of a changed module that are shown."""
+
+
+class Reason(NamedTuple):
+    """One thing that differs from the last run."""
+
+    kind: str
+    """parameter | code | input | output | upstream"""
+    what: str
+    detail: tuple[str, ...] = ()
+    """Lines that show the difference."""
+
+
+def why(root: Path, params: Params, name: str) -> list[Reason]:
+    """Why stage `name` would run again; empty where it would not.
+
+    Raises:
+        PlainError: no such stage has run here.
+    """
+    stages = lock.read_stages(root)
+    if name not in stages:
+        raise PlainError(f"{name}: no such stage has run here; expected one of {', '.join(stages)}")
+    current = params.model_dump(mode="json")
+    own = list(_own_reasons(root, current, stages[name]))
+    above = [
+        Reason("upstream", f"{other} would run again, and may change what {name} reads")
+        for other in lock.reach(stages, name, down=False)
+        if any(_own_reasons(root, current, stages[other]))
+    ]
+    return own + above
+
+
+def consequences(root: Path, name: str) -> list[str]:
+    """The stages that would follow, where the outputs of `name` came out differently."""
+    return lock.reach(lock.read_stages(root), name, down=True)
+
+
+def _own_reasons(root: Path, current: Mapping[str, Any], stage: Stage) -> Iterator[Reason]:
+    for key, used in stage.params.items():
+        now = lookup(current, key)
+        if now != used:
+            yield from _parameter_reasons(key, used, now)
+    for dep in stage.code:
+        if _now(root, dep) != dep.md5:
+            yield Reason("code", dep.path, tuple(_changed_lines(root, dep)))
+    for dep in stage.inputs:
+        if (now := _now(root, dep)) != dep.md5:
+            yield Reason("input", dep.path, (f"was {dep.md5}", f"now {now}"))
+    for out in stage.outs:
+        if (now := _now(root, out)) != out.md5:
+            yield Reason("output", out.path, (f"was {out.md5}", f"now {now}"))
+
+
+def _parameter_reasons(key: str, used: Any, now: Any) -> Iterator[Reason]:
+    """One reason a value that changed, also inside a section that is declared whole."""
+    if isinstance(used, Mapping) and isinstance(now, Mapping):
+        for field in [*used, *(field for field in now if field not in used)]:
+            if used.get(field) != now.get(field):
+                yield from _parameter_reasons(f"{key}.{field}", used.get(field), now.get(field))
+    else:
+        yield Reason("parameter", f"{key}: from {used!r} to {now!r}")
+
+
+def _now(root: Path, entry: Recorded) -> str:
+    try:
+        return lock.md5(root / entry.path)
+    except OSError:
+        return "absent"
+
+
+def _changed_lines(root: Path, dep: Recorded) -> Iterator[str]:
+    """A unified diff from the version that ran, found in git by its digest, to the one on disk."""
+    before = _version(root, dep)
+    path = root / dep.path
+    after = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    if before is None:
+        yield "the version that ran was never committed; its lines are not known"
+        return
+    lines = list(difflib.unified_diff(before.splitlines(), after, "as it ran", "now", lineterm="", n=0))[2:]
+    yield from lines[:LONGEST_DIFF]
+    if len(lines) > LONGEST_DIFF:
+        yield f"... and {len(lines) - LONGEST_DIFF} more lines"
+
+
+def _version(root: Path, dep: Recorded) -> str | None:
+    """The text of the committed version of a file whose MD5 is the recorded one, newest first."""
+    revisions = _git(root, "log", "--format=%H", "--", dep.path).split()
+    for revision in revisions:
+        text = _git(root, "show", f"{revision}:{dep.path}")
+        if lock.md5_of(text.encode()) == dep.md5:
+            return text
+    return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """What git prints; empty where it has nothing to say of this path."""
+    run = subprocess.run(["git", *arguments], cwd=root, check=False, capture_output=True)
+    return run.stdout.decode("utf-8", errors="replace") if run.returncode == 0 else ""
