@@ -144,7 +144,9 @@ class Adjacency(Section):
 
     scope: Scope
     threshold: Rate
-    """Edge i -> j where the conditional probability psi_ij is above it (released: at or above)."""
+    """Edge i -> j where the conditional probability psi_ij passes it."""
+    comparison: Literal["above", "at_least"]
+    """What passing means: the paper's psi > t, or the released code's psi >= t."""
     symmetrize: Literal["none", "or", "and"]
     normalization: Literal["paper", "released"]
 

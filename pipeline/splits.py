@@ -1,0 +1,145 @@
+"""Mini M-MiT (Section 4.1): the training videos that are learnt from, and for which action each was drawn.
+
+Training videos without an audio stream are removed; then 300 are drawn for a category with more, and all for one
+with fewer. The paper does not say what a video's category is, where it has several labels: both readings are
+here (`split_mini.draw`). Validation and test videos pass as they are.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import tables
+from pipeline.errors import PlainError
+from pipeline.params import SplitMini
+from pipeline.seeds import seed_of
+
+WITHOUT_STREAM = ("no_audio_stream", "undecodable")
+"""Verdicts that bar a video where an audio stream is required: one that cannot be decoded is not known to have a
+usable one, and no other video takes its place."""
+
+
+class Splits(NamedTuple):
+    """Tables of schema `splits`; `drawn_for` is null where nothing was drawn."""
+
+    train: pa.Table
+    val: pa.Table
+    test: pa.Table
+
+
+def make_splits(videos: pa.Table, actions: pa.Table, verdicts: pa.Table, params: SplitMini, *, seed: int) -> Splits:
+    """Draw the training split from the tables `videos`, `actions` and `verdicts`.
+
+    Raises:
+        PlainError: the draw is by folder and a folder is no action.
+    """
+    candidates = with_audio_stream(_of_split(videos, "train"), verdicts, required=params.require_audio_stream)
+    if params.draw == "all":
+        train = _splits_table(candidates)
+    else:
+        names = actions["action"].to_pylist()
+        pools = by_folder(candidates, names) if params.draw == "folder" else by_label(candidates, len(names))
+        drawn = draw(pools, candidates["video_id"].to_pylist(), names, per_action=params.per_action, seed=seed)
+        rows = sorted(drawn)
+        train = _splits_table(candidates.take(rows), [drawn[row] for row in rows])
+    return Splits(train, _splits_table(_of_split(videos, "val")), _splits_table(_of_split(videos, "test")))
+
+
+def with_audio_stream(videos: pa.Table, verdicts: pa.Table, *, required: bool) -> pa.Table:
+    """The videos that may be drawn."""
+    if not required:
+        return videos
+    barred = verdicts.filter(pc.is_in(verdicts["verdict"], pa.array(WITHOUT_STREAM)))
+    return videos.filter(pc.invert(pc.is_in(videos["video_id"], barred["video_id"].combine_chunks())))
+
+
+def by_folder(videos: pa.Table, actions: Sequence[str]) -> dict[int, np.ndarray]:
+    """Rows of `videos` by the action that their folder names.
+
+    A folder names an action in full, or as one of its `/` alternatives: `colliding` is `hitting/colliding`.
+
+    Raises:
+        PlainError: a video has no folder, or its folder names no action.
+    """
+    paths = videos["path"].to_pylist()
+    folders = np.array([path.partition("/")[0] if "/" in path else "" for path in paths], dtype=object)
+    action_of = _folder_names(actions)
+    for folder, count in sorted(Counter(folders).items()):
+        if folder not in action_of:
+            example = paths[int(np.flatnonzero(folders == folder)[0])]
+            raise PlainError(
+                f"split_mini.draw is folder, and found {count:,} training videos such as {example!r}, whose first "
+                "folder names no action; expected a name of the vocabulary. Draw by label instead, or all"
+            )
+    return _group(np.array([action_of[folder] for folder in folders], dtype=np.int64), np.arange(len(folders)))
+
+
+def _folder_names(actions: Sequence[str]) -> dict[str, int]:
+    """Action ids by the folder names that mean them; an action's full name goes before another's alternative."""
+    full = {action: number for number, action in enumerate(actions)}
+    alternatives = [(part, number) for action, number in full.items() for part in action.split("/")]
+    shared = Counter(part for part, _ in alternatives)
+    return {part: number for part, number in alternatives if shared[part] == 1} | full
+
+
+def by_label(videos: pa.Table, n: int) -> dict[int, np.ndarray]:
+    """Rows of `videos` by each of their actions: a video with three labels stands in three pools."""
+    labels = videos["actions"].combine_chunks()
+    return _group(labels.flatten().to_numpy().astype(np.int64), pc.list_parent_indices(labels).to_numpy())
+
+
+def _group(actions: np.ndarray, rows: np.ndarray) -> dict[int, np.ndarray]:
+    """Rows by action, actions ascending."""
+    order = np.argsort(actions, kind="stable")
+    present, starts = np.unique(actions[order], return_index=True)
+    return dict(zip(present.tolist(), np.split(rows[order], starts[1:]), strict=True)) if len(order) else {}
+
+
+def draw(
+    pools: Mapping[int, Iterable[int]], video_ids: Sequence[str], actions: Sequence[str], *, per_action: int, seed: int
+) -> dict[int, int]:
+    """Draw up to `per_action` rows for each action; returns rows, each with the lowest action that drew it.
+
+    A video's lot depends on the seed, the action's name and its own id alone, never on who else is there: the
+    lowest lots win, and a video more or less moves at most one other across the line.
+    """
+    drawn: dict[int, int] = {}
+    for action in sorted(pools):
+        lots = sorted((seed_of(seed, "split_mini", actions[action], video_ids[row]), row) for row in pools[action])
+        for _, row in lots[:per_action]:
+            drawn.setdefault(row, action)
+    return drawn
+
+
+def drawn_per_action(train: pa.Table, n: int) -> np.ndarray:
+    """How many videos of a training split were drawn for each of `n` actions."""
+    return np.bincount(train["drawn_for"].drop_null().to_numpy().astype(np.int64), minlength=n)
+
+
+def summary(splits: Splits, videos: pa.Table, params: SplitMini, n: int) -> str:
+    """What the splits hold, as the stage's closing line."""
+    annotated = _of_split(videos, "train").num_rows
+    line = f"{splits.train.num_rows:,} of {annotated:,} training videos"
+    if params.draw != "all":
+        counts = drawn_per_action(splits.train, n)
+        full = int(np.count_nonzero(counts >= params.per_action))
+        line += f", drawn by {params.draw}: {params.per_action:,} for {full} of {n} actions"
+        line += f", at least {counts.min():,} for the others" if full < n else ""
+    return f"{line}; {splits.val.num_rows:,} val and {splits.test.num_rows:,} test as annotated"
+
+
+def _of_split(videos: pa.Table, split: str) -> pa.Table:
+    return videos.filter(pc.equal(videos["split"], split))
+
+
+def _splits_table(videos: pa.Table, drawn_for: Sequence[int] | None = None) -> pa.Table:
+    columns = {
+        "video_id": videos["video_id"],
+        "actions": videos["actions"],
+        "drawn_for": [None] * videos.num_rows if drawn_for is None else drawn_for,
+    }
+    return tables.from_columns("splits", columns)
