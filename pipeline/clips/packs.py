@@ -1,0 +1,177 @@
+"""The pack format: how frames of many videos lie in one file, and how they are read back.
+
+    pack-000000.bin     JPEG JPEG JPEG ... | what is in it, as JSON | length of that JSON, 8 bytes
+
+A pack describes itself, so that it can be made by one worker and be whole or absent; `clips.parquet` gathers the
+descriptions of all packs, and is all that a reader needs. Frames are read by position, which shares the system's
+page cache between processes as a memory map does, and needs no map or open file for each of thousands of packs.
+"""
+
+import io
+import json
+import os
+import struct
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self
+
+import numpy as np
+
+from pipeline import tables
+from pipeline.errors import PlainError
+
+TABLE = "clips.parquet"
+EXCLUDED = "excluded.parquet"
+OPEN_FILES = 128
+_LENGTH = struct.Struct("<Q")
+
+
+def pack_name(number: int) -> str:
+    """The file name of a pack."""
+    return f"pack-{number:06d}.bin"
+
+
+class Copy(NamedTuple):
+    """One video's frames in a pack."""
+
+    video_id: str
+    width: int
+    height: int
+    """Of a frame; pixels."""
+    offsets: tuple[int, ...]
+    """Where each frame's JPEG starts in the pack and where the last one ends; bytes."""
+
+
+class Exclusion(NamedTuple):
+    """A video that has no copy, and why."""
+
+    video_id: str
+    reason: str
+
+
+class Contents(NamedTuple):
+    """What a pack's own description says."""
+
+    copies: tuple[Copy, ...]
+    excluded: tuple[Exclusion, ...]
+
+
+class PackWriter:
+    """Writes one pack, a video after the other; `close` adds the description."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._copies: list[Copy] = []
+        self._excluded: list[Exclusion] = []
+        self._end = 0
+
+    def add(self, video_id: str, *, width: int, height: int, jpegs: list[bytes]) -> None:
+        """Append a video's frames."""
+        offsets = [self._end]
+        for jpeg in jpegs:
+            self._file.write(jpeg)
+            offsets.append(offsets[-1] + len(jpeg))
+        self._end = offsets[-1]
+        self._copies.append(Copy(video_id, width, height, tuple(offsets)))
+
+    def exclude(self, video_id: str, reason: str) -> None:
+        """Note that a video has no copy here, and why."""
+        self._excluded.append(Exclusion(video_id, reason))
+
+    def close(self) -> Contents:
+        """Write the description at the end of the pack; returns it."""
+        description = json.dumps({"copies": self._copies, "excluded": self._excluded}, separators=(",", ":")).encode()
+        self._file.write(description + _LENGTH.pack(len(description)))
+        return Contents(tuple(self._copies), tuple(self._excluded))
+
+
+def read_contents(path: Path) -> Contents:
+    """Read a pack's own description."""
+    with path.open("rb") as file:
+        file.seek(-_LENGTH.size, 2)
+        (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+        file.seek(-_LENGTH.size - length, 2)
+        content = json.loads(file.read(length))
+    return Contents(
+        copies=tuple(Copy(name, width, height, tuple(offsets)) for name, width, height, offsets in content["copies"]),
+        excluded=tuple(Exclusion(*row) for row in content["excluded"]),
+    )
+
+
+class Packs:
+    """Reads frames from a folder of packs by the number of a video, 0 to `len(packs) - 1`, in order of video id.
+
+    Attributes:
+        video_ids: the videos that have a copy.
+        sizes: width and height of each video's frames in pixels, V x 2.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open a folder that `prepare` wrote.
+
+        Raises:
+            PlainError: its table is absent or damaged.
+        """
+        table = tables.read("clips", folder / TABLE)
+        offsets = table["offsets"].combine_chunks()
+        self.video_ids: list[str] = table["video_id"].to_pylist()
+        self.sizes = np.stack([table["width"].to_numpy(), table["height"].to_numpy()], axis=1)
+        self._folder = folder
+        self._pack = table["pack"].to_numpy()
+        self._first = offsets.offsets.to_numpy()
+        self._offsets = offsets.flatten().to_numpy()
+        self._open: OrderedDict[int, io.FileIO] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    def frames(self, video: int) -> int:
+        """How many frames a video has."""
+        return int(self._first[video + 1] - self._first[video]) - 1
+
+    def jpegs(self, video: int, frames: Sequence[int]) -> list[bytes]:
+        """Some frames of a video, as stored; one read, from the first of them to the last.
+
+        Raises:
+            PlainError: the pack is absent or shorter than the table says.
+        """
+        bounds = [self._bounds(video, frame) for frame in frames]
+        start, end = min(bounds)[0], max(bounds)[1]
+        data = os.pread(self._file(int(self._pack[video])).fileno(), end - start, start)
+        if len(data) < end - start:
+            path = self._folder / pack_name(int(self._pack[video]))
+            raise PlainError(f"{path}: ends before the frames of {self.video_ids[video]}; run `dvc repro prepare_clips`")
+        return [data[first - start : last - start] for first, last in bounds]
+
+    def _bounds(self, video: int, frame: int) -> tuple[int, int]:
+        """Where a frame's JPEG starts in its pack, and where it ends."""
+        at = int(self._first[video]) + frame
+        return int(self._offsets[at]), int(self._offsets[at + 1])
+
+    def _file(self, number: int) -> io.FileIO:
+        """A pack, opened at its first use in this process; the least recently used are closed."""
+        if number not in self._open:
+            path = self._folder / pack_name(number)
+            try:
+                self._open[number] = io.FileIO(path)
+            except OSError as error:
+                raise PlainError(f"{path}: cannot be read: {error.strerror}; run `dvc repro prepare_clips`") from error
+            if len(self._open) > OPEN_FILES:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(number)
+        return self._open[number]
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_open": OrderedDict()}  # an open file does not travel to another process
+
+    def close(self) -> None:
+        """Close all files."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

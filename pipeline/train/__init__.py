@@ -1,0 +1,1 @@
+"""Training: the loop, what it is fed, and what it leaves behind."""
