@@ -1,13 +1,11 @@
-"""A video's pictures on a constant time line, and single pictures as JPEG."""
+"""A video's pictures on a constant time line."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
-from PIL import Image
 
 from pipeline.media.faults import Undecodable
 from pipeline.media.source import decode, opened
@@ -87,16 +85,3 @@ def _picture(frame: Any, scaler: VideoReformatter, short_side: int, max_pixels: 
         raise Undecodable(f"{frame.width} x {frame.height} pixels are too long for a short side of {short_side}")
     scaled = scaler.reformat(frame, width, height, "rgb24", interpolation=SCALING, threads=1)
     return np.rot90(scaled.to_ndarray(), frame.rotation // 90)
-
-
-def encode_jpeg(frame: np.ndarray, quality: int) -> bytes:
-    """One picture, uint8 H x W x 3, as JPEG."""
-    target = io.BytesIO()
-    Image.fromarray(frame).save(target, "JPEG", quality=quality)
-    return target.getvalue()
-
-
-def decode_jpeg(data: bytes) -> np.ndarray:
-    """The picture of `encode_jpeg`, uint8 H x W x 3."""
-    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-        return np.asarray(image.convert("RGB"))
