@@ -1,0 +1,1 @@
+"""The network: backbones, relation learners, their joint model. Tensors in, tensors out."""

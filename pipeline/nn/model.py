@@ -1,0 +1,181 @@
+"""The joint model J(H, G_v, G_a, G_t): a 3D-CNN and its relation learners (Figure 2, Equation 3)."""
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import PlainError
+from pipeline.nn.gcn import Gcn
+from pipeline.nn.heads import (
+    CrossHead,
+    FullyConnected,
+    Head,
+    JointHead,
+    LexiconHead,
+    LexiconTokens,
+    VisualHead,
+    VisualTokens,
+)
+from pipeline.nn.pooling import Pooling
+from pipeline.nn.resnet3d import ARCHITECTURES, BatchNorm, ResNet3d
+from pipeline.nn.transformer import ActionEncoder, ActionTransformer, CrossAttention
+from pipeline.params import Backbone as BackboneParams
+from pipeline.params import Gcn as GcnParams
+from pipeline.params import Model as ModelParams
+from pipeline.params import Transformer as TransformerParams
+
+
+class MultiActionModel(nn.Module):
+    """Clips in, one logit an action out.
+
+        clips -> backbone -> feature map -> pooling -> features (B x C) -> head -> logits (B x N)
+
+    A clip is RGB, normalized, B x 3 x T x Y x X, float.
+    """
+
+    def __init__(self, backbone: ResNet3d, pooling: Pooling, head: Head) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.pooling = pooling
+        self.head = head
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Logits, B x N."""
+        logits_BN: Tensor = self.head(self.features(clips))
+        return logits_BN
+
+    def features(self, clips: Tensor) -> Tensor:
+        """Backbone features X, B x C."""
+        features_BC: Tensor = self.pooling(self.feature_map(clips))
+        return features_BC
+
+    def feature_map(self, clips: Tensor) -> Tensor:
+        """What the backbone's last layer puts out, B x C x T' x Y' x X'."""
+        map_BCTYX: Tensor = self.backbone(clips)
+        return map_BCTYX
+
+    def scores(self, clips: Tensor) -> Tensor:
+        """Scores in [0, 1], B x N.
+
+        The sigmoids of the logits; for the fully connected baseline, the mean of the sigmoids at each pooling
+        position (released code), which is something else only where `released` pooling has several.
+        """
+        positions_BLC = self.pooling.positions(self.feature_map(clips))
+        if isinstance(self.head, FullyConnected):
+            scores_BN: Tensor = self.head(positions_BLC).sigmoid().mean(1)
+        else:
+            scores_BN = self.head(positions_BLC.mean(1)).sigmoid()
+        return scores_BN
+
+    @torch.no_grad()
+    def set_forms(self, *, audio: Tensor | None, text: Tensor | None) -> None:
+        """Put other lexicon forms into the learners that use them (a new draw, each epoch).
+
+        Args:
+            audio: N x (P x forms); None keeps none, and is an error where a learner needs them.
+            text: N x Q, likewise.
+        """
+        for name, learner in getattr(self.head, "learners", nn.ModuleDict()).items():
+            if isinstance(learner, LexiconHead | LexiconTokens):
+                learner.forms.copy_(_forms(name, audio, text))
+
+    @property
+    def batch_norm(self) -> BatchNorm:
+        """Settings of the backbone's batch norms; kept beside the weights, since weights mean nothing without."""
+        return self.backbone.batch_norm
+
+    @batch_norm.setter
+    def batch_norm(self, settings: BatchNorm) -> None:
+        self.backbone.batch_norm = settings
+
+
+def build_model(
+    *,
+    backbone: BackboneParams,
+    model: ModelParams,
+    gcn: GcnParams,
+    transformer: TransformerParams,
+    actions: int,
+    adjacency: Tensor,
+    audio_forms: Tensor | None,
+    text_forms: Tensor | None,
+) -> MultiActionModel:
+    """The model that the parameters describe, its weights drawn from torch's current random state.
+
+    The normalized adjacency and the forms become buffers: they are saved and loaded with the weights.
+
+    Args:
+        backbone: which 3D-CNN, and how its last map is pooled. `weights` is not read here (`pipeline.nn.weights`).
+        model: which relation learners are summed, and of what kind.
+        gcn: Equation 1's depth, width and variants.
+        transformer: the other kind of relation learner.
+        actions: N.
+        adjacency: normalized, N x N (`pipeline.nn.graph.normalize`).
+        audio_forms: N x (P x forms), or None where no learner hears.
+        text_forms: N x Q, or None where no learner reads.
+
+    Raises:
+        PlainError: a learner's forms are missing, or the parameters do not fit one another.
+    """
+    if adjacency.shape != (actions, actions):
+        raise PlainError(f"adjacency: found {tuple(adjacency.shape)}, expected {(actions, actions)}")
+    network = ResNet3d(ARCHITECTURES[backbone.name])
+    C, N = network.features, actions
+    lexical = [name for name in model.heads if name not in ("fc", "visual")]
+    forms: dict[str, Tensor] = {name: _forms(name, audio_forms, text_forms) for name in lexical}
+    for name, matrix in forms.items():
+        if len(matrix) != N:
+            raise PlainError(f"{name} forms: found {len(matrix)} actions, expected the vocabulary's {N}")
+
+    if "fc" in model.heads:
+        head: Head = FullyConnected(C, N)
+    elif model.relation == "transformer" and transformer.fusion == "cross_attention":
+        head = _cross_head(model, transformer, C, N, forms)
+    else:
+        head = _joint_head(model, gcn, transformer, C, adjacency.float().clone(), forms)
+    return MultiActionModel(network, Pooling(backbone.pooling), head)
+
+
+def _joint_head(
+    model: ModelParams,
+    gcn: GcnParams,
+    transformer: TransformerParams,
+    C: int,
+    adjacency_NN: Tensor,
+    forms: dict[str, Tensor],
+) -> JointHead:
+    def relation(inputs: int, outputs: int) -> Gcn | ActionTransformer:
+        if model.relation == "transformer":
+            return ActionTransformer(inputs, outputs, transformer)
+        sizes = [inputs, *[gcn.hidden] * (gcn.layers - 1), outputs]
+        return Gcn(sizes, slope=gcn.slope, bias=gcn.bias, last_activation=gcn.last_activation)
+
+    learners: dict[str, VisualHead | LexiconHead] = {}
+    for name in model.heads:
+        if name == "visual":
+            learners[name] = VisualHead(relation(C, len(adjacency_NN)))
+        else:
+            learners[name] = LexiconHead(relation(forms[name].shape[1], C), forms[name])
+    return JointHead(learners, adjacency_NN)
+
+
+def _cross_head(
+    model: ModelParams, transformer: TransformerParams, C: int, N: int, forms: dict[str, Tensor]
+) -> CrossHead:
+    if len(model.heads) not in (2, 3):
+        raise PlainError(f"model.heads: found {list(model.heads)}; cross-attention joins two or three of them")
+    sizes = [C if name == "visual" else forms[name].shape[1] for name in model.heads]
+    learners: dict[str, VisualTokens | LexiconTokens] = {}
+    for name, size in zip(model.heads, sizes, strict=True):
+        encoder = ActionEncoder(size, transformer)
+        learners[name] = VisualTokens(encoder) if name == "visual" else LexiconTokens(encoder, forms[name])
+    fusion = CrossAttention(sizes[0], sizes[1], sizes[-1], C, transformer.attention_heads)
+    return CrossHead(learners, fusion, N)
+
+
+def _forms(name: str, audio: Tensor | None, text: Tensor | None) -> Tensor:
+    """The forms that learner `name` uses, N x D."""
+    parts = {"audio": (audio,), "text": (text,), "audio_text": (audio, text)}[name]
+    present = [part.float() for part in parts if part is not None]
+    if len(present) < len(parts):
+        raise PlainError(f"model.heads: {name} needs lexicon forms that were not given")
+    return torch.cat(present, dim=1)

@@ -1,0 +1,207 @@
+"""The 3D-CNN backbones, from one builder: R(2+1)D and R3D (Tran et al. 2018), and I3D on ResNet-50.
+
+clips (B x 3 x T x Y x X) -> stem -> layer1 -> layer2 -> layer3 -> layer4 -> feature map (B x C x T' x Y' x X')
+
+R3D      3 x 3 x 3 convolutions in basic blocks; layers 2 to 4 halve time and space
+R(2+1)D  the same, each convolution a 1 x 3 x 3 in space, batch norm, ReLU, and a 3 x 1 x 1 in time
+I3D      bottlenecks, inflated to 3 x 1 x 1 in every other block; time is halved once, after layer 1
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Triple = tuple[int, int, int]
+"""Time, height, width."""
+Kind = Literal["3d", "2+1d", "inflated"]
+BOTTLENECK = 4  # a bottleneck puts out four times its inner width
+INFLATED_BLOCKS = {1: (0, 1, 2), 2: (0, 2), 3: (0, 2, 4), 4: (1,)}  # released code, Wang et al. 2018
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """What tells one backbone from another."""
+
+    kind: Kind
+    blocks: tuple[int, int, int, int]
+    """Residual blocks in each layer."""
+    widths: tuple[int, int, int, int] = (64, 128, 256, 512)
+    """Channels in each layer; inside the bottleneck, where there is one."""
+    stem_middle: int = 45
+    """Channels between the stem's two convolutions (2+1d); the published networks' 45 follows no rule."""
+
+    @property
+    def features(self) -> int:
+        """C, the channels of the feature map."""
+        return self.widths[-1] * (BOTTLENECK if self.kind == "inflated" else 1)
+
+
+ARCHITECTURES = {
+    "r2plus1d_34": Architecture(kind="2+1d", blocks=(3, 4, 6, 3)),
+    "r2plus1d_18": Architecture(kind="2+1d", blocks=(2, 2, 2, 2)),
+    "r3d_18": Architecture(kind="3d", blocks=(2, 2, 2, 2)),
+    "i3d_50": Architecture(kind="inflated", blocks=(3, 4, 6, 3)),
+    "r3d_tiny": Architecture(kind="3d", blocks=(1, 1, 1, 1), widths=(16, 32, 64, 128)),
+    "r2plus1d_tiny": Architecture(kind="2+1d", blocks=(1, 1, 1, 1), widths=(16, 32, 64, 128), stem_middle=12),
+}
+
+
+class BatchNorm(NamedTuple):
+    """Settings of every batch norm of a backbone; part of what published weights mean."""
+
+    eps: float = 1e-5
+    momentum: float = 0.1
+
+
+class ResNet3d(nn.Module):
+    """A 3D-CNN, from clips to a feature map."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        kind, widths, blocks = architecture.kind, architecture.widths, architecture.blocks
+        self.features = architecture.features
+        self.stem = _stem(kind, widths[0], architecture.stem_middle)
+        self.layer1 = _layer(kind, 1, widths[0], widths[0], blocks[0])
+        self.pool = MaxOverFramePairs() if kind == "inflated" else nn.Identity()
+        grown = BOTTLENECK if kind == "inflated" else 1
+        self.layer2 = _layer(kind, 2, widths[0] * grown, widths[1], blocks[1])
+        self.layer3 = _layer(kind, 3, widths[1] * grown, widths[2], blocks[2])
+        self.layer4 = _layer(kind, 4, widths[2] * grown, widths[3], blocks[3])
+        for module in self.modules():
+            if isinstance(module, nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Feature map, B x C x T' x Y' x X', from clips, B x 3 x T x Y x X."""
+        x = self.pool(self.layer1(self.stem(clips)))
+        feature_map: Tensor = self.layer4(self.layer3(self.layer2(x)))
+        return feature_map
+
+    @property
+    def batch_norm(self) -> BatchNorm:
+        """The settings that every batch norm of this backbone has."""
+        norm = next(module for module in self.modules() if isinstance(module, nn.BatchNorm3d))
+        return BatchNorm(norm.eps, norm.momentum or 0.0)
+
+    @batch_norm.setter
+    def batch_norm(self, settings: BatchNorm) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm3d):
+                module.eps, module.momentum = settings
+
+
+class Residual(nn.Module):
+    """relu(body(x) + shortcut(x))."""
+
+    def __init__(self, body: nn.Sequential, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's output."""
+        return F.relu(self.body(x) + self.shortcut(x), inplace=True)
+
+
+class SpatialMaxPool(nn.Module):
+    """The largest of each 3 x 3 neighbourhood, every second place; as 2-D pooling, deterministic on CUDA."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """B x C x T x Y x X to B x C x T x Y/2 x X/2."""
+        plane = F.max_pool2d(x.flatten(1, 2), 3, stride=2, padding=1)
+        return plane.reshape(*x.shape[:3], *plane.shape[2:])
+
+
+class MaxOverFramePairs(nn.Module):
+    """The larger of each two frames."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """B x C x T x Y x X to B x C x T/2 x Y x X."""
+        even = x.shape[2] - x.shape[2] % 2
+        return torch.maximum(x[:, :, 0:even:2], x[:, :, 1:even:2])
+
+
+def middle_width(inputs: int, outputs: int) -> int:
+    """Channels between the two halves of a (2+1)D convolution, 3 x 3 x 3: Caffe2's rule.
+
+    The two halves together have as many weights as the full 3-D convolution, rounded down.
+    """
+    return 3 * inputs * outputs * 3 * 3 // (inputs * 3 * 3 + 3 * outputs)
+
+
+def _stem(kind: Kind, width: int, middle: int) -> nn.Sequential:
+    stride = (1, 2, 2)
+    if kind == "2+1d":
+        first: nn.Module = _factored(3, width, middle, side=7, stride=stride)
+    else:
+        first = _conv(3, width, (5 if kind == "inflated" else 3, 7, 7), stride)
+    parts = OrderedDict(conv=first, norm=nn.BatchNorm3d(width), relu=nn.ReLU(inplace=True))
+    return nn.Sequential(parts | {"pool": SpatialMaxPool()} if kind == "inflated" else parts)
+
+
+def _layer(kind: Kind, number: int, inputs: int, width: int, blocks: int) -> nn.Sequential:
+    """The residual blocks of one resolution; the first of layers 2 to 4 halves it."""
+    made = nn.Sequential()
+    for index in range(blocks):
+        halves = number > 1 and index == 0
+        if kind == "inflated":
+            frames = 3 if index in INFLATED_BLOCKS[number] else 1
+            made.append(_bottleneck(inputs, width, frames, (1, 2, 2) if halves else (1, 1, 1)))
+            inputs = width * BOTTLENECK
+        else:
+            made.append(_basic(kind, inputs, width, (2, 2, 2) if halves else (1, 1, 1)))
+            inputs = width
+    return made
+
+
+def _basic(kind: Kind, inputs: int, width: int, stride: Triple) -> Residual:
+    """Two 3 x 3 x 3 convolutions, each in one piece or factored."""
+
+    def conv(inputs: int, stride: Triple) -> nn.Module:
+        if kind == "2+1d":
+            return _factored(inputs, width, middle_width(inputs, width), side=3, stride=stride)
+        return _conv(inputs, width, (3, 3, 3), stride)
+
+    body = OrderedDict(
+        conv1=conv(inputs, stride), norm1=nn.BatchNorm3d(width), relu1=nn.ReLU(inplace=True),
+        conv2=conv(width, (1, 1, 1)), norm2=nn.BatchNorm3d(width),
+    )  # fmt: skip
+    return Residual(nn.Sequential(body), _shortcut(inputs, width, stride))
+
+
+def _bottleneck(inputs: int, width: int, frames: int, stride: Triple) -> Residual:
+    """`frames` x 1 x 1 in time, 1 x 3 x 3 in space, 1 x 1 x 1 out to four times the width."""
+    outputs = width * BOTTLENECK
+    body = OrderedDict(
+        conv1=_conv(inputs, width, (frames, 1, 1)), norm1=nn.BatchNorm3d(width), relu1=nn.ReLU(inplace=True),
+        conv2=_conv(width, width, (1, 3, 3), stride), norm2=nn.BatchNorm3d(width), relu2=nn.ReLU(inplace=True),
+        conv3=_conv(width, outputs, (1, 1, 1)), norm3=nn.BatchNorm3d(outputs),
+    )  # fmt: skip
+    return Residual(nn.Sequential(body), _shortcut(inputs, outputs, stride))
+
+
+def _shortcut(inputs: int, outputs: int, stride: Triple) -> nn.Module:
+    if inputs == outputs and stride == (1, 1, 1):
+        return nn.Identity()
+    parts = OrderedDict(conv=_conv(inputs, outputs, (1, 1, 1), stride), norm=nn.BatchNorm3d(outputs))
+    return nn.Sequential(parts)
+
+
+def _factored(inputs: int, outputs: int, middle: int, *, side: int, stride: Triple) -> nn.Sequential:
+    """A (2+1)D convolution: `side` x `side` in space to `middle` channels, then 3 frames in time."""
+    parts = OrderedDict(
+        spatial=_conv(inputs, middle, (1, side, side), (1, *stride[1:])),
+        norm=nn.BatchNorm3d(middle),
+        relu=nn.ReLU(inplace=True),
+        temporal=_conv(middle, outputs, (3, 1, 1), (stride[0], 1, 1)),
+    )
+    return nn.Sequential(parts)
+
+
+def _conv(inputs: int, outputs: int, kernel: Triple, stride: Triple = (1, 1, 1)) -> nn.Conv3d:
+    padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+    return nn.Conv3d(inputs, outputs, kernel, stride, padding, bias=False)
