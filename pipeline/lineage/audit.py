@@ -1,0 +1,151 @@
+"""`m3a audit`: is everything still what it was when it was made?
+
+Each check recomputes; none asks DVC, or a stage, whether it did its work. One line a check.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline import tables
+from pipeline.errors import PlainError
+from pipeline.files import sha256
+from pipeline.lineage import lock, neighbours
+from pipeline.lineage.lock import Recorded, Stage
+from pipeline.params import Params
+
+
+class Check(NamedTuple):
+    """One line of the audit."""
+
+    group: str
+    what: str
+    green: bool
+    finding: str
+    """Empty where there is nothing to say; else what was found and what was expected."""
+
+
+def audit(root: Path, params: Params) -> Iterator[Check]:
+    """All checks of a project at `root`, in the order of the pipeline.
+
+    Raises:
+        PlainError: nothing has run here.
+    """
+    stages = lock.read_stages(root)
+    yield from _files(root, stages)
+    yield from _parameters(stages, params.model_dump(mode="json"))
+    yield from _code(root, stages)
+    yield from _tables(root)
+    for finding in neighbours.check_neighbours(root, params):
+        yield Check("neighbours", finding.statement, not finding.against, finding.against)
+    yield from _videos(root, params)
+    yield from _weights(root)
+
+
+def _files(root: Path, stages: Mapping[str, Stage]) -> Iterator[Check]:
+    """Every input and output of dvc.lock against the bytes on disk."""
+    digests: dict[str, str] = {}
+
+    def now(path: str) -> str:
+        if path not in digests:
+            try:
+                digests[path] = lock.md5(root / path)
+            except OSError as error:
+                digests[path] = error.strerror or "unreadable"
+        return digests[path]
+
+    for stage in stages.values():
+        roles: Iterable[tuple[str, str, tuple[Recorded, ...]]] = (
+            ("code", "as it ran", stage.code),
+            ("input", "as it was read", stage.inputs),
+            ("output", "as it was written", stage.outs),
+        )
+        for group, role, entries in roles:
+            for entry in entries:
+                found = now(entry.path)
+                finding = "" if found == entry.md5 else f"{role}: {entry.md5}; now: {found}"
+                yield Check(group, f"{stage.name}: {entry.path}", not finding, finding)
+
+
+def _parameters(stages: Mapping[str, Stage], current: Mapping[str, Any]) -> Iterator[Check]:
+    """The parameters that each stage ran with against params.yaml."""
+    for stage in stages.values():
+        for key, used in stage.params.items():
+            found = lookup(current, key)
+            finding = "" if found == used else f"ran with {used!r}; params.yaml has {found!r}"
+            yield Check("parameter", f"{stage.name}: {key}", not finding, finding)
+
+
+def lookup(values: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key, or None."""
+    found: Any = values
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _code(root: Path, stages: Mapping[str, Stage]) -> Iterator[Check]:
+    """Code modules against git's HEAD: an uncommitted module cannot be found again by its revision."""
+    modules = sorted({dep.path for stage in stages.values() for dep in stage.code})
+    for module in modules:
+        command = ["git", "diff", "--quiet", "HEAD", "--", module]
+        same = subprocess.run(command, cwd=root, check=False, capture_output=True).returncode == 0
+        known = ["git", "ls-files", "--error-unmatch", module]
+        tracked = subprocess.run(known, cwd=root, check=False, capture_output=True).returncode == 0
+        finding = "" if same and tracked else "differs from HEAD" if tracked else "not in git"
+        yield Check("git", module, not finding, finding)
+
+
+def _tables(root: Path) -> Iterator[Check]:
+    """Each Parquet file against its schema: columns, types, and keys that rise."""
+    for path, name in neighbours.TABLES.items():
+        if (root / path).exists():
+            yield _attempt("table", f"{path} is a table of {name}", partial(tables.verify, name, root / path))
+
+
+def _videos(root: Path, params: Params) -> Iterator[Check]:
+    """Every video file against the SHA-256 that `index` recorded; one line, naming the first that differ."""
+
+    def verify() -> None:
+        folder = root / params.dataset.videos
+        table = tables.read("videos", root / "data/index/videos.parquet")
+        changed = [
+            path
+            for path, recorded in zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True)
+            if not _same(folder / path, recorded)
+        ]
+        if changed:
+            raise PlainError(f"{len(changed):,} of {table.num_rows:,} changed or absent: {', '.join(changed[:5])}")
+
+    yield _attempt("videos", f"{params.dataset.videos} as `index` hashed it", verify)
+
+
+def _weights(root: Path) -> Iterator[Check]:
+    """Every file of models/pretrained against the SHA-256 that `fetch_weights` recorded."""
+    manifest = root / "models/pretrained/weights.json"
+    if not manifest.exists():
+        return
+    for entry in json.loads(manifest.read_text(encoding="utf-8")).values():
+        path = manifest.parent / entry["file"]
+        same = _same(path, entry["sha256"])
+        finding = "" if same else f"not the file that was fetched from {entry['source']}"
+        yield Check("weights", f"models/pretrained/{entry['file']}", same, finding)
+
+
+def _same(path: Path, recorded: str) -> bool:
+    try:
+        return sha256(path) == recorded
+    except OSError:
+        return False  # absent: not what it was
+
+
+def _attempt(group: str, what: str, verify: Callable[[], None]) -> Check:
+    """A check that says by PlainError what it found."""
+    try:
+        verify()
+    except PlainError as error:
+        return Check(group, what, green=False, finding=str(error))
+    return Check(group, what, green=True, finding="")

@@ -1,0 +1,121 @@
+"""`m3a trace WHAT`: everything that went into a number, a file or a stage, and everything it went into."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.errors import PlainError
+from pipeline.lineage import lock, trace_rows
+from pipeline.lineage.lock import Stage
+from pipeline.lineage.record import FOLDER as RUNS
+from pipeline.lineage.tree import Node
+
+METRICS = "data/metrics.json"
+
+
+class _Found(NamedTuple):
+    """What is asked about, where it is a file of the pipeline."""
+
+    node: Node
+    path: str
+
+
+def trace(root: Path, what: str) -> Node:
+    """The lineage of a metric, a file, a stage, a video id or an action, as a tree.
+
+    Raises:
+        PlainError: nothing of that name is known.
+    """
+    stages = lock.read_stages(root)
+    if what in stages:
+        return Node(what, "a stage", (*_upward(root, stages, stages[what], set()), _downward(stages, [what])))
+    if found := _file(root, stages, what) or _metric(root, what):
+        return _trace_file(root, stages, found)
+    if rows := trace_rows.video(root, what) or trace_rows.action(root, what):
+        return rows
+    raise PlainError(
+        f"{what}: not known here; expected a metric of {METRICS}, a file that dvc.lock names, a stage "
+        f"({', '.join(stages)}), a video id or an action"
+    )
+
+
+def _file(root: Path, stages: Mapping[str, Stage], what: str) -> _Found | None:
+    path = what.removeprefix("./").rstrip("/")
+    known = [entry for stage in stages.values() for entry in (*stage.outs, *stage.deps)]
+    if not any(lock.holds(entry.path, path) for entry in known):
+        return None
+    return _Found(Node(path, "a folder" if (root / path).is_dir() else "a file", ()), path)
+
+
+def _metric(root: Path, what: str) -> _Found | None:
+    """A number of metrics.json, by its dotted name."""
+    path = root / METRICS
+    if not path.exists():
+        return None
+    value: Any = json.loads(path.read_text(encoding="utf-8"))
+    for part in what.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return None if value is None else _Found(Node(what, f"a metric: {json.dumps(value)}", ()), METRICS)
+
+
+def _trace_file(root: Path, stages: Mapping[str, Stage], found: _Found) -> Node:
+    makers = [stage for stage in stages.values() if any(lock.holds(out.path, found.path) for out in stage.outs)]
+    readers = [
+        stage.name
+        for stage in stages.values()
+        if any(lock.holds(dep.path, found.path) or lock.holds(found.path, dep.path) for dep in stage.deps)
+    ]
+    seen: set[str] = set()
+    made = [Node("made by", stage.name, _upward(root, stages, stage, seen)) for stage in makers]
+    origin = made or [Node("made by", "no stage: it comes from outside or from git", ())]
+    return found.node._replace(children=(*origin, _downward(stages, readers)))
+
+
+def _upward(root: Path, stages: Mapping[str, Stage], stage: Stage, seen: set[str]) -> tuple[Node, ...]:
+    """How a stage ran, and what it read, each with how it was made; a stage that was shown is not shown again."""
+    if stage.name in seen:
+        return (Node("shown above", "", ()),)
+    seen.add(stage.name)
+    params = Node("parameters", "", tuple(Node(key, json.dumps(value), ()) for key, value in stage.params.items()))
+    code = Node("code", f"{len(stage.code)} modules", tuple(Node(dep.path, dep.md5, ()) for dep in stage.code))
+    inputs = []
+    for dep in stage.inputs:
+        makers = [other for other in stages.values() if any(_touch(out.path, dep.path) for out in other.outs)]
+        made = tuple(Node("made by", maker.name, _upward(root, stages, maker, seen)) for maker in makers)
+        inputs.append(Node(dep.path, dep.md5, made))
+    return (*_run(root, stage.name), params, code, Node("inputs", "", tuple(inputs)))
+
+
+def _touch(a: str, b: str) -> bool:
+    return lock.holds(a, b) or lock.holds(b, a)
+
+
+def _run(root: Path, name: str) -> tuple[Node, ...]:
+    """The record of a stage's last run, where one was left."""
+    path = root / RUNS / f"{name}.json"
+    if not path.exists():
+        return (Node("run", "no record on this machine: its outputs came from DVC's cache", ()),)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    git, host = record["git"], record["host"]
+    revision = git["revision"][:12] + (" and uncommitted changes" if git["changed"] else "")
+    versions = ", ".join(f"{package} {version}" for package, version in record["versions"].items())
+    return (
+        Node("run", f"{record['started']}, {record['seconds']:.1f} s, {record['outcome']}", (
+            Node("git revision", revision, ()),
+            Node("machine", f"{host['name']}, {host['cpu']}, {record['device']}", ()),
+            Node("versions", versions, ()),
+            Node("peak memory", f"{record['peak_memory_mb']['self']:.0f} MB", ()),
+        )),
+    )  # fmt: skip
+
+
+def _downward(stages: Mapping[str, Stage], readers: list[str]) -> Node:
+    """The stages that read it, and all that follow from them."""
+    below = {other for name in readers for other in [name, *lock.reach(stages, name, down=True)]}
+    lines = [
+        Node(name, "reads it" if name in readers else "follows", tuple(Node(out.path, "", ()) for out in stage.outs))
+        for name, stage in stages.items()
+        if name in below
+    ]
+    return Node("went into", "" if lines else "nothing", tuple(lines))
