@@ -6,8 +6,8 @@ from pipeline.errors import PlainError
 class NoAudioStream(PlainError):  # noqa: N818  a finding, named as its verdict
     """The file is in order and holds no sound track."""
 
-    def __init__(self) -> None:
-        super().__init__("no audio stream")
+    def __init__(self, reason: str = "no audio stream") -> None:
+        super().__init__(reason)  # as an argument, since it travels between processes by its arguments
 
 
 class Undecodable(PlainError):  # noqa: N818
