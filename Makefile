@@ -36,7 +36,7 @@ repro: $(INSTALLED)  ## run the pipeline; print the metrics and where the report
 	m3a show
 
 test: $(INSTALLED)  ## the tests
-	pytest -n 2 --dist worksteal -m 'not soak'
+	pytest -n 2 --dist loadgroup -m 'not soak'
 
 soak: $(INSTALLED)  ## the long tests: faults by the hour
 	pytest -m soak

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.params import Params, load_params
+from tests.house.clones import House, clone, run_house
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,3 +29,14 @@ def shared_data() -> Path:
 def real_clips(shared_data: Path) -> Path:
     """Real clips of many formats; rights in the footage are unstated, so they stay outside the project."""
     return shared_data / "clips"
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The whole pipeline, run once by DVC in a private clone on a small sample, under watch.
+
+    Tests that use it carry `pytest.mark.xdist_group("house")`, so that it runs in one process alone; they leave
+    it as they found it.
+    """
+    base = tmp_path_factory.mktemp("house")
+    return run_house(clone(base / "clone"), base / "record")

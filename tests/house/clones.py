@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
@@ -19,6 +19,40 @@ SMALL = {
     "train": {"epochs": 2, "milestones": [1], "precise_bn_batches": 2, "validate_every": 1},
     "evaluate": {"temporal_views": 2, "max_failure_rate": 0.2, "bootstrap": 50, "shard_size": 8},
 }
+
+
+class Watched(NamedTuple):
+    """What one stage did while it ran."""
+
+    modules: set[str]
+    params: set[str]
+
+
+class House(NamedTuple):
+    """A clone after `dvc repro`."""
+
+    root: Path
+    stages: dict[str, dict[str, Any]]
+    watched: dict[str, Watched]
+
+
+def run_house(root: Path, record: Path) -> House:
+    """Run the whole pipeline in a clone, under the recorder of tests/recorder."""
+    record.mkdir()
+    watch = environment(M3A_RECORD=str(record), PYTHONPATH=str(ROOT / "tests" / "recorder"))
+    run = subprocess.run(["dvc", "repro"], cwd=root, capture_output=True, text=True, env=watch)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-4000:]
+    stages = declared_stages(root)
+    return House(root, stages, {name: _watched(record, name) for name in stages})
+
+
+def _watched(record: Path, stage: str) -> Watched:
+    lines = [line for file in record.glob(f"{stage}.*") for line in file.read_text().splitlines()]
+    facts = [line.split(" ", 1) for line in lines]
+    return Watched(
+        modules={fact for kind, fact in facts if kind == "module"},
+        params={fact for kind, fact in facts if kind == "param"},
+    )
 
 
 def clone(target: Path) -> Path:

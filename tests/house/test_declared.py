@@ -11,7 +11,7 @@ STAGES = [
     *YAML(typ="safe").load(ROOT / "data/raw/dvc.yaml")["stages"],
     *YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"],
 ]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
 
 
 def _empty(path: Path) -> bool:

@@ -1,8 +1,8 @@
 """Watches a stage from inside: which project modules it imports, which parameters it reads.
 
 Python imports this file at start where its folder is on PYTHONPATH, in child processes too. It does nothing
-unless M3A_RECORD names a folder. Each process leaves one file there when it ends or, since workers are often
-killed, as soon as it learns something new.
+unless M3A_RECORD names a folder; DVC names the stage. Each process appends what it learns to a file of its own, at
+once, since workers are often killed.
 """
 
 import importlib.abc
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 FOLDER = os.environ.get("M3A_RECORD")
+STAGE = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
 PROJECT = ("pipeline", "stages")
 
 
@@ -19,7 +20,7 @@ def _note(kind: str, name: str, seen: set[tuple[str, str]] = set()) -> None:  # 
     """Append one fact to this process's file, once."""
     if (kind, name) not in seen:
         seen.add((kind, name))
-        with Path(str(FOLDER), f"{os.getpid()}.txt").open("a", encoding="utf-8") as file:
+        with Path(str(FOLDER), f"{STAGE}.{os.getpid()}").open("a", encoding="utf-8") as file:
             file.write(f"{kind} {name}\n")
 
 
@@ -69,5 +70,5 @@ class _Watcher(importlib.abc.MetaPathFinder):
         return spec
 
 
-if FOLDER:
+if FOLDER and STAGE:
     sys.meta_path.insert(0, _Watcher())
