@@ -16,6 +16,12 @@ from pipeline.params import Media
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_PRELOAD = [
+    "pipeline.media.sound",
+    "pipeline.media.frames",
+    "joblib.externals.loky.backend.context",  # a child of joblib's worker is told to start its own in joblib's way
+]
+
 
 class Guard:
     """One persistent child process with a memory limit and a watchdog.
@@ -29,7 +35,7 @@ class Guard:
 
     def __enter__(self) -> Self:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["pipeline.media.sound", "pipeline.media.frames"])
+        context.set_forkserver_preload(_PRELOAD)
         self._pool = ProcessPool(
             max_workers=1, initializer=_limit_memory, initargs=(self._media.memory_mb,), context=context
         )
