@@ -1,0 +1,146 @@
+"""Silent sound tracks: which videos have a sound worth describing ("we delete all silent audios", Section 4.1).
+
+A verdict is one of
+
+    audible           a sound
+    no_audio_stream   the file holds no sound track
+    digital_silence   every sample is zero
+    below_threshold   something is there, and too faint (or, by the released rule, without change) to describe
+    undecodable       damaged, changed since `index`, or beyond the bounds on media
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline import files, tables
+from pipeline.audio.logmel import RATE, log_mel_patches, samples_for
+from pipeline.audio.tracks import Track, check_failures, read_samples, tracks_of
+from pipeline.media.faults import NoAudioStream, Undecodable
+from pipeline.media.guard import Guard
+from pipeline.params import Execution, FilterSilent, Media
+from pipeline.shards import Shard, input_key, shards, total
+
+VERDICTS = ("audible", "no_audio_stream", "digital_silence", "below_threshold", "undecodable")
+
+
+class Verdict(NamedTuple):
+    """What is to be said of one sound track."""
+
+    verdict: str
+    reason: str
+    """In plain words; empty for an audible track."""
+    seconds: float
+    """Of decoded sound."""
+    peak_dbfs: float
+    """Of the largest sample; -inf where all are zero, NaN where none was decoded."""
+    rms_dbfs: float
+    """Of the root mean square, so that a full-scale square wave has 0 and a sine -3.01."""
+
+
+def judge(samples: np.ndarray, rules: FilterSilent) -> Verdict:
+    """Judge a sound.
+
+    Args:
+        samples: S, mono at 16 kHz, finite; full scale is 1.
+        rules: rule and thresholds.
+    """
+    exact = samples.astype(np.float64)
+    peak = decibels(np.abs(exact).max(initial=0.0))
+    rms = decibels(np.sqrt(np.mean(np.square(exact))) if len(exact) else 0.0)
+    if peak == -np.inf:
+        verdict, reason = "digital_silence", "every sample is zero"  # by either rule
+    else:
+        reason = _equal_patches(exact) if rules.rule == "released" else _too_faint(peak, rms, rules)
+        verdict = "below_threshold" if reason else "audible"
+    return Verdict(verdict, reason, len(samples) / RATE, peak, rms)
+
+
+def decibels(amplitude: float) -> float:
+    """Decibels to full scale; -inf for zero."""
+    return float(20.0 * np.log10(amplitude)) if amplitude > 0 else -np.inf
+
+
+def _too_faint(peak: float, rms: float, rules: FilterSilent) -> str:
+    """Why a track of this loudness is silent, or nothing."""
+    if peak < rules.peak_dbfs:
+        return f"its peak of {peak:.1f} dBFS is below {rules.peak_dbfs:g}"
+    if rms < rules.rms_dbfs:
+        return f"its RMS of {rms:.1f} dBFS is below {rules.rms_dbfs:g}"
+    return ""
+
+
+def _equal_patches(samples: np.ndarray) -> str:
+    """The released rule: silent where any two of the first three patches are the same, or nothing.
+
+    The released code compares embeddings; patches that are equal have equal ones. A track with fewer than two
+    whole patches has nothing to compare, and what becomes of it is for `vggish.short` to say.
+    """
+    patches = log_mel_patches(samples[: samples_for(tables.PATCHES)])
+    for first, second in combinations(range(len(patches)), 2):
+        if np.array_equal(patches[first], patches[second]):
+            return f"released rule: log-mel patches {first + 1} and {second + 1} are equal"
+    return ""
+
+
+def filter_silent(
+    videos: Path, target: Path, *, root: Path, rules: FilterSilent, media: Media, execution: Execution
+) -> dict[str, int]:
+    """Write the table `verdicts` for every video of the table at `videos`; returns the count of each verdict.
+
+    Raises:
+        PlainError: more than `rules.max_failure_rate` of the videos are undecodable; the first are named.
+    """
+    tracks = tracks_of(tables.read("videos", videos), root)
+    key = input_key(rules.rule, rules.peak_dbfs, rules.rms_dbfs, rules.shard_size, media, root, files.sha256(videos))
+    with shards(
+        partial(judge_shard, rules=rules, media=media),
+        tracks,
+        stage="filter_silent",
+        key=key,
+        size=rules.shard_size,
+        suffix=".parquet",
+        execution=execution,
+        label="listening",
+    ) as done:
+        counts = {verdict: total(done).get(verdict, 0) for verdict in VERDICTS}
+        check_failures(
+            _undecodable(done),
+            failed=counts["undecodable"],
+            total=len(tracks),
+            allowed=rules.max_failure_rate,
+            name="filter_silent.max_failure_rate",
+        )
+        tables.write_stream("verdicts", target, (part for s in done for part in tables.read_stream("verdicts", s.path)))
+    return counts
+
+
+def judge_shard(tracks: Sequence[Track], target: Path, *, rules: FilterSilent, media: Media) -> Mapping[str, int]:
+    """The task of one shard: write the verdicts of `tracks` at `target`; returns the count of each verdict."""
+    with Guard(media) as guard:
+        verdicts = [_verdict(track, guard, rules, media) for track in tracks]
+    columns: dict[str, object] = {"video_id": [track.video_id for track in tracks]}
+    columns |= {field: [getattr(verdict, field) for verdict in verdicts] for field in Verdict._fields}
+    tables.write("verdicts", target, tables.from_columns("verdicts", columns))
+    return Counter(verdict.verdict for verdict in verdicts)
+
+
+def _verdict(track: Track, guard: Guard, rules: FilterSilent, media: Media) -> Verdict:
+    try:
+        return judge(read_samples(track, guard, media), rules)
+    except NoAudioStream as error:
+        return Verdict("no_audio_stream", str(error), 0.0, np.nan, np.nan)
+    except Undecodable as error:
+        return Verdict("undecodable", str(error), 0.0, np.nan, np.nan)
+
+
+def _undecodable(done: Sequence[Shard]) -> Iterator[tuple[str, str]]:
+    """Video id and reason of each undecodable video."""
+    for shard in done:
+        rows = tables.read("verdicts", shard.path).select(["video_id", "verdict", "reason"]).to_pylist()
+        yield from ((row["video_id"], row["reason"]) for row in rows if row["verdict"] == "undecodable")
