@@ -24,6 +24,7 @@ from pipeline.errors import PlainError
 TABLE = "clips.parquet"
 EXCLUDED = "excluded.parquet"
 OPEN_FILES = 128
+_AGAIN = "make the copies again: dvc repro --force prepare_clips"
 _LENGTH = struct.Struct("<Q")
 
 
@@ -141,7 +142,9 @@ class Packs:
         data = os.pread(self._file(int(self._pack[video])).fileno(), end - start, start)
         if len(data) < end - start:
             path = self._folder / pack_name(int(self._pack[video]))
-            raise PlainError(f"{path}: ends before the frames of {self.video_ids[video]}; run `dvc repro prepare_clips`")
+            raise PlainError(
+                f"{path}: ends before the frames of {self.video_ids[video]}; run `dvc repro prepare_clips`"
+            )
         return [data[first - start : last - start] for first, last in bounds]
 
     def _bounds(self, video: int, frame: int) -> tuple[int, int]:
@@ -156,7 +159,7 @@ class Packs:
             try:
                 self._open[number] = io.FileIO(path)
             except OSError as error:
-                raise PlainError(f"{path}: cannot be read: {error.strerror}; run `dvc repro prepare_clips`") from error
+                raise PlainError(f"{path}: cannot be read: {error.strerror}; {_AGAIN}") from error
             if len(self._open) > OPEN_FILES:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(number)

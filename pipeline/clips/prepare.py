@@ -1,0 +1,197 @@
+"""Make the training copies: decode each video once, scale it, and keep its frames as JPEG.
+
+A loader that decodes three seconds of H.264 to get sixteen frames spends its time on frames that nobody sees.
+The copies hold every frame of the constant time line `frames.fps` at the largest scale that training needs, each
+of them an image that is decoded by itself.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import tables
+from pipeline.clips.packs import EXCLUDED, TABLE, PackWriter, pack_name, read_contents
+from pipeline.errors import PlainError
+from pipeline.files import placed
+from pipeline.media import unchanged
+from pipeline.media.faults import Undecodable
+from pipeline.media.frames import read_frames
+from pipeline.media.guard import Guard
+from pipeline.media.jpeg import encode_jpeg
+from pipeline.params import Clips, Execution, Media
+from pipeline.shards import Shard, input_key, shards, total
+
+MAX_FILES = 10_000
+"""In a tracked folder (DESIGN.md, invariant 6)."""
+_TABLES = 2
+
+
+class Source(NamedTuple):
+    """A video to copy."""
+
+    video_id: str
+    path: Path
+    bytes: int
+    sha256: str
+
+
+class Prepared(NamedTuple):
+    """What was made."""
+
+    videos: int
+    excluded: int
+    frames: int
+    packs: int
+    bytes: int
+
+
+def prepare(
+    target: Path,
+    sources: Sequence[Source],
+    *,
+    clips: Clips,
+    fps: float,
+    media: Media,
+    execution: Execution,
+) -> Prepared:
+    """Write the copies of `sources`, sorted by video id, as the folder `target`.
+
+    Raises:
+        PlainError: more videos failed than `clips.max_failure_rate` allows, or there would be too many files.
+    """
+    check_file_count(len(sources), clips.shard_size)
+    ordered = sorted(sources)
+    task = partial(write_pack, short_side=clips.short_side, quality=clips.quality, fps=fps, media=media)
+    key = input_key(ordered, clips.short_side, clips.quality, clips.shard_size, fps, media)
+    with shards(
+        task,
+        ordered,
+        stage="prepare_clips",
+        key=key,
+        size=clips.shard_size,
+        suffix=".bin",
+        execution=execution,
+        label="copying videos",
+    ) as packs:
+        counts = total(packs)
+        _check_failures(packs, counts, clips.max_failure_rate)
+        with placed(target) as folder:
+            folder.mkdir()
+            _gather(folder, packs)
+    return Prepared(
+        videos=counts.get("videos", 0),
+        excluded=counts.get("excluded", 0),
+        frames=counts.get("frames", 0),
+        packs=len(packs),
+        bytes=counts.get("bytes", 0),
+    )
+
+
+def sources_of(videos: pa.Table, splits: Sequence[pa.Table], root: Path) -> list[Source]:
+    """The videos of some splits, as the table of videos knows them; paths start from `root`."""
+    wanted = pa.concat_arrays([chunk for split in splits for chunk in split["video_id"].chunks])
+    rows = videos.filter(pc.is_in(videos["video_id"], wanted))
+    columns = (rows[name].to_pylist() for name in ("video_id", "path", "bytes", "sha256"))
+    return [Source(video_id, root / path, size, sha256) for video_id, path, size, sha256 in zip(*columns, strict=True)]
+
+
+def check_file_count(videos: int, shard_size: int) -> None:
+    """Refuse a shard size that would leave more files than a tracked folder may hold.
+
+    Raises:
+        PlainError: it would; the message says which size is enough.
+    """
+    packs = ceil(videos / shard_size)
+    if packs + _TABLES > MAX_FILES:
+        raise PlainError(
+            f"clips.shard_size: {shard_size} makes {packs:,} pack files of {videos:,} videos, and a folder may hold "
+            f"{MAX_FILES:,} files; expected {ceil(videos / (MAX_FILES - _TABLES))} or more"
+        )
+
+
+def write_pack(
+    sources: Sequence[Source], target: Path, *, short_side: int, quality: int, fps: float, media: Media
+) -> Mapping[str, int]:
+    """The task of one shard: write the pack of `sources` at `target`; a video that cannot be read is left out."""
+    with Guard(media) as guard, target.open("wb") as file:
+        pack = PackWriter(file)
+        for source in sources:
+            try:
+                unchanged.check(source.path, bytes=source.bytes, sha256=source.sha256)
+                copy = guard.call(copy_frames, source.path, media, fps=fps, short_side=short_side, quality=quality)
+            except Undecodable as error:
+                pack.exclude(source.video_id, str(error))
+            else:
+                pack.add(source.video_id, width=copy.width, height=copy.height, jpegs=copy.jpegs)
+        contents = pack.close()
+    frames = sum(len(copy.offsets) - 1 for copy in contents.copies)
+    size = contents.copies[-1].offsets[-1] if contents.copies else 0
+    return {"videos": len(contents.copies), "excluded": len(contents.excluded), "frames": frames, "bytes": size}
+
+
+class Frames(NamedTuple):
+    """A video's frames as JPEG, of one size in pixels."""
+
+    width: int
+    height: int
+    jpegs: list[bytes]
+
+
+def copy_frames(path: Path, media: Media, *, fps: float, short_side: int, quality: int) -> Frames:
+    """Decode a video and encode its frames; runs in the guarded process, so that little travels back."""
+    frames = read_frames(path, media, fps=fps, short_side=short_side)
+    return Frames(frames.shape[2], frames.shape[1], [encode_jpeg(frame, quality) for frame in frames])
+
+
+def _check_failures(packs: Sequence[Shard], counts: Mapping[str, int], allowed: float) -> None:
+    """Fail where too many videos could not be read, naming the first of them."""
+    excluded = counts.get("excluded", 0)
+    videos = counts.get("videos", 0) + excluded
+    if excluded > allowed * videos:
+        first = next(row for pack in packs for row in read_contents(pack.path).excluded)
+        raise PlainError(
+            f"{excluded:,} of {videos:,} videos could not be read, and clips.max_failure_rate is {allowed}; "
+            f"the first: {first.video_id}: {first.reason}"
+        )
+
+
+def _gather(folder: Path, packs: Sequence[Shard]) -> None:
+    """Bring the packs into `folder` and write their tables."""
+    for number, pack in enumerate(packs):
+        _link(pack.path, folder / pack_name(number))
+    tables.write_stream("clips", folder / TABLE, _copies(packs))
+    tables.write_stream("exclusions", folder / EXCLUDED, _exclusions(packs))
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file, so that a kill from here on costs no work; a copy where names cannot be shared."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _copies(packs: Sequence[Shard]) -> Iterator[pa.Table]:
+    yield tables.empty("clips")
+    for number, pack in enumerate(packs):
+        copies = read_contents(pack.path).copies
+        columns = {
+            name: [getattr(copy, name) for copy in copies] for name in ("video_id", "width", "height", "offsets")
+        }
+        yield tables.from_columns("clips", columns | {"pack": [number] * len(copies)})
+
+
+def _exclusions(packs: Sequence[Shard]) -> Iterator[pa.Table]:
+    yield tables.empty("exclusions")
+    for pack in packs:
+        rows = read_contents(pack.path).excluded
+        yield tables.from_columns(
+            "exclusions", {"video_id": [row.video_id for row in rows], "reason": [row.reason for row in rows]}
+        )

@@ -1,0 +1,86 @@
+import pickle
+
+import pytest
+
+from pipeline import tables
+from pipeline.clips import packs
+from pipeline.clips.packs import Copy, Exclusion, Packs, PackWriter, pack_name, read_contents
+from pipeline.errors import PlainError
+
+VIDEOS = {"a": [b"one", b"two!", b"three"], "b": [b"4"], "c": [b"", b"six"]}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three videos in two packs, of bytes that need not be JPEG to be told apart."""
+    rows = []
+    for number, names in enumerate((("a", "b"), ("c",))):
+        with (tmp_path / pack_name(number)).open("wb") as file:
+            writer = PackWriter(file)
+            for name in names:
+                writer.add(name, width=4, height=3, jpegs=VIDEOS[name])
+            rows += [(copy, number) for copy in writer.close().copies]
+    columns = {name: [getattr(copy, name) for copy, _ in rows] for name in Copy._fields}
+    table = tables.from_columns("clips", columns | {"pack": [number for _, number in rows]})
+    tables.write("clips", tmp_path / packs.TABLE, table)
+    return tmp_path
+
+
+def test_what_was_written_is_read_back(folder):
+    with Packs(folder) as opened:
+        assert opened.video_ids == ["a", "b", "c"]
+        assert opened.sizes.tolist() == [[4, 3]] * 3
+        for number, jpegs in enumerate(VIDEOS.values()):
+            assert opened.frames(number) == len(jpegs)
+            assert opened.jpegs(number, range(len(jpegs))) == jpegs
+
+
+def test_frames_come_in_the_order_asked_and_as_often(folder):
+    with Packs(folder) as opened:
+        assert opened.jpegs(0, [2, 0, 2]) == [b"three", b"one", b"three"]
+
+
+def test_a_pack_describes_itself(tmp_path):
+    with (tmp_path / "pack").open("wb") as file:
+        writer = PackWriter(file)
+        writer.add("ä/1", width=5, height=6, jpegs=[b"12", b"345"])
+        writer.exclude("broken", "no picture")
+        closed = writer.close()
+    assert closed == read_contents(tmp_path / "pack")
+    assert closed.copies == (Copy("ä/1", 5, 6, (0, 2, 5)),)
+    assert closed.excluded == (Exclusion("broken", "no picture"),)
+
+
+def test_an_empty_pack_describes_itself_too(tmp_path):
+    with (tmp_path / "pack").open("wb") as file:
+        PackWriter(file).close()
+    assert read_contents(tmp_path / "pack") == ((), ())
+
+
+def test_few_files_stay_open(folder, monkeypatch):
+    monkeypatch.setattr(packs, "OPEN_FILES", 1)
+    with Packs(folder) as opened:
+        for _ in range(2):
+            assert opened.jpegs(0, [0]) == [b"one"]
+            assert opened.jpegs(2, [1]) == [b"six"]
+            assert len(opened._open) == 1
+
+
+def test_packs_travel_to_another_process_without_open_files(folder):
+    with Packs(folder) as opened:
+        opened.jpegs(0, [0])
+        with pickle.loads(pickle.dumps(opened)) as travelled:
+            assert travelled._open == {}
+            assert travelled.jpegs(0, [1]) == [b"two!"]
+
+
+def test_a_pack_cut_short_is_named(folder):
+    (folder / pack_name(0)).write_bytes(b"onetw")
+    with Packs(folder) as opened, pytest.raises(PlainError, match=r"pack-000000\.bin: ends before the frames of a"):
+        opened.jpegs(0, [0, 1])
+
+
+def test_an_absent_pack_is_named(folder):
+    (folder / pack_name(1)).unlink()
+    with Packs(folder) as opened, pytest.raises(PlainError, match=r"pack-000001\.bin: cannot be read"):
+        opened.jpegs(2, [0])

@@ -1,0 +1,104 @@
+from functools import partial
+
+import numpy as np
+import pytest
+
+from pipeline import tables
+from pipeline.clips.packs import EXCLUDED, TABLE, Packs
+from pipeline.clips.prepare import check_file_count, prepare, sources_of
+from pipeline.errors import PlainError
+from pipeline.media.frames import read_frames
+from pipeline.media.jpeg import decode_jpeg
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A project's root for all tests of this module, with its own `.cache`."""
+    with pytest.MonkeyPatch.context() as patch:
+        root = tmp_path_factory.mktemp("project")
+        patch.chdir(root)
+        yield root / "clips"
+
+
+@pytest.fixture(scope="module")
+def make(params, folder):
+    """`prepare` with the sample's bounds, copies of short side 24, two videos a pack."""
+    clips = params.clips.model_copy(update={"short_side": 24, "shard_size": 2, "max_failure_rate": 0.2})
+    execution = params.execution.model_copy(update={"workers": 1})
+    return partial(prepare, folder, clips=clips, fps=30.0, media=params.media, execution=execution)
+
+
+@pytest.fixture(scope="module")
+def made(make, sources):
+    return make(sources)
+
+
+def contents(folder):
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def packs_in_progress(folder):
+    return (folder.parent / ".cache" / "prepare_clips").glob("*/*.bin")
+
+
+def test_copies_hold_every_frame_of_the_time_line(made, params, sources, folder):
+    assert (made.videos, made.excluded, made.frames, made.packs) == (5, 1, 100, 3)
+    by_name = {source.video_id: source.path for source in sources}
+    with Packs(folder) as packs:
+        assert packs.video_ids == ["v0", "v1", "v2", "v3", "v4"]
+        assert packs.sizes.tolist() == [[32, 24], [24, 32], [32, 24], [24, 32], [32, 24]]
+        for number, name in enumerate(packs.video_ids):
+            stored = np.stack([decode_jpeg(jpeg) for jpeg in packs.jpegs(number, range(packs.frames(number)))])
+            source = read_frames(by_name[name], params.media, fps=30.0, short_side=24)
+            assert stored.shape == source.shape
+            assert np.abs(stored.astype(float) - source).mean() < 3  # JPEG at quality 90
+
+
+def test_a_broken_video_is_left_out_by_name_and_nothing_takes_its_place(made, folder):
+    excluded = tables.read("exclusions", folder / EXCLUDED)
+    assert excluded["video_id"].to_pylist() == ["v2b"]
+    assert excluded["reason"].to_pylist()[0]
+    assert tables.read("clips", folder / TABLE).num_rows == 5
+
+
+def test_a_changed_or_absent_video_is_left_out(make, sources, tmp_path):
+    changed = [source._replace(sha256="0" * 64) if source.video_id == "v4" else source for source in sources[:3]]
+    absent = sources[4]._replace(path=tmp_path / "nowhere.mp4")
+    gone = sources[5]._replace(sha256="0" * 64)
+    with pytest.raises(PlainError, match=r"2 of 5 videos could not be read, .*max_failure_rate is 0\.2.*v3"):
+        make([*changed, absent, gone])
+
+
+def test_a_failure_leaves_the_old_folder_and_keeps_the_finished_packs(made, make, params, sources, folder):
+    before, earlier = contents(folder), set(packs_in_progress(folder))
+    strict = params.clips.model_copy(update={"short_side": 20, "shard_size": 3, "max_failure_rate": 0.0})
+    with pytest.raises(PlainError, match="1 of 6 videos could not be read"):
+        make(sources, clips=strict)
+    assert contents(folder) == before
+    assert len(set(packs_in_progress(folder)) - earlier) == 2
+
+
+def test_two_workers_and_another_order_leave_the_same_bytes(made, make, params, sources, folder):
+    one = {name: data for name, (data, _) in contents(folder).items()}
+    make(list(reversed(sources)), execution=params.execution.model_copy(update={"workers": 2}))
+    assert {name: data for name, (data, _) in contents(folder).items()} == one
+
+
+def test_too_many_files_are_refused_with_the_size_that_is_enough():
+    check_file_count(1_000_000, 101)
+    with pytest.raises(PlainError, match=r"clips\.shard_size: 64 makes 15,625 pack files .* expected 101 or more"):
+        check_file_count(1_000_000, 64)
+
+
+def test_sources_are_the_videos_of_the_splits_alone(tmp_path):
+    ids = ["a", "b", "c"]
+    videos = tables.from_columns(
+        "videos",
+        {"video_id": ids, "path": ["x/a.mp4", "x/b.mp4", "y/c.mp4"], "split": ["train", "train", "val"],
+         "actions": [[0]] * 3, "bytes": [1, 2, 3], "sha256": ["s", "t", "u"]},
+    )  # fmt: skip
+    splits = [
+        tables.from_columns("splits", {"video_id": [name], "actions": [[0]], "drawn_for": [None]}) for name in "ac"
+    ]
+    found = sources_of(videos, splits, tmp_path)
+    assert found == [("a", tmp_path / "x/a.mp4", 1, "s"), ("c", tmp_path / "y/c.mp4", 3, "u")]
