@@ -303,6 +303,12 @@ class Evaluate(Section):
     max_failure_rate: Rate
     shard_size: Count
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.crop > self.short_side:
+            raise ValueError(f"crop {self.crop} is larger than short_side {self.short_side}")
+        return self
+
 
 class Params(Section):
     """The whole of params.yaml."""

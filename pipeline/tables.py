@@ -122,6 +122,28 @@ SCHEMAS: dict[str, Schema] = {
     "predictions": _schema(
         ("video_id",), _VIDEO, _ACTIONS, _column("scores", _VECTOR, "N scores in [0, 1], after combining views")
     ),
+    "scored": _schema(
+        ("video_id",), _VIDEO, _ACTIONS, _column("scores", _VECTOR, "as in predictions; empty where excluded"), _REASON
+    ),
+    "metrics": _schema(
+        ("row", "metric"),
+        _column("row", pa.string(), "model | frequency | chance | lead (of the model over frequency)"),
+        _column("metric", pa.string(), "map_sample | map_action | map_micro | top1 | top5"),
+        _column("value", pa.float64(), "percent; percentage points for a lead"),
+        _column("low", pa.float64(), "of the 95% interval; NaN for an expectation in closed form"),
+        _column("high", pa.float64(), "of the 95% interval; NaN for an expectation in closed form"),
+    ),
+    "per_action": _schema(
+        ("action_id",),
+        _ACTION_ID,
+        _ACTION,
+        _column("training", pa.int64(), "training videos with it"),
+        _column("positives", pa.int64(), "scored videos with it"),
+        _column("ap", pa.float64(), "average precision; percent, NaN without a positive"),
+        _column("low", pa.float64(), "of its 95% interval; NaN without a positive"),
+        _column("high", pa.float64(), "of its 95% interval; NaN without a positive"),
+        _column("chance", pa.float64(), "expected of a random ranking; percent, NaN without a positive"),
+    ),
     "exclusions": _schema(("video_id",), _VIDEO, _REASON),
 }
 
