@@ -115,21 +115,22 @@ def draw(
     return drawn
 
 
-def drawn_per_action(train: pa.Table, n: int) -> np.ndarray:
-    """How many videos of a training split were drawn for each of `n` actions."""
-    return np.bincount(train["drawn_for"].drop_null().to_numpy().astype(np.int64), minlength=n)
+def videos_per_action(train: pa.Table, n: int) -> np.ndarray:
+    """How many videos of a split have each of `n` actions among their labels."""
+    return np.bincount(train["actions"].combine_chunks().flatten().to_numpy(), minlength=n)
 
 
-def summary(splits: Splits, videos: pa.Table, params: SplitMini, n: int) -> str:
+def summary(splits: Splits, videos: pa.Table, actions: pa.Table, params: SplitMini) -> str:
     """What the splits hold, as the stage's closing line."""
     annotated = _of_split(videos, "train").num_rows
-    line = f"{splits.train.num_rows:,} of {annotated:,} training videos"
-    if params.draw != "all":
-        counts = drawn_per_action(splits.train, n)
-        full = int(np.count_nonzero(counts >= params.per_action))
-        line += f", drawn by {params.draw}: {params.per_action:,} for {full} of {n} actions"
-        line += f", at least {counts.min():,} for the others" if full < n else ""
-    return f"{line}; {splits.val.num_rows:,} val and {splits.test.num_rows:,} test as annotated"
+    drawn = "" if params.draw == "all" else f", up to {params.per_action:,} drawn for each {params.draw}"
+    counts = videos_per_action(splits.train, actions.num_rows)
+    rarest = int(counts.argmin())
+    return (
+        f"{splits.train.num_rows:,} of {annotated:,} training videos{drawn}; the rarest of {len(counts)} actions is "
+        f"{actions['action'][rarest]}, with {counts[rarest]:,} videos; {splits.val.num_rows:,} val and "
+        f"{splits.test.num_rows:,} test videos, as annotated"
+    )
 
 
 def _of_split(videos: pa.Table, split: str) -> pa.Table:

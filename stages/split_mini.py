@@ -19,7 +19,7 @@ def main(params: Params) -> str:
     splits = make_splits(videos, actions, verdicts, params.split_mini, seed=params.seed)
     for name, table in splits._asdict().items():
         tables.write("splits", FOLDER / f"{name}.parquet", table)
-    return summary(splits, videos, params.split_mini, actions.num_rows)
+    return summary(splits, videos, actions, params.split_mini)
 
 
 if __name__ == "__main__":
