@@ -1,11 +1,13 @@
 """What all tests share: the parameters as committed, and the reference data where they are present."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.params import Params, load_params
 from tests.house.clones import House, clone, run_house
+from tests.loopback import Loopback, serving
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,3 +42,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """
     base = tmp_path_factory.mktemp("house")
     return run_house(clone(base / "clone"), base / "record")
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
+    """A web server on this machine, reached without a proxy."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serving() as server:
+        yield server
