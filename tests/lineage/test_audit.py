@@ -1,0 +1,112 @@
+"""The audit of a real run: green as it stands; each edit makes exactly the lines red that it should."""
+
+import os
+from contextlib import contextmanager
+
+import pytest
+
+from pipeline.lineage import lock
+from pipeline.lineage.audit import audit
+from pipeline.params import load_params
+from tests.house.clones import change_params
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
+
+
+def _audit(house):
+    return list(audit(house.root, load_params(house.root / "params.yaml")))
+
+
+def _red(house):
+    return {(check.group, check.what) for check in _audit(house) if not check.green}
+
+
+@contextmanager
+def _edited(path, position=None, by=b""):
+    """Flip one byte of a file, or append to it, for a while."""
+    before, times = path.read_bytes(), path.stat()
+    content = bytearray(before)
+    if by:
+        content += by
+    else:
+        content[len(content) // 2 if position is None else position] ^= 1
+    path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _outputs(root):
+    """Each output of the pipeline with a file to edit: itself, or the last file of a folder."""
+    for stage in lock.read_stages(root).values():
+        for out in stage.outs:
+            path = root / out.path
+            files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+            yield stage.name, out.path, files[-1]
+
+
+def test_a_run_is_green_from_top_to_bottom(house):
+    checks = _audit(house)
+    assert [check for check in checks if not check.green] == []
+    groups = {"code", "input", "output", "parameter", "git", "table", "neighbours", "videos", "weights"}
+    assert {check.group for check in checks} == groups
+
+
+def test_an_edited_byte_of_any_output_is_red_where_it_was_written_and_where_it_was_read(house):
+    stages = lock.read_stages(house.root)
+    for name, out, file in _outputs(house.root):
+        readers = {
+            ("input", f"{stage.name}: {dep.path}")
+            for stage in stages.values()
+            for dep in stage.inputs
+            if lock.holds(dep.path, out) or lock.holds(dep.path, file.relative_to(house.root).as_posix())
+        }
+        with _edited(file):
+            red = _red(house)
+        bytes_red = {line for line in red if line[0] in ("input", "output", "code", "parameter", "git")}
+        assert bytes_red == {("output", f"{name}: {out}")} | readers, file
+        content_red = {line for line in red - bytes_red if line[0] != "neighbours"}
+        assert content_red <= {
+            line
+            for line in content_red
+            if file.name in line[1] or line[0] == "videos" or "models/pretrained" in line[1]
+        }, file
+
+
+def test_an_edited_video_is_red_as_a_video(house):
+    with _edited(sorted((house.root / "data/raw/sample/videos").rglob("*.mp4"))[0]):
+        red = _red(house)
+    assert ("videos", "data/raw/sample/videos as `index` hashed it") in red
+    assert ("output", "render: data/raw/sample") in red
+
+
+def test_an_edited_label_is_red_for_the_sample_and_its_readers(house):
+    annotations = house.root / "data/raw/sample/trainingSet.txt"
+    line = annotations.read_bytes().index(b"\n")
+    with _edited(annotations, position=line - 1):
+        red = _red(house)
+    readers = {stage.name for stage in lock.read_stages(house.root).values() for dep in stage.deps
+               if dep.path == "data/raw/sample"}  # fmt: skip
+    assert red == {("output", "render: data/raw/sample")} | {("input", f"{name}: data/raw/sample") for name in readers}
+
+
+def test_an_edited_parameter_is_red_for_the_stages_that_read_it(house):
+    path = house.root / "params.yaml"
+    before = path.read_bytes()
+    change_params(house.root, {"adjacency": {"threshold": 0.5}})
+    try:
+        red = _red(house)
+    finally:
+        path.write_bytes(before)
+    assert red == {("parameter", "build_adjacency: adjacency.threshold")}
+
+
+def test_an_edited_module_is_red_for_the_stages_that_import_it_and_against_git(house):
+    module = "pipeline/graph.py"
+    with _edited(house.root / module, by=b"\n# edited\n"):
+        red = _red(house)
+    importers = {stage.name for stage in lock.read_stages(house.root).values() for dep in stage.code
+                 if dep.path == module}  # fmt: skip
+    assert red == {("git", module)} | {("code", f"{name}: {module}") for name in importers}

@@ -1,0 +1,117 @@
+"""From a metric to the bytes of a video, and back down."""
+
+import json
+
+import pyarrow.compute as pc
+import pytest
+
+from pipeline import tables
+from pipeline.errors import PlainError
+from pipeline.lineage.trace import trace
+from pipeline.lineage.tree import to_json, to_rich
+from pipeline.lineage.why import consequences, why
+from pipeline.params import load_params
+from tests.house.clones import change_params
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
+
+
+def _text(node):
+    return "\n".join([f"{node.label} {node.detail}", *(_text(child) for child in node.children)])
+
+
+def _find(node, label):
+    found = [node] if node.label == label else []
+    return found + [hit for child in node.children for hit in _find(child, label)]
+
+
+def test_a_metric_leads_up_to_every_stage_the_parameters_and_the_machine(house):
+    tree = trace(house.root, "map_sample")
+    text = _text(tree)
+    for stage in house.stages:
+        if stage != "report":
+            assert f"made by {stage}" in text
+    assert "params" in text or "parameters" in text
+    assert [node.detail for node in _find(tree, "went into")]
+    assert len(_find(tree, "git revision")) >= len(house.stages) - 1
+
+
+def test_a_table_leads_both_ways(house):
+    tree = trace(house.root, "data/features/whitened.parquet")
+    assert _find(tree, "made by")[0].detail == "whiten"
+    below = {child.label for child in _find(tree, "went into")[0].children}
+    assert {"build_audio_lexicon", "train", "evaluate"} <= below
+    assert "build_adjacency" not in below
+
+
+def test_a_training_video_tells_its_file_sound_draw_and_lexicon_entries(house):
+    lexicon = tables.read("audio", house.root / "data/lexicons/audio.parquet")
+    video_id = lexicon["video_id"][0].as_py()
+    videos = tables.read("videos", house.root / "data/index/videos.parquet")
+    row = videos.filter(pc.equal(videos["video_id"], video_id)).to_pylist()[0]
+    tree = trace(house.root, video_id)
+    assert _find(tree, "sha256")[0].detail == row["sha256"]
+    assert _find(tree, "sound")[0].detail == "audible"
+    assert _find(tree, "mini split")[0].detail.startswith("drawn for ")
+    assert _find(tree, "audio lexicon")[0].detail.startswith("a form of ")
+
+
+def test_a_test_video_tells_its_ranks(house):
+    predictions = tables.read("predictions", house.root / "data/predictions/predictions.parquet")
+    row = predictions.to_pylist()[0]
+    tree = trace(house.root, row["video_id"])
+    ranks = _find(tree, "prediction")[0].children
+    best = max(range(len(row["scores"])), key=lambda number: row["scores"][number])
+    names = tables.read("actions", house.root / "data/index/actions.parquet")["action"].to_pylist()
+    assert ranks[0].label == f"1. {names[best]}"
+    assert sum("a label" in node.detail for node in ranks) == len(row["actions"])
+
+
+def test_an_action_tells_its_counts_forms_and_neighbours(house):
+    videos = tables.read("videos", house.root / "data/index/videos.parquet").to_pylist()
+    names = tables.read("actions", house.root / "data/index/actions.parquet")["action"].to_pylist()
+    tree = trace(house.root, names[0])
+    train = sum(0 in row["actions"] for row in videos if row["split"] == "train")
+    assert f"{train} train" in _find(tree, "videos")[0].detail
+
+
+def test_a_stranger_is_refused_with_what_is_known(house):
+    with pytest.raises(PlainError, match="not known here; expected a metric"):
+        trace(house.root, "no such thing")
+
+
+def test_a_tree_is_drawn_and_written(house):
+    tree = trace(house.root, "index")
+    assert "a stage" in str(to_rich(tree).label)
+    assert json.loads(json.dumps(to_json(tree)))["label"] == "index"
+
+
+def test_an_untouched_stage_has_no_reason_to_run(house):
+    params = load_params(house.root / "params.yaml")
+    assert [stage for stage in house.stages if why(house.root, params, stage)] == []
+
+
+def test_a_changed_parameter_is_the_reason_with_both_values_and_what_follows(house):
+    path = house.root / "params.yaml"
+    before = path.read_bytes()
+    change_params(house.root, {"gcn": {"hidden": 77}})
+    try:
+        reasons = why(house.root, load_params(path), "train")
+        later = why(house.root, load_params(path), "evaluate")
+    finally:
+        path.write_bytes(before)
+    assert [reason.what for reason in reasons] == ["gcn.hidden: from 1024 to 77"]
+    assert [reason.kind for reason in later] == ["upstream"]
+    assert consequences(house.root, "train") == ["evaluate", "report"]
+
+
+def test_a_changed_module_is_shown_line_by_line(house):
+    module = house.root / "pipeline/graph.py"
+    before = module.read_text()
+    module.write_text(before + "\nEDITED = True\n")
+    try:
+        reasons = why(house.root, load_params(house.root / "params.yaml"), "build_adjacency")
+    finally:
+        module.write_text(before)
+    assert [(reason.kind, reason.what) for reason in reasons] == [("code", "pipeline/graph.py")]
+    assert "+EDITED = True" in reasons[0].detail
