@@ -16,6 +16,7 @@ from pipeline.errors import PlainError
 
 Split = Literal["train", "val", "test"]
 FAULTS_SHOWN = 20
+SENTENCE = 400  # characters of one fault that are shown
 MOST_ACTIONS = int(np.iinfo(np.int16).max) + 1  # action ids are int16 in every table
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BETWEEN_WORDS = re.compile(r"[+/_\s]+")
@@ -56,6 +57,8 @@ class Faults:
     def add(self, file: Path, line: int, sentence: str) -> None:
         """Note that `line` of `file` is wrong; `sentence` says what was found and what was expected."""
         self.count += 1
+        if len(sentence) > SENTENCE:  # a line may be of any length
+            sentence = f"{sentence[: SENTENCE // 2]} [...] {sentence[-SENTENCE // 2 :]}"
         if self.count <= FAULTS_SHOWN:
             self.shown.append(f"{file}: line {line:,}: {sentence}")
 
@@ -120,6 +123,11 @@ def video_id_of(path: str) -> str:
     """A path without its suffix; upper-case and lower-case suffixes alike."""
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and "/" not in suffix and stem and not stem.endswith("/") else path
+
+
+def whole_number(text: str) -> int | None:
+    """The number that plain digits spell; None for anything else, and for more digits than any index has."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
 def words_of(action: str) -> list[str]:

@@ -79,7 +79,7 @@ def _rows(file: Path, faults: Faults) -> Iterator[tuple[int, str, str]]:
             else:
                 yield reader.line_num, row["id"].strip(), row["actions"].strip()
     except csv.Error as error:
-        faults.add(file, reader.line_num, f"not valid CSV: {error}")
+        faults.add(file, reader.reader.line_num, f"not valid CSV: {error}")
 
 
 def _again(video_id: str, file: Path, seen: dict[str, tuple[Path, int]]) -> str | None:

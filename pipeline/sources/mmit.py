@@ -15,6 +15,7 @@ from pipeline.sources.annotations import (
     path_fault,
     video_id_of,
     vocabulary,
+    whole_number,
 )
 
 CATEGORIES = "moments_categories.txt"
@@ -46,8 +47,8 @@ def _read_categories(file: Path, faults: Faults) -> tuple[str, ...]:
     rows: list[tuple[int, str, int]] = []
     for number, line in lines(file, faults):
         name, _, index = (part.strip() for part in line.rpartition(","))
-        if name and index.isascii() and index.isdecimal():
-            rows.append((number, name, int(index)))
+        if name and (found := whole_number(index)) is not None:
+            rows.append((number, name, found))
         else:
             faults.add(file, number, f"found {line!r}, expected name,index")
     return vocabulary(file, rows, faults)
@@ -78,11 +79,12 @@ class _Labels:
     def _index(self, label: str) -> int:
         if not label:
             raise ValueError("found an empty label, expected an action's index")
-        if not (label.isascii() and label.isdecimal()):
-            raise ValueError(f"found the label {label!r}, expected an action's index (a whole number)")
-        if len(label) > 9 or int(label) >= self.actions:
-            raise ValueError(f"found the index {label}, expected one from 0 to {self.actions - 1} ({CATEGORIES})")
-        return int(label)
+        index = whole_number(label)
+        if index is None or index >= self.actions:
+            raise ValueError(
+                f"found the label {label!r}, expected an index from 0 to {self.actions - 1} ({CATEGORIES})"
+            )
+        return index
 
 
 def _read_split(
