@@ -116,23 +116,46 @@ def build_model(
     Raises:
         PlainError: a learner's forms are missing, or the parameters do not fit one another.
     """
-    if adjacency.shape != (actions, actions):
-        raise PlainError(f"adjacency: found {tuple(adjacency.shape)}, expected {(actions, actions)}")
+    if len(adjacency) != actions:
+        raise PlainError(f"adjacency: found {len(adjacency)} actions, expected the vocabulary's {actions}")
     network = ResNet3d(ARCHITECTURES[backbone.name])
-    C, N = network.features, actions
-    lexical = [name for name in model.heads if name not in ("fc", "visual")]
+    head = build_head(
+        features=network.features,
+        model=model,
+        gcn=gcn,
+        transformer=transformer,
+        adjacency=adjacency,
+        audio_forms=audio_forms,
+        text_forms=text_forms,
+    )
+    return MultiActionModel(network, Pooling(backbone.pooling), head)
+
+
+def build_head(
+    *,
+    features: int,
+    model: ModelParams,
+    gcn: GcnParams,
+    transformer: TransformerParams,
+    adjacency: Tensor,
+    audio_forms: Tensor | None,
+    text_forms: Tensor | None,
+) -> Head:
+    """The model's head alone, for `features` backbone features C; the rest as `build_model`.
+
+    Raises:
+        PlainError: as `build_model`.
+    """
+    if "fc" in model.heads:
+        return FullyConnected(features, len(adjacency))
+    lexical = [name for name in model.heads if name != "visual"]
     forms: dict[str, Tensor] = {name: _forms(name, audio_forms, text_forms) for name in lexical}
     for name, matrix in forms.items():
-        if len(matrix) != N:
-            raise PlainError(f"{name} forms: found {len(matrix)} actions, expected the vocabulary's {N}")
-
-    if "fc" in model.heads:
-        head: Head = FullyConnected(C, N)
-    elif model.relation == "transformer" and transformer.fusion == "cross_attention":
-        head = _cross_head(model, transformer, C, N, forms)
-    else:
-        head = _joint_head(model, gcn, transformer, C, adjacency.float().clone(), forms)
-    return MultiActionModel(network, Pooling(backbone.pooling), head)
+        if len(matrix) != len(adjacency):
+            raise PlainError(f"{name} forms: found {len(matrix)} actions, expected the adjacency's {len(adjacency)}")
+    if model.relation == "transformer" and transformer.fusion == "cross_attention":
+        return _cross_head(model, transformer, features, len(adjacency), forms)
+    return _joint_head(model, gcn, transformer, features, adjacency.float().clone(), forms)
 
 
 def _joint_head(
