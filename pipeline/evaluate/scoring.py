@@ -1,0 +1,93 @@
+"""From predictions to figures: every metric with its interval, beside what it is held against."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import tables
+from pipeline.errors import PlainError
+from pipeline.evaluate import intervals, metrics, references
+from pipeline.evaluate.intervals import Estimate
+
+DECIMALS = 4
+"""Of every figure that is written: far below its interval, far above a float's last bits."""
+
+
+class Figures(NamedTuple):
+    """What is known of a model after testing."""
+
+    metrics: pa.Table
+    """Schema `metrics`: the rows model, frequency, chance and lead."""
+    per_action: pa.Table
+    """Schema `per_action`."""
+    headline: dict[str, float]
+    """The model's metrics and what they rest on, flat, for metrics.json."""
+
+
+def figures(predictions: pa.Table, training: pa.Table, actions: pa.Table, *, bootstrap: int, seed: int) -> Figures:
+    """Measure predictions.
+
+    Args:
+        predictions: of the scored split.
+        training: the split that the frequency reference counts.
+        actions: the vocabulary.
+        bootstrap: draws of videos for the intervals.
+        seed: of the draws.
+
+    Raises:
+        PlainError: the predictions are of another vocabulary, or there are none.
+    """
+    scores_BN, targets_BN = _arrays(predictions, actions.num_rows)
+    trained_BN = tables.multi_hot(training["actions"], actions.num_rows)
+    draws = intervals.draw(len(scores_BN), bootstrap, seed)
+    model = intervals.measure(scores_BN, targets_BN, draws)
+    frequency = intervals.measure(references.frequency(trained_BN, len(scores_BN)), targets_BN, draws)
+    rows = {
+        "model": intervals.estimates(model),
+        "frequency": intervals.estimates(frequency),
+        "chance": {name: Estimate(v, np.nan, np.nan) for name, v in references.chance(targets_BN).items()},
+        "lead": intervals.leads(model, frequency),
+    }
+    headline = {name: round(value, DECIMALS) for name, value in model.values.items()}
+    headline |= {"actions_evaluated": metrics.actions_evaluated(targets_BN), "videos": len(scores_BN)}
+    per_action = intervals.action_estimates(scores_BN, targets_BN, draws)
+    return Figures(_metrics_table(rows), _per_action_table(actions, trained_BN, targets_BN, per_action), headline)
+
+
+def _arrays(predictions: pa.Table, actions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and targets, B x N."""
+    if not predictions.num_rows:
+        raise PlainError("predictions: found none; every video of the split was excluded, see excluded.parquet")
+    scores = tables.vectors(predictions["scores"])
+    if scores.shape[1] != actions:
+        raise PlainError(f"predictions: found {scores.shape[1]} scores a video, expected {actions}; train again")
+    return scores, tables.multi_hot(predictions["actions"], actions)
+
+
+def _metrics_table(rows: dict[str, dict[str, Estimate]]) -> pa.Table:
+    entries = [(row, name, *estimate) for row, found in rows.items() for name, estimate in found.items()]
+    row, metric, value, low, high = zip(*sorted(entries), strict=True)
+    value, low, high = (np.round(column, DECIMALS) for column in (value, low, high))
+    columns = {"row": row, "metric": metric, "value": value, "low": low, "high": high}
+    return tables.from_columns("metrics", columns)
+
+
+def _per_action_table(
+    actions: pa.Table, trained_BN: np.ndarray, targets_BN: np.ndarray, estimates: list[Estimate]
+) -> pa.Table:
+    positives = targets_BN.sum(axis=0)
+    videos = len(targets_BN)
+    chance = [100.0 * references.expected_precision(int(k), videos) if k else np.nan for k in positives]
+    ap, low, high = (np.round(column, DECIMALS) for column in zip(*estimates, strict=True))
+    columns = {
+        "action_id": actions["action_id"],
+        "action": actions["action"],
+        "training": trained_BN.sum(axis=0),
+        "positives": positives,
+        "ap": ap,
+        "low": low,
+        "high": high,
+        "chance": np.round(chance, DECIMALS),
+    }
+    return tables.from_columns("per_action", columns)

@@ -1,0 +1,84 @@
+"""Multi-view testing: T temporal x S spatial views of a video, and one score an action from all of them.
+
+A view is a clip of the video, cut as in training but at fixed places. Shapes: L frames of a video, V views,
+F frames of a clip, N actions.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.clips.positions import positions
+from pipeline.params import Evaluate, Frames
+
+
+def temporal_views(length: int, frames: Frames, count: int) -> np.ndarray:
+    """Which frames of a video of `length` each of `count` temporal views shows (count x F).
+
+    View i starts delta * i / count into the video, delta being the frames that a clip leaves over. The released
+    code decodes the frames whose times lie within a view's span: so a start between two frames is the later one,
+    and a last frame beyond the span's end is the one before it. A video shorter than the span stands still at its
+    last frame.
+    """
+    starts = max(length - frames.span, 0) * np.arange(count) / count
+    ends = np.floor(starts + frames.span - 1).astype(np.int64)
+    shown = np.ceil(starts).astype(np.int64)[:, None] + positions(frames)
+    return np.asarray(np.minimum(shown, np.minimum(ends, length - 1)[:, None]))
+
+
+def spatial_views(height: int, width: int, crop: int, count: Literal[1, 3]) -> list[tuple[int, int]]:
+    """Top and left of each square crop: along the longer side its start, middle and end, or the middle alone."""
+    top, left = -((crop - height) // 2), -((crop - width) // 2)  # half, rounded up (released code)
+    if count == 1:
+        return [(top, left)]
+    if height > width:
+        return [(0, left), (top, left), (height - crop, left)]
+    return [(top, 0), (top, left), (top, width - crop)]
+
+
+def views(video_LYXC: np.ndarray, frames: Frames, evaluate: Evaluate) -> np.ndarray:
+    """All views of a decoded video, the crops of a temporal view side by side.
+
+    Args:
+        video_LYXC: its frames, uint8, RGB, of short side `evaluate.short_side`.
+        frames: what a clip is.
+        evaluate: how many views, and their crop.
+
+    Returns:
+        uint8, V x F x crop x crop x 3.
+    """
+    length, height, width, _ = video_LYXC.shape
+    crop = evaluate.crop
+    corners = spatial_views(height, width, crop, evaluate.spatial_views)
+    return np.stack(
+        [
+            video_LYXC[shown, top : top + crop, left : left + crop]
+            for shown in temporal_views(length, frames, evaluate.temporal_views)
+            for top, left in corners
+        ]
+    )
+
+
+def batches(views_VFYXC: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Cut views into batches of one size, whatever their number, and say how many of each are real.
+
+    The last is filled up with black clips: a batch of another size would differ in the last bits of its scores.
+    """
+    for start in range(0, len(views_VFYXC), size):
+        batch = views_VFYXC[start : start + size]
+        missing = size - len(batch)
+        yield np.pad(batch, [(0, missing), *[(0, 0)] * 4]), len(batch)
+
+
+def as_clips(views_VFYXC: np.ndarray, frames: Frames, device: torch.device) -> Tensor:
+    """Views as the model takes clips: float, normalized, V x 3 x F x Y x X."""
+    clips = torch.from_numpy(views_VFYXC).to(device).permute(0, 4, 1, 2, 3).float()
+    return (clips / 255.0 - frames.mean) / frames.std
+
+
+def combine(scores_VN: np.ndarray, how: Literal["max", "mean"]) -> np.ndarray:
+    """One score an action from its scores in all views (N)."""
+    return np.asarray(scores_VN.max(axis=0) if how == "max" else scores_VN.mean(axis=0))
