@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from pipeline.clips.positions import positions
 from pipeline.params import Evaluate, Frames
@@ -71,12 +69,6 @@ def batches(views_VFYXC: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, in
         batch = views_VFYXC[start : start + size]
         missing = size - len(batch)
         yield np.pad(batch, [(0, missing), *[(0, 0)] * 4]), len(batch)
-
-
-def as_clips(views_VFYXC: np.ndarray, frames: Frames, device: torch.device) -> Tensor:
-    """Views as the model takes clips: float, normalized, V x 3 x F x Y x X."""
-    clips = torch.from_numpy(views_VFYXC).to(device).permute(0, 4, 1, 2, 3).float()
-    return (clips / 255.0 - frames.mean) / frames.std
 
 
 def combine(scores_VN: np.ndarray, how: Literal["max", "mean"]) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
 
-from pipeline.evaluate.views import as_clips, batches, combine, spatial_views, temporal_views, views
+from pipeline.evaluate.views import batches, combine, spatial_views, temporal_views, views
 
 
 @pytest.fixture
@@ -96,15 +95,6 @@ def test_batches_have_one_size_and_hold_every_view_once(count, size, real):
     assert {batch.shape for batch, _ in cut} == {(size, 1, 1, 1, 1)}
     np.testing.assert_array_equal(np.concatenate([batch[:number] for batch, number in cut]), made)
     assert not cut[-1][0][real[-1] :].any()
-
-
-def test_clips_are_normalized_with_channels_first(frames):
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 4, 5, 3), dtype=np.uint8)
-    clips = as_clips(pixels, frames, torch.device("cpu"))
-    assert clips.shape == (2, 3, 8, 4, 5)
-    assert clips.dtype == torch.float32
-    expected = (np.moveaxis(pixels, -1, 1) / 255 - 0.45) / 0.225
-    np.testing.assert_allclose(clips.numpy(), expected, atol=1e-6)
 
 
 def test_views_combine_by_their_largest_or_their_mean_score():
