@@ -40,9 +40,9 @@ class Vggish(nn.Module):
         """Embed log-mel patches, B x 96 x 64, as B x 128."""
         x = patches_BTM.unsqueeze(1)
         for group in ((self.conv1,), (self.conv2,), (self.conv3_1, self.conv3_2), (self.conv4_1, self.conv4_2)):
-            for layer in group:
+            for layer in group[:-1]:
                 x = F.relu(layer(x))
-            x = F.max_pool2d(x, 2)
+            x = F.relu(F.max_pool2d(group[-1](x), 2))  # the order makes no difference, and a quarter of the work
         x_B = x.permute(0, 2, 3, 1).flatten(1)  # height, width, channel
         x_B = F.relu(self.fc1_1(x_B))
         x_B = F.relu(self.fc1_2(x_B))
@@ -102,4 +102,6 @@ def load_vggish(path: Path) -> Vggish:
     with torch.device("meta"):
         network = Vggish()
     network.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, assign=True)
+    # The memory format is a quarter faster on a CPU, and flattening in TensorFlow's order then copies nothing.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.requires_grad_(requires_grad=False).eval()
