@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline import tables
 from pipeline.errors import PlainError
@@ -104,7 +105,7 @@ class Packs:
     """Reads frames from a folder of packs by the number of a video, 0 to `len(packs) - 1`, in order of video id.
 
     Attributes:
-        video_ids: the videos that have a copy.
+        video_ids: the videos that have a copy, an Arrow array of strings, rising.
         sizes: width and height of each video's frames in pixels, V x 2.
     """
 
@@ -116,7 +117,7 @@ class Packs:
         """
         table = tables.read("clips", folder / TABLE)
         offsets = table["offsets"].combine_chunks()
-        self.video_ids: list[str] = table["video_id"].to_pylist()
+        self.video_ids: pa.StringArray = table["video_id"].combine_chunks()
         self.sizes = np.stack([table["width"].to_numpy(), table["height"].to_numpy()], axis=1)
         self._folder = folder
         self._pack = table["pack"].to_numpy()

@@ -28,7 +28,7 @@ def folder(tmp_path):
 
 def test_what_was_written_is_read_back(folder):
     with Packs(folder) as opened:
-        assert opened.video_ids == ["a", "b", "c"]
+        assert opened.video_ids.to_pylist() == ["a", "b", "c"]
         assert opened.sizes.tolist() == [[4, 3]] * 3
         for number, jpegs in enumerate(VIDEOS.values()):
             assert opened.frames(number) == len(jpegs)

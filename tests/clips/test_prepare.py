@@ -45,9 +45,9 @@ def test_copies_hold_every_frame_of_the_time_line(made, params, sources, folder)
     assert (made.videos, made.excluded, made.frames, made.packs) == (5, 1, 100, 3)
     by_name = {source.video_id: source.path for source in sources}
     with Packs(folder) as packs:
-        assert packs.video_ids == ["v0", "v1", "v2", "v3", "v4"]
+        assert packs.video_ids.to_pylist() == ["v0", "v1", "v2", "v3", "v4"]
         assert packs.sizes.tolist() == [[32, 24], [24, 32], [32, 24], [24, 32], [32, 24]]
-        for number, name in enumerate(packs.video_ids):
+        for number, name in enumerate(packs.video_ids.to_pylist()):
             stored = np.stack([decode_jpeg(jpeg) for jpeg in packs.jpegs(number, range(packs.frames(number)))])
             source = read_frames(by_name[name], params.media, fps=30.0, short_side=24)
             assert stored.shape == source.shape

@@ -1,0 +1,131 @@
+"""What the loop is fed: examples of the training copies, the same whoever makes them.
+
+What an example shows depends on the seed, the epoch and the video's id alone, so neither the number of loader
+processes nor an interruption changes it. Shapes: B examples, T frames, Y x X pixels, C channels, N actions.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pipeline import tables
+from pipeline.clips.packs import EXCLUDED, Packs
+from pipeline.errors import PlainError
+from pipeline.media.jpeg import decode_jpeg
+from pipeline.params import Train
+from pipeline.train.views import Choose, Size, View
+
+
+class Pick(NamedTuple):
+    """One example to make."""
+
+    row: int
+    """Of the split."""
+    epoch: int
+
+
+class Batch(NamedTuple):
+    """Examples, stacked; an example alone has no axis B."""
+
+    pictures: Tensor
+    """uint8, B x T x Y x X x C."""
+    targets: Tensor
+    """bool, B x N."""
+    rows: Tensor
+    """int64, B; of the split."""
+
+
+class Examples(Dataset[Batch]):
+    """The videos of a split that have a copy, seen as often as they are picked.
+
+    Attributes:
+        video_ids: of each row, an Arrow array.
+    """
+
+    def __init__(self, split: pa.Table, packs: Packs, *, actions: int, choose: Choose, crop: int) -> None:
+        """Join a split to the copies of its videos; a video without a copy is left out.
+
+        Args:
+            split: table `splits`.
+            packs: the training copies.
+            actions: N.
+            choose: which view is seen.
+            crop: its side in pixels.
+        """
+        place = pc.index_in(split["video_id"], value_set=packs.video_ids).combine_chunks()
+        kept = pc.is_valid(place)
+        labels = split["actions"].filter(kept).combine_chunks()
+        self.video_ids: pa.StringArray = split["video_id"].filter(kept).combine_chunks()
+        self._place = place.filter(kept).to_numpy()
+        self._bounds, self._labels = labels.offsets.to_numpy(), labels.flatten().to_numpy()
+        self._packs, self._actions, self._choose, self._crop = packs, actions, choose, crop
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def __getitem__(self, pick: Pick) -> Batch:
+        """One example."""
+        video = int(self._place[pick.row])
+        width, height = self._packs.sizes[video].tolist()
+        size = Size(self._packs.frames(video), width, height)
+        view = self._choose(size, self.video_ids[pick.row].as_py(), pick.epoch)
+        pictures = cut(self._packs.jpegs(video, view.frames), view, self._crop)
+        return Batch(pictures, torch.from_numpy(self.target(pick.row)), torch.tensor(pick.row))
+
+    def target(self, row: int) -> np.ndarray:
+        """Which actions a video has; N, bool."""
+        target = np.zeros(self._actions, dtype=bool)
+        target[self._labels[self._bounds[row] : self._bounds[row + 1]]] = True
+        return target
+
+    def counts(self) -> np.ndarray:
+        """How many videos have each action; N."""
+        return np.bincount(self._labels, minlength=self._actions)
+
+
+def open_examples(split: Path, clips: Path, *, actions: int, choose: Choose, train: Train) -> Examples:
+    """The examples of a split.
+
+    Args:
+        split: path of a table `splits`.
+        clips: folder of the training copies.
+        actions: N.
+        choose: which view is seen.
+        train: `crop` and `jitter` of it.
+
+    Raises:
+        PlainError: a video has neither a copy nor a reason for having none, or the copies are too small.
+    """
+    table, packs = tables.read("splits", split), Packs(clips)
+    known = pa.concat_arrays([packs.video_ids, *tables.read("exclusions", clips / EXCLUDED)["video_id"].chunks])
+    strangers = table["video_id"].filter(pc.invert(pc.is_in(table["video_id"], known)))
+    if len(strangers):
+        raise PlainError(
+            f"{clips}: found no copy of {len(strangers):,} videos of {split}, the first {strangers[0].as_py()}; "
+            "run `dvc repro prepare_clips`"
+        )
+    if len(packs) and packs.sizes.min() < train.jitter[1]:
+        raise PlainError(
+            f"{clips}: found copies of short side {packs.sizes.min()}, expected train.jitter's upper end of "
+            f"{train.jitter[1]} or more; set clips.short_side"
+        )
+    return Examples(table, packs, actions=actions, choose=choose, crop=train.crop)
+
+
+def cut(jpegs: Sequence[bytes], view: View, crop: int) -> Tensor:
+    """Decode a view's frames, take its square of each and scale that to `crop`; uint8 T x Y x X x C."""
+    square = slice(view.top, view.top + view.side), slice(view.left, view.left + view.side)
+    step = -1 if view.flip else 1
+    pictures_TYXC = np.stack([decode_jpeg(jpeg)[square][:, ::step] for jpeg in jpegs])
+    pictures_TCYX = torch.from_numpy(pictures_TYXC).permute(0, 3, 1, 2)  # channels stay innermost in memory
+    if view.side != crop:
+        pictures_TCYX = F.interpolate(pictures_TCYX, size=(crop, crop), mode="bilinear", antialias=True)
+    return pictures_TCYX.permute(0, 2, 3, 1).contiguous()

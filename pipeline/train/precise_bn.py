@@ -1,0 +1,40 @@
+"""Precise batch norm: statistics of the weights as they are now, not a trail of what they were.
+
+In training, a batch norm's running statistics lag behind the weights. Before a model is tested or saved, they
+are measured anew: the mean of the batch statistics over many training batches (released code; Wu and He 2018).
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.train.optimizer import batch_norms
+from pipeline.train.team import Team
+
+
+@torch.no_grad()
+def measure_batch_norm(model: nn.Module, batches: Iterable[Tensor], team: Team) -> None:
+    """Replace the running statistics of every batch norm by their means over `batches`.
+
+    Args:
+        model: in any mode, and left in it; its weights do not change.
+        batches: of clips, as the model takes them.
+        team: whose members each see a part of every batch.
+    """
+    norms = batch_norms(model)
+    momenta = [norm.momentum for norm in norms]
+    modes = [(module, module.training) for module in model.modules()]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # torch's sign for the plain mean over batches
+    model.train()
+    for clips in batches:
+        model(clips)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        for statistic in (norm.running_mean, norm.running_var):
+            if statistic is not None:
+                statistic.copy_(team.mean(statistic))
+    for module, training in modes:
+        module.training = training
