@@ -71,12 +71,21 @@ class MultiActionModel(nn.Module):
         """Put other lexicon forms into the learners that use them (a new draw, each epoch).
 
         Args:
-            audio: N x (P x forms); None keeps none, and is an error where a learner needs them.
-            text: N x Q, likewise.
+            audio: N x (P x forms), or None where no learner hears.
+            text: N x Q, or None where no learner reads.
+
+        Raises:
+            PlainError: a learner's forms are missing, or of another shape than those it was built with.
         """
-        for name, learner in getattr(self.head, "learners", nn.ModuleDict()).items():
+        if isinstance(self.head, FullyConnected):
+            return
+        for name, learner in self.head.learners.items():
             if isinstance(learner, LexiconHead | LexiconTokens):
-                learner.forms.copy_(_forms(name, audio, text))
+                forms_ND = _forms(name, audio, text)
+                if forms_ND.shape != learner.forms.shape:
+                    found, expected = tuple(forms_ND.shape), tuple(learner.forms.shape)
+                    raise PlainError(f"{name} forms: found {found}, expected {expected} as the model was built")
+                learner.forms.copy_(forms_ND)
 
     @property
     def batch_norm(self) -> BatchNorm:
