@@ -41,11 +41,15 @@ def co_occurrence(labels: pa.ChunkedArray, n: int) -> np.ndarray:
     """How many videos have both actions, N x N int64; on the diagonal, how many have the one.
 
     Labels as a sparse B x N matrix Y give Y^T Y, so that a million videos take a second.
+
+    Raises:
+        ValueError: an action id is not below `n`.
     """
     rows = labels.combine_chunks() if isinstance(labels, pa.ChunkedArray) else labels
     columns = rows.flatten().to_numpy()
     offsets = rows.offsets.to_numpy()
     Y = csr_array((np.ones(len(columns), dtype=np.int64), columns, offsets - offsets[0]), shape=(len(rows), n))
+    Y.check_format()  # an id outside the vocabulary would be counted anywhere
     counts: np.ndarray = (Y.T @ Y).toarray()
     return counts
 

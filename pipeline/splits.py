@@ -35,17 +35,23 @@ def make_splits(videos: pa.Table, actions: pa.Table, verdicts: pa.Table, params:
     """Draw the training split from the tables `videos`, `actions` and `verdicts`.
 
     Raises:
-        PlainError: the draw is by folder and a folder is no action.
+        PlainError: no training video is left, or the draw is by folder and a folder is no action.
     """
-    candidates = with_audio_stream(_of_split(videos, "train"), verdicts, required=params.require_audio_stream)
+    annotated = _of_split(videos, "train")
+    candidates = with_audio_stream(annotated, verdicts, required=params.require_audio_stream)
+    if not candidates.num_rows:
+        raise PlainError(
+            f"found no training video to draw from: {annotated.num_rows:,} annotated, and split_mini."
+            f"require_audio_stream is {str(params.require_audio_stream).lower()}; see data/audible/verdicts.parquet"
+        )
     if params.draw == "all":
         train = _splits_table(candidates)
     else:
         names = actions["action"].to_pylist()
-        pools = by_folder(candidates, names) if params.draw == "folder" else by_label(candidates, len(names))
+        pools = by_folder(candidates, names) if params.draw == "folder" else by_label(candidates)
         drawn = draw(pools, candidates["video_id"].to_pylist(), names, per_action=params.per_action, seed=seed)
         rows = sorted(drawn)
-        train = _splits_table(candidates.take(rows), [drawn[row] for row in rows])
+        train = _splits_table(candidates.take(pa.array(rows, pa.int64())), [drawn[row] for row in rows])
     return Splits(train, _splits_table(_of_split(videos, "val")), _splits_table(_of_split(videos, "test")))
 
 
@@ -86,7 +92,7 @@ def _folder_names(actions: Sequence[str]) -> dict[str, int]:
     return {part: number for part, number in alternatives if shared[part] == 1} | full
 
 
-def by_label(videos: pa.Table, n: int) -> dict[int, np.ndarray]:
+def by_label(videos: pa.Table) -> dict[int, np.ndarray]:
     """Rows of `videos` by each of their actions: a video with three labels stands in three pools."""
     labels = videos["actions"].combine_chunks()
     return _group(labels.flatten().to_numpy().astype(np.int64), pc.list_parent_indices(labels).to_numpy())
@@ -96,7 +102,7 @@ def _group(actions: np.ndarray, rows: np.ndarray) -> dict[int, np.ndarray]:
     """Rows by action, actions ascending."""
     order = np.argsort(actions, kind="stable")
     present, starts = np.unique(actions[order], return_index=True)
-    return dict(zip(present.tolist(), np.split(rows[order], starts[1:]), strict=True)) if len(order) else {}
+    return dict(zip(present.tolist(), np.split(rows[order], starts[1:]), strict=True))
 
 
 def draw(
