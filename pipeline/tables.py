@@ -76,6 +76,9 @@ SCHEMAS: dict[str, Schema] = {
         _column("peak_dbfs", pa.float32(), "largest sample; dB to full scale, -inf for digital silence"),
         _column("rms_dbfs", pa.float32(), "root mean square; dB to full scale, -inf for digital silence"),
     ),
+    "embedded": _schema(  # a shard of extract_vggish: what becomes a row of `vggish`, or one of `exclusions`
+        ("video_id",), _VIDEO, _REASON, _column("embedding", _FORM, "as in vggish; NaN where there is a reason")
+    ),
     "vggish": _schema(("video_id",), _VIDEO, _column("embedding", _FORM, "3 patches x 128, raw, before PCA")),
     "whitened": _schema(("video_id",), _VIDEO, _column("form", _FORM, "3 patches x 128, whitened")),
     "whitening": _schema(
