@@ -6,15 +6,15 @@ from pipeline.errors import PlainError
 class NoAudioStream(PlainError):  # noqa: N818  a finding, named as its verdict
     """The file is in order and holds no sound track."""
 
-    def __init__(self, reason: str = "no audio stream") -> None:
-        super().__init__(reason)  # as an argument, since it travels between processes by its arguments
+    def __init__(self, reason: str = "no audio stream") -> None:  # an argument, so that it travels between processes
+        super().__init__(reason)
 
 
 class Undecodable(PlainError):  # noqa: N818
-    """The file cannot be decoded, or may not be under the bounds of `params.Media`.
+    """The file cannot be decoded, or not within the bounds of `params.Media`.
 
-    The message is the reason as it stands in the tables of verdicts and exclusions; it names no path, since
-    the row names the video.
+    The message is the reason as it stands in the tables of verdicts and exclusions. It names no path, since the
+    row names the video.
     """
 
     def __init__(self, reason: str) -> None:

@@ -80,8 +80,8 @@ def _seconds(frame: Any) -> float:
 def _picture(frame: Any, scaler: VideoReformatter, short_side: int, max_pixels: int) -> np.ndarray:
     """One picture, scaled and upright."""
     scale = short_side / min(frame.width, frame.height)
-    width, height = max(round(frame.width * scale), short_side), max(round(frame.height * scale), short_side)
+    width, height = round(frame.width * scale), round(frame.height * scale)
     if width * height > max_pixels:
         raise Undecodable(f"{frame.width} x {frame.height} pixels are too long for a short side of {short_side}")
     scaled = scaler.reformat(frame, width, height, "rgb24", interpolation=SCALING, threads=1)
-    return np.rot90(scaled.to_ndarray(), frame.rotation // 90)
+    return np.rot90(scaled.to_ndarray(), round(frame.rotation / 90))

@@ -1,51 +1,50 @@
-"""A process of its own for decoding: one that dies, hangs or grows takes one video with it, not the stage."""
+"""A process of its own for decoding: one that dies, hangs or grows takes one video with it, not the stage.
 
-import multiprocessing
-import resource
+The process is a plain `python -m pipeline.media.child`, not one of multiprocessing's: the workers of joblib and Dask
+cannot start those, and a fork would inherit the stage's memory, threads and locks.
+"""
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
-from concurrent.futures import TimeoutError as CallTimeoutError
-from pathlib import Path
+from multiprocessing.connection import Pipe
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
-
+from pipeline.media.child import OUT_OF_MEMORY
 from pipeline.media.faults import Undecodable
 from pipeline.params import Media
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_PRELOAD = [
-    "pipeline.media.sound",
-    "pipeline.media.frames",
-    "joblib.externals.loky.backend.context",  # a child of joblib's worker is told to start its own in joblib's way
-]
-
 
 class Guard:
-    """One persistent child process with a memory limit and a watchdog.
+    """Runs media functions in a child process with a memory limit and a watchdog.
 
-    A child costs its start once, not once a video; after a crash, a time-out or a breach of the memory limit a
-    fresh one takes its place. The limit is on address space beyond what the child has at its start.
+    A child costs its start once, not once a video: it serves until it dies, one guard of this process after the
+    other. What it returns depends on the call alone: where a child dies that has served before, the call is made
+    once more, in a fresh one, and only that one's death counts.
     """
 
     def __init__(self, media: Media) -> None:
         self._media = media
+        self._child: _Child | None = None
 
     def __enter__(self) -> Self:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(_PRELOAD)
-        self._pool = ProcessPool(
-            max_workers=1, initializer=_limit_memory, initargs=(self._media.memory_mb,), context=context
-        )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.stop()
-        self._pool.join()
+        if self._child and error is None:
+            _idle.append(self._child)
+        elif self._child:  # interrupted, maybe in the middle of a call, whose answer nobody should get
+            self._child.end()
+        self._child = None
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(*args, **kwargs)` in the child; it must be importable by name.
@@ -55,24 +54,82 @@ class Guard:
             Undecodable: as the function; or the child died, took longer than `media.timeout_seconds` or asked
                 for more than `media.memory_mb`.
         """
-        future = self._pool.schedule(function, args=args, kwargs=kwargs, timeout=self._media.timeout_seconds)
+        while True:
+            child = self._child = self._child or _idle_child(self._media) or _Child(self._media)
+            try:
+                answer = child.ask(function, args, kwargs)
+            except EOFError as error:
+                code, fresh = child.end(), child.calls == 1
+                self._child = None
+                if fresh:
+                    raise Undecodable(self._why(code)) from error
+            else:
+                if isinstance(answer, Exception):
+                    raise answer
+                result: T = answer
+                return result
+
+    def _why(self, code: int) -> str:
+        if code == OUT_OF_MEMORY:
+            return f"decoding needs more than {self._media.memory_mb:,} MB"
+        if code == -signal.SIGALRM:
+            return f"decoding takes longer than {self._media.timeout_seconds:g} s"
+        return f"the decoder crashed: {signal.strsignal(-code) if code < 0 else f'exit status {code}'}"
+
+
+class _Child:
+    """A running child and the pipe to it; it ends when the pipe closes, thus with this process at the latest."""
+
+    def __init__(self, media: Media) -> None:
+        self.media = media
+        self.calls = 0
+        self._pipe, theirs = Pipe()
+        path = os.pathsep.join(filter(None, sys.path))  # the same code there as here, in a copy of the tree too
+        command = [sys.executable, "-P", "-m", "pipeline.media.child", str(theirs.fileno())]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}
+        )
+        theirs.close()
+
+    def ask(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a call there; what it raises comes back as the answer.
+
+        Raises:
+            EOFError: the child died.
+        """
+        self.calls += 1
         try:
-            result: T = future.result()
-            return result
-        except CallTimeoutError as error:
-            raise Undecodable(f"decoding took longer than {self._media.timeout_seconds:g} s") from error
-        except MemoryError as error:
-            raise Undecodable(f"decoding needs more than {self._media.memory_mb} MB") from error
-        except ProcessExpired as error:
-            raise Undecodable(f"the decoder crashed ({_exit(error.exitcode)})") from error
+            self._pipe.send((self.media.timeout_seconds, self.media.memory_mb))
+            self._pipe.send((function, args, kwargs))
+            return self._pipe.recv()
+        except OSError as error:  # the pipe is broken rather than at its end
+            raise EOFError from error
+
+    def end(self) -> int:
+        """Stop the child; returns its exit status, or minus the signal that ended it."""
+        self._pipe.close()
+        try:
+            return self._process.wait(timeout=1.0)  # an end of its own comes first: it says why
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
 
 
-def _exit(code: int | None) -> str:
-    return f"signal {-code}" if code is not None and code < 0 else f"exit {code}"
+_idle: list[_Child] = []
+"""Children between two guards. A fork of this process must not speak to them."""
+os.register_at_fork(after_in_child=_idle.clear)
 
 
-def _limit_memory(memory_mb: int) -> None:
-    """Hold this process's address space to what it has now plus `memory_mb`."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + memory_mb * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+def _idle_child(media: Media) -> _Child | None:
+    """A child that waits for work under the same bounds."""
+    for child in _idle:
+        if child.media == media:
+            _idle.remove(child)
+            return child
+    return None
+
+
+@atexit.register
+def _end_all() -> None:
+    while _idle:
+        _idle.pop().end()

@@ -1,5 +1,7 @@
 """A video's sound track as mono float samples."""
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,8 +9,11 @@ import av
 import numpy as np
 
 from pipeline.media.faults import Undecodable
-from pipeline.media.source import decode, opened, plain
+from pipeline.media.source import decode, opened
 from pipeline.params import Media
+
+BLOCK = 16_384
+"""Samples that are resampled at once; decoders give about 1,024, and each call has its price."""
 
 
 class Sound(NamedTuple):
@@ -23,7 +28,7 @@ class Sound(NamedTuple):
 def read_sound(path: Path, media: Media, *, rate: int = 16_000) -> Sound:
     """Decode a sound track, mixed down to mono and resampled to `rate` by libswresample.
 
-    The mix is normalized, whatever the sample format: stereo is the mean of both channels, 5.1 is ITU's mix
+    The mix is normalized, whatever the sample format: stereo becomes the mean of its channels, 5.1 ITU's mix
     without the low-frequency channel, scaled so that full scale stays full scale.
 
     Args:
@@ -39,32 +44,37 @@ def read_sound(path: Path, media: Media, *, rate: int = 16_000) -> Sound:
     pieces: list[np.ndarray] = []
     count = 0
     with opened(path, media, "audio") as (container, stream):
-        resampler, last = _resampler(rate), None
-        try:
-            for frame in decode(container, stream):
-                shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-                if shape != last and last is not None:  # sound may change its form on the way
-                    pieces += _samples(resampler, None)
-                    resampler = _resampler(rate)
-                last = shape
-                fresh = _samples(resampler, frame)
-                pieces += fresh
-                count += sum(map(len, fresh))
-                if count >= limit:
-                    break
-            pieces += _samples(resampler, None)
-        except (av.error.FFmpegError, ValueError) as error:
-            raise Undecodable(f"sound cannot be resampled: {plain(error)}") from error
-    if not pieces:
+        for piece in _resampled(decode(container, stream), rate):
+            pieces.append(piece)
+            count += len(piece)
+            if count >= limit:
+                break
+    if not count:
         raise Undecodable("the sound track holds no sample")
     return Sound(np.concatenate(pieces)[:limit], rate)
 
 
-def _resampler(rate: int) -> av.AudioResampler:
-    # Without the bound of 1, libswresample would leave float mixes 3 dB louder than those of integers.
-    return av.AudioResampler(format="fltp", layout="mono", rate=rate, options={"rematrix_maxval": "1"})
+def _resampled(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[np.ndarray]:
+    """Yield mono samples, block by block; where the sound changes its form, resampling starts anew."""
+    for _, run in groupby(frames, key=_form):
+        # Without the bound of 1, libswresample leaves mixes of floats 3 dB louder than those of integers.
+        resampler = av.AudioResampler("fltp", "mono", rate, options={"rematrix_maxval": "1"})
+        for block in _blocks(run):
+            yield from (piece.to_ndarray()[0] for piece in resampler.resample(block) if piece is not None)
 
 
-def _samples(resampler: av.AudioResampler, frame: av.AudioFrame | None) -> list[np.ndarray]:
-    """What the resampler gives for one frame, or at the end for None."""
-    return [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
+def _form(frame: av.AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _blocks(frames: Iterable[av.AudioFrame]) -> Iterator[av.AudioFrame | None]:
+    """Join frames of one form into blocks of about `BLOCK` samples; None, which flushes, comes last."""
+    fifo = av.AudioFifo()
+    for frame in frames:
+        frame.pts = None  # sound is taken as contiguous, also where its times are not
+        fifo.write(frame)
+        if fifo.samples >= BLOCK:
+            yield fifo.read()
+    if fifo.samples:
+        yield fifo.read()
+    yield None

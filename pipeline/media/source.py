@@ -1,9 +1,9 @@
 """Opening a video that nobody vouches for, and decoding one of its streams within bounds (invariant 7).
 
-    path --lstat, O_NOFOLLOW--> open file --whitelisted demuxer--> packets --decoder, one thread--> frames
+    path --regular file--> open file --whitelisted demuxer--> packets --whitelisted decoder--> frames
 
 FFmpeg never sees a name: it reads from a file that is already open, so that `concat:` or `subfile:` mean nothing,
-and every attempt of a demuxer to open a second file is refused.
+and a demuxer that tries to open a second file is refused.
 """
 
 import os
@@ -16,17 +16,36 @@ from typing import Any, Literal, NoReturn
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition, Stream
+from av.stream import Discard, Disposition, Stream
 
 from pipeline.media.faults import NoAudioStream, Undecodable
 from pipeline.params import Media
 
+Kind = Literal["audio", "video"]
+
 CONTAINERS = "mov,matroska,avi"
-"""Demuxers that may run, in FFmpeg's names: MP4 and MOV, Matroska and WebM, AVI. Playlists are not among them."""
+"""The demuxers that may run, in FFmpeg's names: MP4 and MOV, Matroska and WebM, AVI. No playlists."""
+
+DECODERS: dict[Kind, tuple[str, ...]] = {
+    "audio": (
+        "aac", "aac_fixed", "ac3", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "alac", "amrnb", "amrwb", "dca", "eac3",
+        "flac", "gsm", "gsm_ms", "libopus", "libvorbis", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float",
+        "opus", "pcm_alaw", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_mulaw", "pcm_s16be", "pcm_s16le",
+        "pcm_s24be", "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_s8", "pcm_u8", "qdm2", "vorbis", "wmav1", "wmav2",
+    ),
+    "video": (
+        "av1", "cinepak", "dvvideo", "ffv1", "flv", "h263", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg",
+        "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "png", "prores", "qtrle", "rawvideo",
+        "svq1", "svq3", "theora", "vc1", "vp8", "vp9", "wmv1", "wmv2", "wmv3",
+    ),
+}  # fmt: skip
+"""The decoders that may run, in FFmpeg's names. Reading sound, no decoder of pictures starts at all: FFmpeg would
+decode one to describe its stream, which takes longer than all the sound of a three-second clip."""
+
 WHOLE, TOLERANCE_SECONDS = 0.9, 0.5
 """A stream that ends before 0.9 of its declared duration, less half a second for sloppy headers, is truncated."""
 DAMAGED = 0.1
-"""A stream of which more than this part of packets cannot be decoded is damaged; below, they are skipped."""
+"""A stream of whose packets more than this part cannot be decoded is damaged; up to it, they are skipped."""
 
 
 @contextmanager
@@ -36,18 +55,18 @@ def open_regular(path: Path) -> Iterator[FileIO]:
     A symbolic link is refused too, wherever it leads: the folder of a data set may be a link, a video may not.
 
     Raises:
-        Undecodable: the file is absent, unreadable or not a regular file.
+        Undecodable: the file is absent, unreadable, empty or not a regular file.
     """
     try:
         before = os.lstat(path)
         if not stat.S_ISREG(before.st_mode):
-            raise Undecodable(f"not a regular file but a {_kind(before.st_mode)}")
-        # The path may change between the two looks: not followed, not waited for (a FIFO), and compared below.
+            raise Undecodable(f"not a regular file but a {_kind_of_file(before.st_mode)}")
+        # Between the two looks the name may come to mean something else: not followed, not waited for, and compared.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise Undecodable(f"cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+        raise Undecodable(f"cannot be opened: {plain(error)}") from error
     with FileIO(descriptor) as file:
-        after = os.fstat(file.fileno())
+        after = os.fstat(descriptor)
         if (after.st_dev, after.st_ino) != (before.st_dev, before.st_ino):
             raise Undecodable("replaced while it was opened")
         if after.st_size == 0:
@@ -55,52 +74,68 @@ def open_regular(path: Path) -> Iterator[FileIO]:
         yield file
 
 
-def _kind(mode: int) -> str:
+def _kind_of_file(mode: int) -> str:
     kinds = {stat.S_IFDIR: "folder", stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}
     return kinds.get(stat.S_IFMT(mode), "device")
 
 
+def plain(error: Exception) -> str:
+    """An error of FFmpeg or the system in one clause, without file name and log."""
+    return (getattr(error, "strerror", None) or str(error)).partition("\n")[0].lower()
+
+
 @contextmanager
-def opened(path: Path, media: Media, kind: Literal["audio", "video"]) -> Iterator[tuple[InputContainer, Stream]]:
+def opened(path: Path, media: Media, kind: Kind) -> Iterator[tuple[InputContainer, Stream]]:
     """Open a container and choose its sound track or its pictures.
 
-    Of several, the first that is marked as default, else the first; an attached picture is no video.
+    Of several, the first that is marked as default, else the first; an attached picture is no video. Errors of
+    FFmpeg inside the `with` block leave it as `Undecodable`.
 
     Raises:
         NoAudioStream: no audio stream where one is asked for.
-        Undecodable: not a file, container or codec that we read, or larger than `media.max_pixels`.
+        Undecodable: not a file, container or codec that we read.
     """
-    limits = {"max_pixels": str(media.max_pixels), "threads": "1"}
-    with open_regular(path) as file:
+    options = {"max_pixels": str(media.max_pixels), "threads": "1", "codec_whitelist": ",".join(DECODERS[kind])}
+    with open_regular(path) as file, _open_container(file, options) as container:
+        stream = _choose(container, kind)
+        stream.codec_context.options = options
+        for other in container.streams:
+            if stream.duration and other is not stream:  # else the others tell where the file ends, see decode()
+                other.discard = Discard.all
         try:
-            container = av.open(
-                file,
-                mode="r",
-                options=limits,
-                container_options={"format_whitelist": CONTAINERS},
-                metadata_errors="replace",
-                io_open=_refuse,
-            )
-        except (av.error.FFmpegError, ValueError) as error:
-            raise Undecodable(f"not a readable MP4, Matroska or AVI file: {plain(error)}") from error
-        with container:
-            stream = _choose(container, kind)
-            if stream.codec_context is None:
-                raise Undecodable(f"no decoder for the {kind} stream")
-            stream.codec_context.options = limits
             yield container, stream
+        except (av.error.FFmpegError, ValueError) as error:
+            if isinstance(error, MemoryError):
+                raise
+            raise Undecodable(f"cannot be decoded: {plain(error)}") from error
+
+
+def _open_container(file: FileIO, options: dict[str, str]) -> InputContainer:
+    """Let a whitelisted demuxer read the header; `options` go to the decoders that probing starts."""
+    try:
+        container: InputContainer = av.open(
+            file,
+            mode="r",
+            options=options,
+            container_options={"format_whitelist": CONTAINERS},
+            metadata_errors="replace",
+            io_open=_refuse,
+        )
+        return container
+    except (av.error.FFmpegError, ValueError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        head = os.pread(file.fileno(), 12, 0)
+        if head[4:8] == b"ftyp":
+            raise Undecodable("MP4 without a readable index (moov), as of a truncated file") from error
+        raise Undecodable(f"not a readable MP4, Matroska or AVI file: starts with {head!r}") from error
 
 
 def _refuse(url: str, *_: Any) -> NoReturn:
-    raise PermissionError(f"a video may not open another file: {url}")
+    raise Undecodable(f"tries to open another file: {url}")
 
 
-def plain(error: BaseException) -> str:
-    """An error of FFmpeg's in one clause, without file name and log."""
-    return str(getattr(error, "strerror", None) or error).splitlines()[0].lower()
-
-
-def _choose(container: InputContainer, kind: Literal["audio", "video"]) -> Stream:
+def _choose(container: InputContainer, kind: Kind) -> Stream:
     streams = [
         stream
         for stream in container.streams
@@ -108,57 +143,55 @@ def _choose(container: InputContainer, kind: Literal["audio", "video"]) -> Strea
     ]
     if not streams:
         raise NoAudioStream if kind == "audio" else Undecodable("no video stream")
-    return next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
+    stream = next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
+    if stream.codec_context is None or stream.codec_context.codec.name not in DECODERS[kind]:
+        raise Undecodable(f"its {kind} codec is not one that we read: {stream.name or 'unknown'}")
+    return stream
 
 
 def decode(container: InputContainer, stream: Stream) -> Iterator[Any]:
-    """Yield the stream's frames in order; who consumes them stops when `media.max_seconds` have passed.
+    """Yield the stream's frames in order. Bounding their number is up to who consumes them.
 
     Packets that cannot be decoded are skipped, as players do, up to `DAMAGED`.
 
     Raises:
         Undecodable: the stream ends long before its header says, too many of its packets cannot be decoded, or
-            not one frame comes out.
+            no frame comes out.
     """
     packets = failed = frames = 0
-    end = 0.0
-    try:
-        for packet in container.demux(stream) if stream.duration else container.demux():
-            end = max(end, _end(packet))
-            if packet.stream.index != stream.index:
-                continue
-            packets += 1
-            try:
-                decoded = packet.decode()
-            except av.error.InvalidDataError:
-                failed += 1
-                continue
-            for frame in decoded:
-                frames += 1
-                yield frame
-    except (av.error.FFmpegError, ValueError) as error:
-        raise Undecodable(f"decoding fails after {frames} frames: {plain(error)}") from error
-    _check_whole(container, stream, end)
+    start, declared = _declared(container, stream)
+    end = start
+    for packet in container.demux():
+        end = max(end, _end(packet))
+        if packet.stream is not stream:
+            continue
+        packets += 1
+        try:
+            decoded = packet.decode()
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            failed += 1
+            continue
+        for frame in decoded:
+            frames += 1
+            yield frame
+    if end - start < WHOLE * declared - TOLERANCE_SECONDS:
+        raise Undecodable(f"truncated: holds {end - start:.2f} s of the {declared:.2f} s that its header declares")
     if not frames or failed > DAMAGED * packets:
-        raise Undecodable(f"damaged: {failed} of {packets} packets cannot be decoded, {frames} frames could")
+        raise Undecodable(f"damaged: {failed} of {packets} packets cannot be decoded")
+
+
+def _declared(container: InputContainer, stream: Stream) -> tuple[float, float]:
+    """When the stream starts and how long it lasts by its header, or else by the container's, in seconds."""
+    if stream.duration and stream.time_base:
+        return float((stream.start_time or 0) * stream.time_base), float(stream.duration * stream.time_base)
+    return (container.start_time or 0) / av.time_base, (container.duration or 0) / av.time_base
 
 
 def _end(packet: av.Packet) -> float:
-    """When the packet's content ends, in seconds on the stream's clock."""
-    pts = packet.pts if packet.pts is not None else packet.dts
-    if pts is None or packet.time_base is None:
-        return 0.0
-    return float((pts + (packet.duration or 0)) * packet.time_base)
-
-
-def _check_whole(container: InputContainer, stream: Stream, end: float) -> None:
-    """Compare where the packets end with what the stream, or else the container, declares."""
-    if stream.duration and stream.time_base:
-        start = float((stream.start_time or 0) * stream.time_base)
-        declared = float(stream.duration * stream.time_base)
-    else:
-        start = (container.start_time or 0) / av.time_base
-        declared = (container.duration or 0) / av.time_base
-    held = end - start
-    if held < WHOLE * declared - TOLERANCE_SECONDS:
-        raise Undecodable(f"truncated: holds {held:.2f} s of the {declared:.2f} s that its header declares")
+    """When the packet's content ends, in seconds."""
+    start = packet.pts if packet.pts is not None else packet.dts
+    if start is None or packet.time_base is None:
+        return float("-inf")
+    return float((start + (packet.duration or 0)) * packet.time_base)

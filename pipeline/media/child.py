@@ -1,0 +1,63 @@
+"""The guarded process: takes calls from a pipe and answers them, until one kills it or the pipe closes.
+
+Its watchdog is the kernel's: an alarm that nothing handles ends it inside a decoder too, and also when its parent
+is dead already. It is started by `pipeline.media.guard` and by nobody else.
+"""
+
+import os
+import resource
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+OUT_OF_MEMORY = 12
+"""Exit status where the memory limit was hit; a fresh process takes over, since this one may be in any state."""
+
+
+def serve(pipe: Connection) -> None:
+    """Answer calls: a pair (seconds, megabytes) of limits, then (function, args, kwargs); one answer each."""
+    limited = False
+    while True:
+        try:
+            timeout_seconds, memory_mb = pipe.recv()
+            function, args, kwargs = pipe.recv()
+        except EOFError:
+            return
+        if not limited:  # after the first call's modules are loaded
+            limit_memory(memory_mb)
+            limited = True
+        signal.setitimer(signal.ITIMER_REAL, timeout_seconds)
+        try:
+            pipe.send(_answer(function, args, kwargs))
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
+        except BrokenPipeError:
+            return
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _answer(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The function's result, or what it raised, with the trace for whoever looks for a defect."""
+    try:
+        return function(*args, **kwargs)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  it is raised in the parent
+        error.add_note(traceback.format_exc())
+        return error
+
+
+def limit_memory(memory_mb: int) -> None:
+    """Hold this process's address space to what it has now plus `memory_mb`."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; the pipe tells
+    serve(Connection(int(sys.argv[1])))
