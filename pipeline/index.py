@@ -157,5 +157,6 @@ def summary(annotations: Annotations, index: Index) -> str:
         line += f"; {annotations.merged_labels:,} labels that their line repeats, merged"
     if index.missing.num_rows:
         first = ", ".join(index.missing["video_id"].slice(0, _NAMED).to_pylist())
-        line += f"; {index.missing.num_rows:,} left out, with reasons in missing.parquet: {first}, ..."
+        more = ", ..." if index.missing.num_rows > _NAMED else ""
+        line += f"; {index.missing.num_rows:,} left out, with reasons in missing.parquet: {first}{more}"
     return line
