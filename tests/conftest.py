@@ -13,6 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
 def params() -> Params:
     """params.yaml as committed."""
     return load_params(ROOT / "params.yaml")

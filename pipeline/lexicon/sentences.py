@@ -1,0 +1,64 @@
+"""Whole names of actions, embedded as sentences (the BERT row of Table 2)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import PlainError
+
+if TYPE_CHECKING:
+    from gensim.models import KeyedVectors
+
+
+def name_key(action: str) -> str:
+    """What stands for an action's whole name in a file of vectors, where a key holds no space."""
+    return "_".join(action.split())
+
+
+def embed_names(folder: Path, actions: Sequence[str], size: int) -> "KeyedVectors":
+    """Embed each action's whole name by a local transformer: the mean of its tokens' last hidden states.
+
+    The names go through one by one, so that no name is padded to another's length.
+
+    Args:
+        folder: of a transformers model with its tokenizer, weights as safetensors (BERT: Q 768).
+        actions: their names; `hitting/colliding` is read as `hitting colliding`.
+        size: Q, expected dimensions.
+
+    Raises:
+        PlainError: transformers is not installed, the folder is no such model, or its size is another.
+    """
+    import torch
+    from gensim.models import KeyedVectors
+
+    try:
+        from transformers import AutoModel, AutoTokenizer
+    except ImportError as error:
+        raise PlainError(
+            "words.source is sentences, and transformers is not installed: pip install '.[sentences]'"
+        ) from error
+    if not (folder / "config.json").is_file():
+        raise PlainError(f"words.name: {folder}: found no config.json, expected a transformers folder")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        model = AutoModel.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False, use_safetensors=True
+        )
+    except (OSError, ValueError) as error:
+        raise PlainError(f"words.name: {folder}: cannot be loaded by transformers: {error}") from error
+    model.float().eval()
+    with torch.inference_mode():
+        tokens = [tokenizer(_spoken(action), return_tensors="pt") for action in actions]
+        rows = [model(**token).last_hidden_state[0].mean(dim=0).numpy() for token in tokens]
+    if rows[0].size != size:
+        raise PlainError(f"words.name: {folder}: found {rows[0].size} dimensions, expected words.size {size}")
+    vectors = KeyedVectors(size, dtype=np.float32)
+    vectors.add_vectors([name_key(action) for action in actions], rows)
+    return vectors
+
+
+def _spoken(action: str) -> str:
+    """An action's name as one would say it."""
+    return " ".join(action.translate(str.maketrans("+/_", "   ")).split())

@@ -1,0 +1,89 @@
+"""The text lexicon on real GloVe vectors, against means taken by hand from the file's own lines."""
+
+import numpy as np
+import pytest
+
+from pipeline import tables
+from pipeline.errors import PlainError
+from pipeline.lexicon import text, words
+from pipeline.params import Words
+from pipeline.sources.annotations import words_of
+
+
+@pytest.fixture(scope="module")
+def glove(root):
+    return root / "data/external/glove.6B.100d.mmit.txt"
+
+
+@pytest.fixture(scope="module")
+def lines(glove):
+    """The file as it is written: word, then numbers; read without gensim."""
+    rows = [line.split() for line in glove.read_text().splitlines()]
+    return {row[0]: np.array([float(number) for number in row[1:]]) for row in rows}
+
+
+def vocabulary(names: list[str]):
+    return tables.from_columns(
+        "actions", {"action_id": range(len(names)), "action": names, "words": [words_of(name) for name in names]}
+    )
+
+
+def build(path, names, **source):
+    return text.build(vocabulary(names), path, Words(**{"source": "file", "name": "", "size": 100} | source))
+
+
+def test_an_action_of_one_word_has_its_vector(glove, lines):
+    built = build(glove, ["singing"])
+    np.testing.assert_allclose(tables.vectors(built.table["form"])[0], lines["singing"], rtol=1e-6)
+    assert built.table.column_names == ["action_id", "action", "form", "words", "missing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [("playing+music", ["playing", "music"]), ("hitting/colliding", ["hitting", "colliding"])],
+)
+def test_an_action_of_two_words_has_their_mean(glove, lines, name, parts):
+    built = build(glove, [name])
+    np.testing.assert_allclose(
+        tables.vectors(built.table["form"])[0], (lines[parts[0]] + lines[parts[1]]) / 2, rtol=1e-6, atol=1e-7
+    )
+    assert built.table["words"].to_pylist() == [parts]
+    assert built.missing == ()
+
+
+def test_a_word_without_a_vector_is_listed_and_left_out_of_the_mean(glove, lines):
+    built = build(glove, ["singing", "singing+xyzzy", "dancing/xyzzy"])
+    forms = tables.vectors(built.table["form"])
+    np.testing.assert_allclose(forms[1], lines["singing"], rtol=1e-6)
+    np.testing.assert_allclose(forms[2], lines["dancing"], rtol=1e-6)
+    assert built.table["missing"].to_pylist() == [[], ["xyzzy"], ["xyzzy"]]
+    assert built.missing == ("xyzzy",)
+
+
+def test_actions_without_any_vector_are_an_error_that_names_them_all(glove):
+    with pytest.raises(PlainError, match=r"no vector for any word of xyzzy, plugh\+foobarx; name vectors"):
+        build(glove, ["xyzzy", "singing", "plugh+foobarx"])
+
+
+@pytest.mark.parametrize("file", ["mmit_v1_categories.txt", "mmit_v2_categories.txt"])
+def test_every_action_of_moments_in_time_has_all_its_words(glove, root, lines, file):
+    names = (root / "data/external" / file).read_text().split("\n")
+    names = [name.rsplit(",", 1)[0] for name in names if name]
+    built = build(glove, names)
+    assert built.missing == ()
+    expected = [np.mean([lines[word] for word in words_of(name)], axis=0) for name in names]
+    np.testing.assert_allclose(tables.vectors(built.table["form"]), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_names_embedded_whole_are_looked_up_whole(tmp_path):
+    (tmp_path / "names.txt").write_text("playing+music 1 2\nHolding_some_food 3 4\nmusic 9 9\n")
+    words.save(words.load(tmp_path / "names.txt", 2), tmp_path / "words.bin")
+    built = build(tmp_path / "words.bin", ["playing+music", "Holding some food"], source="sentences", size=2)
+    np.testing.assert_array_equal(tables.vectors(built.table["form"]), [[1, 2], [3, 4]])
+    assert built.table["words"].to_pylist()[0] == ["playing", "music"]
+
+
+def test_the_table_is_written_and_read_again(glove, tmp_path):
+    table = build(glove, ["singing", "playing+music"]).table
+    tables.write("text", tmp_path / "text.parquet", table)
+    assert tables.read("text", tmp_path / "text.parquet").equals(table)
