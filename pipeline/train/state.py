@@ -1,0 +1,111 @@
+"""Where a training run stands, in one file: to stop anywhere, and to go on as if nothing had happened.
+
+Weights, optimizer and averaged weights are tensors; how far the run has come is a line of JSON in the same file's
+header. No random state is kept: every draw is named by the seed, the epoch and the step. No pickle.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn, optim
+from torch.optim.swa_utils import AveragedModel
+
+from pipeline.errors import PlainError
+from pipeline.files import placed
+
+Record = dict[str, float]
+"""What the curves say of one epoch, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """All that changes while a model learns."""
+
+    model: nn.Module
+    optimizer: optim.SGD
+    average: AveragedModel | None
+    """Exponentially averaged weights, where asked for."""
+
+    @property
+    def result(self) -> nn.Module:
+        """What is tested and kept: the averaged model where there is one."""
+        module: nn.Module = self.average.module if self.average else self.model
+        return module
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run has come."""
+
+    epoch: int = 0
+    """The epoch that is under way, from 0."""
+    step: int = 0
+    """Its steps that are done."""
+    loss: float = 0.0
+    """Their losses, added up."""
+    history: tuple[Record, ...] = ()
+    """One record a finished epoch."""
+
+    def after_step(self, loss: float) -> Self:
+        """One step further."""
+        return replace(self, step=self.step + 1, loss=self.loss + loss)
+
+    def after_epoch(self, record: Record) -> Self:
+        """At the beginning of the next epoch."""
+        return replace(self, epoch=self.epoch + 1, step=0, loss=0.0, history=(*self.history, record))
+
+
+def save_state(path: Path, learner: Learner, progress: Progress) -> None:
+    """Write where a run stands, atomically."""
+    description = json.dumps(vars(progress))
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(learner).items()}
+    with placed(path) as draft:
+        draft.write_bytes(save(tensors, metadata={"progress": description}))
+
+
+def load_state(path: Path, learner: Learner) -> Progress:
+    """Bring a learner to where its run stood; a fresh run's progress where there is no file.
+
+    Raises:
+        PlainError: the file is damaged, or of another model.
+    """
+    if not path.exists():
+        return Progress()
+    try:
+        with safe_open(path, framework="pt") as file:
+            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dictionary
+            content = json.loads(file.metadata()["progress"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise PlainError(f"{path}: cannot be read as a training state: {error}; remove it to start anew") from error
+    _make_momentum(learner, saved)
+    present = _tensors(learner)
+    if present.keys() != saved.keys() or any(present[name].shape != saved[name].shape for name in saved):
+        raise PlainError(f"{path}: is the state of another model; remove it to start anew")
+    with torch.no_grad():
+        for name, tensor in present.items():
+            tensor.copy_(saved[name])
+    return Progress(**content | {"history": tuple(content["history"])})
+
+
+def _tensors(learner: Learner) -> dict[str, Tensor]:
+    """Every tensor of a learner, by name; the tensors themselves, not copies."""
+    tensors = {f"model.{name}": tensor for name, tensor in learner.model.state_dict().items()}
+    for name, parameter in learner.model.named_parameters():
+        momentum = learner.optimizer.state[parameter].get("momentum_buffer")
+        if momentum is not None:
+            tensors[f"momentum.{name}"] = momentum
+    if learner.average:
+        tensors |= {f"average.{name}": tensor for name, tensor in learner.average.state_dict().items()}
+    return tensors
+
+
+def _make_momentum(learner: Learner, saved: dict[str, Tensor]) -> None:
+    """Give a fresh optimizer the momentum buffers that `saved` has values for, laid out as the parameters are."""
+    for name, parameter in learner.model.named_parameters():
+        if f"momentum.{name}" in saved:
+            learner.optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter)
