@@ -1,0 +1,199 @@
+"""VGGish embeddings of the audible videos, 3 patches x 128 each ("features ... with size 3 x 128", Section 4.1).
+
+    32 sound tracks --log-mel--> 96 x 96 x 64 --VGGish--> 96 x 128 --> 32 x 384
+
+A shard is one batch, composed by key and filled up with zeros: the last bits of a product depend on its shape, so
+all have one (DESIGN.md, invariant 3).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from pipeline import files, tables
+from pipeline.audio.logmel import BANDS, PATCH_FRAMES, log_mel_patches, samples_for
+from pipeline.audio.tracks import Track, check_failures, read_samples, tracks_of
+from pipeline.audio.vggish import Vggish, load_vggish
+from pipeline.errors import PlainError
+from pipeline.media.faults import NoAudioStream, Undecodable
+from pipeline.media.guard import Guard
+from pipeline.params import Execution, Media
+from pipeline.params import Vggish as Settings
+from pipeline.shards import Shard, input_key, shards, total
+from pipeline.tables import FORM_SIZE, PATCHES
+
+CLIP_SAMPLES = samples_for(PATCHES)
+"""46,320 at 16 kHz: 2.895 s; what follows them is not heard."""
+OUTCOMES = ("embedded", "padded", "dropped", "failed")
+Short = Literal["pad", "drop"]
+
+
+class Network(NamedTuple):
+    """Which weights to load, and where to: what a worker keeps from shard to shard."""
+
+    path: Path
+    sha256: str
+    device: str
+
+
+def extract(
+    videos: Path,
+    verdicts: Path,
+    weights: Path,
+    target: Path,
+    excluded: Path,
+    *,
+    root: Path,
+    vggish: Settings,
+    media: Media,
+    execution: Execution,
+) -> dict[str, int]:
+    """Write the table `vggish` at `target` and, at `excluded`, the audible videos without embedding, with reasons.
+
+    Returns:
+        How many were embedded as they are, embedded after padding, dropped as too short, and failed.
+
+    Raises:
+        PlainError: more than `vggish.max_failure_rate` of the videos failed; or the weights or the device are absent.
+    """
+    tracks = tracks_of(audible(videos, verdicts), root)
+    network = Network(weights, digest_of(weights), choose_device(execution.device))
+    inputs = (files.sha256(videos), files.sha256(verdicts), network.sha256)
+    with shards(
+        partial(embed_shard, network=network, size=vggish.shard_size, short=vggish.short, media=media),
+        tracks,
+        stage="extract_vggish",
+        key=input_key(inputs, network.device, vggish.shard_size, vggish.short, media, root),
+        size=vggish.shard_size,
+        suffix=".parquet",
+        execution=execution,
+        label="embedding sounds",
+    ) as done:
+        counts = {outcome: total(done).get(outcome, 0) for outcome in OUTCOMES}
+        check_failures(
+            ((row["video_id"], row["reason"]) for part in _left_out(done) for row in part.to_pylist()),
+            failed=counts["failed"],
+            total=len(tracks),
+            allowed=vggish.max_failure_rate,
+            name="vggish.max_failure_rate",
+        )
+        tables.write_stream("vggish", target, _embedded(done))
+        tables.write_stream("exclusions", excluded, _left_out(done))
+    return counts
+
+
+def audible(videos: Path, verdicts: Path) -> pa.Table:
+    """The rows of the table `videos` whose verdict is audible.
+
+    Raises:
+        PlainError: the verdicts are those of other videos.
+    """
+    table, judged = tables.read("videos", videos), tables.read("verdicts", verdicts)
+    if not table["video_id"].equals(judged["video_id"]):
+        raise PlainError(f"{verdicts}: found other videos than in {videos}; run `dvc repro filter_silent`")
+    return table.filter(pc.equal(judged["verdict"], "audible"))
+
+
+def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
+    """The device to compute on: auto is CUDA where there is one.
+
+    Raises:
+        PlainError: CUDA is wanted, and there is none.
+    """
+    present = torch.cuda.is_available()
+    if wanted == "cuda" and not present:
+        raise PlainError("execution.device: found no CUDA device that PyTorch can use, expected one; or set cpu, auto")
+    return "cuda" if present and wanted != "cpu" else "cpu"
+
+
+def digest_of(weights: Path) -> str:
+    """The SHA-256 of the network's file.
+
+    Raises:
+        PlainError: it cannot be read.
+    """
+    try:
+        return files.sha256(weights)
+    except OSError as error:
+        raise PlainError(f"{weights}: cannot be read: {error.strerror}; run `dvc repro fetch_weights`") from error
+
+
+def embed_shard(
+    tracks: Sequence[Track], target: Path, *, network: Network, size: int, short: Short, media: Media
+) -> Mapping[str, int]:
+    """The task of one shard: write the table `embedded` of at most `size` tracks at `target`; returns outcomes."""
+    clips = np.zeros((size, PATCHES, PATCH_FRAMES, BANDS), np.float32)
+    reasons = [""] * len(tracks)
+    outcomes: Counter[str] = Counter()
+    with Guard(media) as guard:
+        for row, track in enumerate(tracks):
+            try:
+                samples = read_samples(track, guard, media)
+            except (Undecodable, NoAudioStream) as error:
+                outcome, reasons[row] = "failed", str(error)
+            else:
+                outcome, reasons[row] = fate_of(len(samples), short)
+            if not reasons[row]:
+                clips[row] = clip_patches(samples)
+            outcomes[outcome] += 1
+    embeddings = embed(clips.reshape(-1, PATCH_FRAMES, BANDS), network).reshape(size, FORM_SIZE)[: len(tracks)]
+    embeddings[[bool(reason) for reason in reasons]] = np.nan
+    columns = {"video_id": [track.video_id for track in tracks], "reason": reasons, "embedding": embeddings}
+    tables.write("embedded", target, tables.from_columns("embedded", columns))
+    return outcomes
+
+
+def fate_of(samples: int, short: Short) -> tuple[str, str]:
+    """What becomes of a sound of so many samples at 16 kHz: its outcome, and the reason where it is left out."""
+    if samples >= CLIP_SAMPLES:
+        return "embedded", ""
+    if short == "pad":
+        return "padded", ""
+    return "dropped", f"short: {samples:,} of {CLIP_SAMPLES:,} samples at 16 kHz; vggish.short is drop"
+
+
+def clip_patches(samples: np.ndarray) -> np.ndarray:
+    """The log-mel patches of a clip: of its first 2.895 s, with zeros at the end where it is shorter.
+
+    Args:
+        samples: S, mono at 16 kHz.
+
+    Returns:
+        3 x 96 x 64, float64.
+    """
+    heard = samples[:CLIP_SAMPLES]
+    return log_mel_patches(np.pad(heard, (0, CLIP_SAMPLES - len(heard))))
+
+
+def embed(patches_BTM: np.ndarray, network: Network) -> np.ndarray:
+    """Embed a batch of log-mel patches, B x 96 x 64, as B x 128, in float32 throughout, on one thread."""
+    torch.set_num_threads(1)
+    exactly = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    with torch.inference_mode(), exactly:
+        embeddings: np.ndarray = _loaded(network)(torch.from_numpy(patches_BTM).to(network.device)).cpu().numpy()
+    return embeddings
+
+
+@lru_cache(maxsize=1)
+def _loaded(network: Network) -> Vggish:
+    """The network, loaded once in a worker's life."""
+    return load_vggish(network.path).to(network.device)
+
+
+def _embedded(done: Sequence[Shard]) -> Iterator[pa.Table]:
+    for shard in done:
+        table = tables.read("embedded", shard.path)
+        yield table.filter(pc.equal(table["reason"], "")).select(["video_id", "embedding"])
+
+
+def _left_out(done: Sequence[Shard]) -> Iterator[pa.Table]:
+    for shard in done:
+        table = tables.read("embedded", shard.path)
+        yield table.filter(pc.not_equal(table["reason"], "")).select(["video_id", "reason"])
