@@ -37,8 +37,6 @@ def load(path: Path, size: int) -> "KeyedVectors":
         )
     except (OSError, ValueError, EOFError, IndexError, MemoryError) as error:
         raise PlainError(f"{path}: cannot be read as GloVe or word2vec vectors: {error}") from error
-    if vectors.vector_size != size:
-        raise PlainError(f"{path}: found {vectors.vector_size} dimensions, expected words.size {size}")
     if not np.isfinite(vectors.vectors).all():
         raise PlainError(f"{path}: a vector has a number that is not finite")
     return vectors
@@ -52,18 +50,24 @@ class _Layout(NamedTuple):
 def _layout(path: Path, size: int) -> _Layout:
     """Tell the format from the first two lines, before anything is allocated that a header asks for."""
     with _open(path) as file:
-        first = file.readline(LONGEST_LINE).split()
-        if len(first) != 2 or not all(part.isdigit() for part in first):
-            return _Layout(header=False, binary=False)
-        count, found = (int(part) for part in first)
+        first, second = (file.readline(LONGEST_LINE) for _ in range(2))
+    header = first.split()
+    if len(header) == 2 and all(part.isdigit() for part in header):
+        count, found = (int(part) for part in header)
         if found != size or not 0 < count <= MOST_WORDS:
             raise ValueError(f"its header says {count:,} words x {found}, expected up to {MOST_WORDS:,} x {size}")
-        numbers = file.readline(LONGEST_LINE).split()[1:]
+        return _Layout(header=True, binary=not _is_text(second))
+    if len(header) != size + 1 or not _is_text(first):
+        raise ValueError(f"its first line has {len(header)} parts, expected a header, or a word and {size} numbers")
+    return _Layout(header=False, binary=False)
+
+
+def _is_text(line: bytes) -> bool:
+    """Whether a line can be read; a vector of bytes has some that no text has."""
     try:
-        [float(number) for number in numbers]
-    except ValueError:
-        return _Layout(header=True, binary=True)
-    return _Layout(header=True, binary=len(numbers) != size)
+        return all(part.isprintable() for part in line.decode().split())
+    except UnicodeDecodeError:
+        return False
 
 
 def _open(path: Path) -> IO[bytes]:
