@@ -50,6 +50,8 @@ class Execution(Section):
     workers: Count
     """Processes that work on shards side by side."""
     device: Literal["auto", "cpu", "cuda"]
+    checkpoint_minutes: Positive
+    """Between two states of a training run that are kept within an epoch."""
 
 
 class Media(Section):
@@ -271,6 +273,8 @@ class Train(Section):
     crop: Count
     flip: Rate
     precise_bn_batches: Annotated[int, Field(ge=0)]
+    freeze_batch_norm: bool
+    """Its statistics stay as they came with the weights: neither updated nor measured."""
     mixed_precision: bool
     """On CUDA only."""
     threads: Count

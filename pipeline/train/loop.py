@@ -1,0 +1,223 @@
+"""The training loop.
+
+One epoch after the other: a pass over the training videos, step by step; then, where due, batch norm is measured
+anew and the validation videos are looked at. Where the run stands is kept in one file, after each epoch and every
+few minutes within it: a run that is stopped anywhere goes on from there, and ends with the same bits.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.clips.normalize import as_clips
+from pipeline.errors import PlainError
+from pipeline.files import write_text
+from pipeline.params import Frames, Train
+from pipeline.progress import say, track
+from pipeline.seeds import seed_of
+from pipeline.train.batches import in_order, load, shuffled
+from pipeline.train.data import Batch, Examples, Pick
+from pipeline.train.optimizer import batch_norms, set_rate
+from pipeline.train.precise_bn import measure_batch_norm
+from pipeline.train.schedule import learning_rate
+from pipeline.train.state import Learner, Progress, Record, load_state, save_state
+from pipeline.train.team import Team
+
+STATE = "state.safetensors"
+NOT_FINITE = "not_finite.json"
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Logits B x N and targets B x N to a number."""
+Metric = Callable[[np.ndarray, np.ndarray], float]
+"""Scores B x N and targets B x N to percent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """What is learnt from, and what is looked at."""
+
+    training: Examples
+    measuring: Examples
+    """The training videos again, in views of their own, for precise batch norm."""
+    validation: Examples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What stays the same throughout a run."""
+
+    train: Train
+    frames: Frames
+    seed: int
+    loss: Loss
+    metrics: Mapping[str, Metric]
+    """What is computed on the validation videos, by name."""
+    team: Team
+    workers: int
+    """Loader processes."""
+    folder: Path
+    """Where the run's state is kept."""
+    checkpoint_minutes: float
+
+
+def fit(
+    learner: Learner, data: Data, run: Run, *, renew: Callable[[int], None], log: Callable[[Record], None]
+) -> Progress:
+    """Train to the last epoch, from the beginning or from where an earlier call stopped.
+
+    Args:
+        learner: a fresh model and optimizer, on the team's device; changed in place.
+        data: the examples.
+        run: everything else.
+        renew: called at the beginning of each epoch with its number (lexicon forms that are drawn again).
+        log: called with each finished epoch's record, those of an interrupted run first.
+
+    Raises:
+        PlainError: the loss is not finite, there are fewer videos than a batch holds, or a batch cannot be shared
+            evenly.
+    """
+    train = run.train
+    if train.batch % run.team.size:
+        raise PlainError(f"train.batch: found {train.batch}, expected a multiple of the {run.team.size} processes")
+    progress = load_state(run.folder / STATE, learner)
+    if progress != Progress():
+        say(f"train: going on from epoch {progress.epoch + 1}, step {progress.step + 1}")
+    for record in progress.history:
+        log(record)
+    parallel = run.team.join(learner.model)
+    while progress.epoch < train.epochs:
+        renew(progress.epoch)
+        progress = train_epoch(learner, parallel, data.training, progress, run)
+        number = progress.epoch + 1
+        record = {
+            "train/loss": progress.loss / progress.step,
+            "train/learning_rate": learning_rate(progress.epoch, train),
+        }
+        if number % train.validate_every == 0 or number == train.epochs:
+            measure(learner.result, data.measuring, progress.epoch, run)
+            record |= validate(learner.result, data.validation, run)
+        progress = progress.after_epoch(record)
+        keep(learner, progress, run)
+        log(record)
+        say(f"epoch {number} of {train.epochs}: " + ", ".join(f"{name} {value:.4g}" for name, value in record.items()))
+    return progress
+
+
+def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progress: Progress, run: Run) -> Progress:
+    """The rest of the epoch that is under way; returns where the run then stands."""
+    train, epoch = run.train, progress.epoch
+    batches = shuffled(len(examples), train.batch, seed=run.seed, purpose="train", epoch=epoch)
+    if not batches:
+        raise PlainError(f"train.batch: found {train.batch}, and {len(examples):,} training videos; expected no more")
+    todo = batches[progress.step :]
+    kept = time.monotonic()
+    set_mode(learner.model, train)
+    for batch in track(fed(examples, todo, run), total=len(todo), label=f"epoch {epoch + 1} of {train.epochs}"):
+        torch.manual_seed(seed_of(run.seed, "step", epoch, progress.step))
+        set_rate(learner.optimizer, learning_rate(epoch + progress.step / len(batches), train))
+        loss = step(learner, parallel, batch, run)
+        if not isfinite(loss):
+            stop(examples, batch, progress, run)
+        progress = progress.after_step(loss)
+        if time.monotonic() - kept >= 60.0 * run.checkpoint_minutes:
+            keep(learner, progress, run)
+            kept = time.monotonic()
+    return progress
+
+
+def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float:
+    """Learn from one batch; returns the loss. Nothing is learnt from a loss that is not finite."""
+    with autocast(run):
+        logits_BN = parallel(as_clips(batch.pictures, run.frames))
+    loss = run.loss(logits_BN.float(), batch.targets)
+    value = float(run.team.mean(loss.detach()))
+    if isfinite(value):
+        learner.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if run.train.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(learner.model.parameters(), run.train.gradient_clip)
+        learner.optimizer.step()
+        if learner.average:
+            learner.average.update_parameters(learner.model)
+    return value
+
+
+def measure(model: nn.Module, examples: Examples, epoch: int, run: Run) -> None:
+    """Measure batch norm anew, on training batches in views of their own."""
+    train = run.train
+    if train.freeze_batch_norm or not train.precise_bn_batches:
+        return
+    batches = shuffled(len(examples), train.batch, seed=run.seed, purpose="precise_bn", epoch=epoch)
+    chosen = batches[: train.precise_bn_batches]
+    with autocast(run):
+        clips = (as_clips(batch.pictures, run.frames) for batch in fed(examples, chosen, run))
+        measure_batch_norm(model, track(clips, total=len(chosen), label="precise batch norm"), run.team)
+
+
+@torch.no_grad()
+def validate(model: nn.Module, examples: Examples, run: Run) -> Record:
+    """The loss and the metrics on the validation videos, one view of each; nothing where there are none."""
+    if not len(examples):
+        return {}
+    model.eval()
+    rows, logits, targets = [], [], []
+    for batch in fed(examples, in_order(len(examples), run.train.batch), run):
+        with autocast(run):
+            logits.append(model(as_clips(batch.pictures, run.frames)).float().cpu())
+        rows.append(batch.rows.cpu())
+        targets.append(batch.targets.cpu())
+    parts = run.team.gather((torch.cat(rows), torch.cat(logits), torch.cat(targets)))
+    rows_B, logits_BN, targets_BN = (torch.cat(column) for column in zip(*parts, strict=True))
+    order_B = rows_B.argsort()
+    logits_BN, targets_BN = logits_BN[order_B], targets_BN[order_B]
+    scores = logits_BN.sigmoid().numpy()
+    record = {f"val/{name}": metric(scores, targets_BN.numpy()) for name, metric in run.metrics.items()}
+    return {"val/loss": float(run.loss(logits_BN, targets_BN))} | record
+
+
+def fed(examples: Examples, batches: Sequence[Sequence[Pick]], run: Run) -> Iterator[Batch]:
+    """This process's part of each batch, on its device."""
+    parts = (run.team.share(batch) for batch in batches)
+    for batch in load(examples, [part for part in parts if part], workers=run.workers, device=run.team.device):
+        yield Batch(*(tensor.to(run.team.device, non_blocking=True) for tensor in batch))
+
+
+def autocast(run: Run) -> torch.autocast:
+    """bfloat16 where it pays; weights, loss and optimizer stay in float32."""
+    kind = run.team.device.type
+    return torch.autocast(kind, torch.bfloat16, enabled=run.train.mixed_precision and kind == "cuda")
+
+
+def set_mode(model: nn.Module, train: Train) -> None:
+    """Training mode, but for the statistics of batch norms that are to stay as they came."""
+    model.train()
+    if train.freeze_batch_norm:
+        for norm in batch_norms(model):
+            norm.eval()
+
+
+def keep(learner: Learner, progress: Progress, run: Run) -> None:
+    """Write where the run stands."""
+    if run.team.leads:
+        save_state(run.folder / STATE, learner, progress)
+
+
+def stop(examples: Examples, batch: Batch, progress: Progress, run: Run) -> None:
+    """End a run whose loss is not finite, and leave the names of the batch's videos, for a closer look."""
+    rows = sorted(row for part in run.team.gather(batch.rows.tolist()) for row in part)
+    place = {"epoch": progress.epoch, "step": progress.step}
+    note = run.folder / NOT_FINITE
+    if run.team.leads:
+        videos = [examples.video_ids[row].as_py() for row in rows]
+        write_text(note, json.dumps(place | {"videos": videos}, indent=2) + "\n")
+    raise PlainError(
+        f"the loss is not a finite number in epoch {progress.epoch + 1}, step {progress.step + 1}; {note} names the "
+        "videos of the batch. Lower train.learning_rate, set train.gradient_clip, or look at those videos"
+    )
