@@ -67,8 +67,8 @@ def _arrays(predictions: pa.Table, actions: int) -> tuple[np.ndarray, np.ndarray
 
 def _metrics_table(rows: dict[str, dict[str, Estimate]]) -> pa.Table:
     entries = [(row, name, *estimate) for row, found in rows.items() for name, estimate in found.items()]
-    row, metric, value, low, high = zip(*sorted(entries), strict=True)
-    value, low, high = (np.round(column, DECIMALS) for column in (value, low, high))
+    row, metric, *numbers = zip(*sorted(entries), strict=True)
+    value, low, high = (np.round(column, DECIMALS) for column in numbers)
     columns = {"row": row, "metric": metric, "value": value, "low": low, "high": high}
     return tables.from_columns("metrics", columns)
 

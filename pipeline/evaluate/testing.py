@@ -1,0 +1,154 @@
+"""Score the videos of a split over their views: each is decoded once, in a guarded process."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from pipeline import files, tables
+from pipeline.clips.normalize import as_clips
+from pipeline.errors import PlainError
+from pipeline.evaluate.views import batches, combine, views
+from pipeline.media import unchanged
+from pipeline.media.faults import Undecodable
+from pipeline.media.frames import read_frames
+from pipeline.media.guard import Guard
+from pipeline.nn.model import MultiActionModel
+from pipeline.params import Evaluate, Execution, Frames, Media
+from pipeline.shards import Shard, input_key, shards, total
+from pipeline.train.checkpoint import load_model
+from pipeline.train.team import choose_device, reproducible
+
+
+class Video(NamedTuple):
+    """A video to score, its own actions, and what `index` found its file to be."""
+
+    video_id: str
+    path: str
+    bytes: int
+    sha256: str
+    actions: tuple[int, ...]
+
+
+def videos_of(split: pa.Table, videos: pa.Table, root: Path) -> list[Video]:
+    """The videos of a split, as the table of videos knows them; paths start from `root`."""
+    rows = videos.filter(pc.is_in(videos["video_id"], split["video_id"])).sort_by("video_id")
+    columns = (rows[name].to_pylist() for name in ("video_id", "path", "bytes", "sha256", "actions"))
+    return [
+        Video(video_id, str(root / path), size, sha256, tuple(actions))
+        for video_id, path, size, sha256, actions in zip(*columns, strict=True)
+    ]
+
+
+def score(
+    target: Path,
+    videos: Sequence[Video],
+    model: Path,
+    *,
+    evaluate: Evaluate,
+    media: Media,
+    execution: Execution,
+) -> dict[str, int]:
+    """Write `predictions.parquet` and `excluded.parquet` into the folder `target`; returns how many rows each has.
+
+    The bytes are the same for any number of workers on one kind of device. On CUDA one process does it all.
+
+    Raises:
+        PlainError: more videos failed than `evaluate.max_failure_rate` allows, or CUDA was asked for and there is none.
+    """
+    device = choose_device(execution.device).type
+    what = evaluate.model_dump(exclude={"bootstrap", "max_failure_rate"})
+    with shards(
+        partial(score_shard, model=model, device=device, evaluate=evaluate, media=media),
+        videos,
+        stage="evaluate",
+        key=input_key(videos, _digests(model), device, what, media),
+        size=evaluate.shard_size,
+        suffix=".parquet",
+        execution=execution if device == "cpu" else execution.model_copy(update={"workers": 1}),
+        label="scoring",
+    ) as done:
+        _check_failures(done, total(done)["excluded"], len(videos), evaluate.max_failure_rate)
+        for name, file in (("predictions", "predictions.parquet"), ("exclusions", "excluded.parquet")):
+            tables.write_stream(name, target / file, _part(name, done))
+        return total(done)
+
+
+def score_shard(
+    videos: Sequence[Video], target: Path, *, model: Path, device: str, evaluate: Evaluate, media: Media
+) -> Mapping[str, int]:
+    """The task of one shard: write the `scored` rows of some videos at `target`."""
+    network, description = load_model(model)
+    network.to(device)
+    scores: list[list[float]] = []
+    reasons: list[str] = []
+    with reproducible(threads=1), Guard(media) as guard:
+        for video in videos:
+            try:
+                pixels = _pixels(video, guard, description.frames.fps, evaluate, media)
+            except Undecodable as error:
+                scores.append([])
+                reasons.append(str(error))
+            else:
+                scores.append(score_video(network, pixels, description.frames, evaluate).tolist())
+                reasons.append("")
+    columns = {"video_id": [video.video_id for video in videos], "actions": [list(video.actions) for video in videos]}
+    tables.write("scored", target, tables.from_columns("scored", columns | {"scores": scores, "reason": reasons}))
+    excluded = sum(map(bool, reasons))
+    return {"predictions": len(videos) - excluded, "excluded": excluded}
+
+
+@torch.inference_mode()
+def score_video(network: MultiActionModel, pixels_LYXC: np.ndarray, frames: Frames, evaluate: Evaluate) -> np.ndarray:
+    """A decoded video's scores, combined over its views (N, float32).
+
+    Raises:
+        PlainError: a score is not a finite number.
+    """
+    device = next(network.parameters()).device
+    scores_VN = np.concatenate(
+        [
+            network.scores(as_clips(torch.from_numpy(batch).to(device), frames))[:real].cpu().numpy()
+            for batch, real in batches(views(pixels_LYXC, frames, evaluate), evaluate.batch)
+        ]
+    )
+    if not np.isfinite(scores_VN).all():
+        raise PlainError("the model's scores are not finite: its training diverged; try a lower train.learning_rate")
+    return combine(scores_VN, evaluate.combine)
+
+
+def _pixels(video: Video, guard: Guard, fps: float, evaluate: Evaluate, media: Media) -> np.ndarray:
+    """The frames of a video that is what `index` found it to be."""
+    path = Path(video.path)
+    unchanged.check(path, bytes=video.bytes, sha256=video.sha256)
+    pixels: np.ndarray = guard.call(read_frames, path, media, fps=fps, short_side=evaluate.short_side)
+    return pixels
+
+
+def _digests(folder: Path) -> list[tuple[str, str]]:
+    """The model's files and their digests, which name the work."""
+    return [(path.name, files.sha256(path)) for path in sorted(folder.iterdir()) if path.is_file()]
+
+
+def _part(name: str, done: Sequence[Shard]) -> Iterator[pa.Table]:
+    """The rows of the finished shards that belong to the table `name`, in its columns."""
+    yield tables.empty(name)
+    for shard in done:
+        scored = tables.read("scored", shard.path)
+        kept = pc.equal(scored["reason"], "") if name == "predictions" else pc.not_equal(scored["reason"], "")
+        yield scored.filter(kept).select(tables.SCHEMAS[name].columns.names).cast(tables.SCHEMAS[name].columns)
+
+
+def _check_failures(done: Sequence[Shard], failed: int, videos: int, allowed: float) -> None:
+    """Fail where too many videos could not be read, naming the first of them."""
+    if failed > allowed * videos:
+        first = next(row for part in _part("exclusions", done) for row in part.to_pylist())
+        raise PlainError(
+            f"{failed:,} of {videos:,} videos could not be read, and evaluate.max_failure_rate is {allowed}; "
+            f"the first: {first['video_id']}: {first['reason']}"
+        )
