@@ -121,10 +121,14 @@ def backbone_tensors(name: str) -> dict[str, torch.Size]:
 
 
 def backbone_of(tensors: Mapping[str, Tensor]) -> str:
-    """The backbone that most of these tensors (by our names) fit, by name and shape."""
+    """The backbone that these tensors (by our names) are: the most found, by name and shape, the fewest missing."""
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    fits = {name: len(shapes.items() & backbone_tensors(name).items()) for name in ARCHITECTURES}
-    return max(fits, key=lambda name: fits[name])
+
+    def fit(name: str) -> tuple[int, int]:
+        expected = backbone_tensors(name)
+        return len(shapes.items() & expected.items()), -len(expected)
+
+    return max(ARCHITECTURES, key=fit)
 
 
 def head_of(tensors: Mapping[str, Tensor]) -> dict[str, object]:

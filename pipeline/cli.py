@@ -1,0 +1,63 @@
+"""The `m3a` command: what a person runs beside `dvc repro`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import PlainError
+from pipeline.progress import say
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Multi-Modal Multi-Action Video Recognition. The pipeline itself runs with `dvc repro`.",
+)
+
+
+def main() -> None:
+    """Run the command; an error for people is one line and status 1."""
+    try:
+        app()
+    except PlainError as error:
+        say(f"m3a: error: {error}")
+        sys.exit(1)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keeps a command's name needed where there is only one."""
+
+
+@app.command(
+    epilog="Example: m3a convert-weights r2plus1d_34_clip8_ft_kinetics.pth models/ig65m.safetensors",
+)
+def convert_weights(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A published PyTorch checkpoint.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="The safetensors file to write.")],
+) -> None:
+    """Convert a published checkpoint, of the authors or of ig65m-pytorch, for `backbone.weights`.
+
+    Says what was mapped, what was left over and what is missing. Refuses files that hold more than tensors.
+    """
+    from pipeline.nn.weights import convert
+
+    conversion = convert(source, target)
+    origin = conversion.origin
+    say(f"recognized: {origin.publisher}, {origin.backbone}; sha256 {origin.sha256}")
+    say(f"mapped: {len(conversion.mapped)} tensors, to {target}")
+    left = ", ".join(f"{name} {shape}" for name, shape in conversion.left_over.items())
+    say(f"left over: {left or 'nothing'}")
+    say("missing: nothing" if origin.parameters else "missing: a head; training starts it from the seed")
+    say(f"batch norm: eps {origin.batch_norm.eps:g}, momentum {origin.batch_norm.momentum:g}")
+    say(f"params.yaml: backbone.name: {origin.backbone}, backbone.weights: {target}")
+    for key, value in origin.parameters.items():
+        say(f"params.yaml, to use its head: {key}: {value}")
+
+
+if __name__ == "__main__":
+    main()
