@@ -31,7 +31,8 @@ def placed(target: Path) -> Iterator[Path]:
             shutil.rmtree(target)
         fresh.replace(target)
     except OSError as error:
-        raise PlainError(f"{target}: cannot be written: {error.strerror or error}") from error
+        elsewhere = f": {error.filename}" if error.filename and not str(error.filename).startswith(str(draft)) else ""
+        raise PlainError(f"{target}: cannot be written: {error.strerror or error}{elsewhere}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
