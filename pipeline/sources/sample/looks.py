@@ -8,16 +8,18 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.seeds import generator
 from pipeline.sources.sample.cooccurrence import ACTIONS
 from pipeline.sources.sample.motion import MOTIONS
 from pipeline.sources.sample.shapes import SHAPES, TEXTURES
-from pipeline.sources.sample.sine import ONE, cosine, sine
+from pipeline.sources.sample.sine import ONE, cosine_of, sine_of
 from pipeline.sources.sample.traits import deal, spread
 
-SIDES = (34, 48)
-"""Smallest and largest side of an action's square, in pixels of a 128-pixel frame."""
+SIDES = (36, 50)
+"""Smallest and largest side of an action's square, in pixels of a frame whose short side is SHORT_SIDE."""
+SHORT_SIDE = 128
 OPACITIES = (165, 256)
 """Faintest and strongest contrast with the background, of 256."""
 FINE = 3
@@ -39,6 +41,9 @@ COLOURS: Mapping[str, tuple[int, int]] = {  # of the body and of its marks, as 0
 }
 
 
+Pixels = NDArray[np.int32]
+
+
 class Look(NamedTuple):
     """How an action is drawn."""
 
@@ -47,22 +52,22 @@ class Look(NamedTuple):
     colour: str
     motion: str
     side: int
-    """Pixels."""
+    """Pixels, where the frame's short side is SHORT_SIDE."""
     opacity: int
     """Of 256."""
 
 
 class Sprite(NamedTuple):
-    """A drawn action: the luma of S x S pixels, and the chroma of the 2 x 2 blocks that these fall on; int32."""
+    """A drawn action: the luma of S x S pixels, and the chroma of the 2 x 2 blocks that these fall on."""
 
-    cover: np.ndarray
+    cover: Pixels
     """Of the pixels, 0 to 256."""
-    luma: np.ndarray
-    block_cover: np.ndarray
+    luma: Pixels
+    block_cover: Pixels
     """Of the blocks, 0 to 256."""
-    blue: np.ndarray
+    blue: Pixels
     """Chroma U of the blocks."""
-    red: np.ndarray
+    red: Pixels
     """Chroma V of the blocks."""
 
 
@@ -92,29 +97,31 @@ def draw(look: Look, side: int, turn: int, *, odd: tuple[int, int]) -> Sprite:
     """
     steps = (np.arange(side * FINE, dtype=np.int32) * 2 + 1) * 1024 // (side * FINE) - 1024
     x, y = steps[None, :], steps[:, None]
-    cos, sin = int(cosine(turn)), int(sine(turn))
+    cos, sin = cosine_of(turn), sine_of(turn)
     x, y = (cos * x + sin * y) // ONE, (cos * y - sin * x) // ONE
     inside = SHAPES[look.shape](x, y)
     rim = inside & ~SHAPES[look.shape](x * 5 // 4, y * 5 // 4)
-    cover = _means(inside * 256, FINE)
-    marked = _means((inside & (TEXTURES[look.texture](x, y) | rim)) * 256, FINE) * 256 // np.maximum(cover, 1)
+    marks = inside & (TEXTURES[look.texture](x, y) | rim)
+    cover = _means(inside.astype(np.int32) * 256, FINE)
+    marked = _means(marks.astype(np.int32) * 256, FINE) * 256 // np.maximum(cover, 1)
     body, mark = (yuv(colour) for colour in COLOURS[look.colour])
     luma, blue, red = (low + ((high - low) * marked >> 8) for low, high in zip(body, mark, strict=True))
     blocks = _in_blocks(cover, odd)
     return Sprite(cover, luma, blocks, *(_in_blocks(cover * u, odd) // np.maximum(blocks, 1) for u in (blue, red)))
 
 
-def _in_blocks(plane: np.ndarray, odd: tuple[int, int]) -> np.ndarray:
+def _in_blocks(plane: Pixels, odd: tuple[int, int]) -> Pixels:
     """Means over the frame's 2 x 2 blocks; outside the sprite is nothing."""
     edges = [(first, (first + size) % 2) for first, size in zip(odd, plane.shape, strict=True)]
     return _means(np.pad(plane, edges), 2)
 
 
-def _means(plane: np.ndarray, block: int) -> np.ndarray:
+def _means(plane: Pixels, block: int) -> Pixels:
     """Means over blocks of `block` x `block`, rounded down."""
     rows, columns = plane.shape
     blocks = plane.reshape(rows // block, block, columns // block, block)
-    return blocks.sum(axis=(1, 3), dtype=np.int32) // block**2
+    sums: Pixels = blocks.sum(axis=(1, 3), dtype=np.int32)
+    return sums // block**2
 
 
 def yuv(colour: int) -> tuple[int, int, int]:

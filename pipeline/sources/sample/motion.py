@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from pipeline.sources.sample.sine import ONE, TURN, cosine, sine
+from pipeline.sources.sample.sine import ONE, TURN, cosine_of, sine_of
 
 REACH = 11
 """How far a motion carries an action from its middle, in pixels."""
@@ -27,7 +27,7 @@ class Pose(NamedTuple):
 
 
 def _wave(angle: int, size: int) -> int:
-    return int(sine(angle)) * size // ONE
+    return sine_of(angle) * size // ONE
 
 
 def _pace(angle: int) -> Pose:
@@ -39,7 +39,7 @@ def _bob(angle: int) -> Pose:
 
 
 def _orbit(angle: int) -> Pose:
-    return Pose(x=int(cosine(angle)) * REACH // ONE, y=_wave(angle, REACH))
+    return Pose(x=cosine_of(angle) * REACH // ONE, y=_wave(angle, REACH))
 
 
 def _hop(angle: int) -> Pose:

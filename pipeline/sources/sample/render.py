@@ -47,7 +47,7 @@ def render_sample(target: Path, render: Render, execution: Execution) -> Mapping
         execution: where the work runs.
 
     Returns:
-        The number of videos, by defect; "sound" stands for none.
+        The number of videos, by defect; "intact" where there is none.
     """
     plans = draw_plans(render)
     with placed(target) as folder:
@@ -58,7 +58,7 @@ def render_sample(target: Path, render: Render, execution: Execution) -> Mapping
         batches = [_Batch(plans[at : at + BATCH], folder / "videos", render) for at in range(0, len(plans), BATCH)]
         for _ in track(run_tasks(batches, execution), total=len(batches), label="rendering the sample"):
             pass
-    return Counter(plan.defect or "sound" for plan in plans)
+    return Counter(plan.defect or "intact" for plan in plans)
 
 
 def render_video(path: Path, plan: Plan, render: Render) -> None:

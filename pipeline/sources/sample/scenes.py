@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.seeds import generator
 from pipeline.sources.sample.backgrounds import Backdrop, backdrop, brightness, drift
-from pipeline.sources.sample.looks import Look, Sprite, draw, looks
+from pipeline.sources.sample.looks import SHORT_SIDE, Look, Sprite, draw, looks
 from pipeline.sources.sample.motion import MOTIONS, REACH
 from pipeline.sources.sample.sine import TURN
 
@@ -77,7 +77,7 @@ def _track(
 ) -> Track:
     """Set an action into its cell and let it move; size, period and start vary from video to video."""
     top, left, height, width = cell
-    side = look.side * int(rng.integers(90, 111)) // 100
+    side = look.side * min(size) * int(rng.integers(90, 111)) // (SHORT_SIDE * 100)
     margin = side // 2 + REACH
     middle_y = top + int(rng.integers(min(margin, height // 2), max(height - margin, height // 2) + 1))
     middle_x = left + int(rng.integers(min(margin, width // 2), max(width - margin, width // 2) + 1))

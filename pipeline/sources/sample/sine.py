@@ -3,21 +3,29 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
 
 TURN = 4096
 """Steps in a full turn."""
 ONE = 1 << 14
 """What stands for 1.0."""
 
-# Rounding is safe: no value lies within 1e-6 of a half (a test holds that), while libraries differ by 1e-12 of a step.
-_SINE = np.array([round(math.sin(2 * math.pi * step / TURN) * ONE) for step in range(TURN)], dtype=np.int32)
+# Rounding is safe: no value lies within 1e-6 of a half (a test holds that), and libraries differ by some 1e-12.
+_SINE: Integers = np.array([round(math.sin(2 * math.pi * step / TURN) * ONE) for step in range(TURN)], dtype=np.int64)
 
 
-def sine(angle: np.ndarray | int) -> np.ndarray:
-    """ONE x sin of an angle in steps of a TURN, any integer; int32 of the angle's shape."""
-    return _SINE[np.asarray(angle) & (TURN - 1)]
+def sine(angle: Integers) -> Integers:
+    """ONE x the sine of angles in steps of a TURN, any integers."""
+    return _SINE[angle % TURN]
 
 
-def cosine(angle: np.ndarray | int) -> np.ndarray:
-    """ONE x cos of an angle in steps of a TURN, any integer; int32 of the angle's shape."""
-    return sine(np.asarray(angle) + TURN // 4)
+def sine_of(angle: int) -> int:
+    """ONE x the sine of one angle in steps of a TURN, any integer."""
+    return int(_SINE[angle % TURN])
+
+
+def cosine_of(angle: int) -> int:
+    """ONE x the cosine of one angle in steps of a TURN, any integer."""
+    return sine_of(angle + TURN // 4)

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.seeds import generator
 from pipeline.sources.sample.cooccurrence import ACTIONS
 from pipeline.sources.sample.rhythms import RHYTHMS
-from pipeline.sources.sample.sine import ONE, TURN, sine
+from pipeline.sources.sample.sine import ONE, TURN, Integers, sine
 from pipeline.sources.sample.traits import deal, spread
 
 RATE = 44_100
@@ -73,30 +73,30 @@ def hush(seed: int, name: str, samples: int) -> np.ndarray:
     return generator(seed, "hush", name).integers(-FAINT, FAINT + 1, size=samples).astype(np.int16)
 
 
-def _oscillate(hertz: np.ndarray | int, samples: int) -> np.ndarray:
+def _oscillate(hertz: Integers | int, samples: int) -> Integers:
     """A sine of a frequency, fixed or one a sample; ONE x its value."""
     step = np.broadcast_to(np.asarray(hertz, dtype=np.int64), (samples,)) * TURN * _FINE // RATE
-    return sine(np.cumsum(step) // _FINE).astype(np.int64)
+    return sine(np.cumsum(step) // _FINE)
 
 
-def _tone(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
+def _tone(rng: np.random.Generator, pitch: int, samples: int) -> Integers:
     return _oscillate(pitch, samples)
 
 
-def _organ(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
+def _organ(rng: np.random.Generator, pitch: int, samples: int) -> Integers:
     return (_oscillate(pitch, samples) * 4 + _oscillate(2 * pitch, samples) * 3 + _oscillate(3 * pitch, samples)) // 8
 
 
-def _chord(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
-    return sum(_oscillate(pitch * part // 4, samples) for part in (4, 5, 6)) // 3
+def _chord(rng: np.random.Generator, pitch: int, samples: int) -> Integers:
+    return (_oscillate(pitch, samples) + _oscillate(pitch * 5 // 4, samples) + _oscillate(pitch * 3 // 2, samples)) // 3
 
 
-def _buzz(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
+def _buzz(rng: np.random.Generator, pitch: int, samples: int) -> Integers:
     ramp = np.arange(samples) * pitch * 2 * ONE // RATE
     return ramp % (2 * ONE) - ONE
 
 
-def _noise(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
+def _noise(rng: np.random.Generator, pitch: int, samples: int) -> Integers:
     """A band of noise around the pitch: slow noise times a tone."""
     hold = RATE // max(pitch // 2, 120)
     knots = rng.integers(-ONE, ONE + 1, size=samples // hold + 2)
@@ -105,17 +105,17 @@ def _noise(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
     return slow * _oscillate(pitch, samples) // ONE
 
 
-def _warble(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
+def _warble(rng: np.random.Generator, pitch: int, samples: int) -> Integers:
     return _oscillate(pitch + _oscillate(9, samples) * pitch // (6 * ONE), samples)
 
 
-def _chirp(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
+def _chirp(rng: np.random.Generator, pitch: int, samples: int) -> Integers:
     """From two thirds of the pitch to one and a half of it, again and again."""
     span = RATE * 3 // 10
     return _oscillate(pitch * 2 // 3 + np.arange(samples) % span * pitch * 5 // (6 * span), samples)
 
 
-def _crackle(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
+def _crackle(rng: np.random.Generator, pitch: int, samples: int) -> Integers:
     """Clicks at random times, each ringing shortly at the pitch."""
     length = RATE // 50
     fade = (length - np.arange(length)) ** 2 * ONE // length**2
@@ -126,7 +126,7 @@ def _crackle(rng: np.random.Generator, pitch: int, samples: int) -> np.ndarray:
     return np.clip(sound[:samples], -ONE, ONE)
 
 
-TIMBRES: Mapping[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
+TIMBRES: Mapping[str, Callable[[np.random.Generator, int, int], Integers]] = {
     "tone": _tone,
     "organ": _organ,
     "chord": _chord,
