@@ -91,14 +91,7 @@ def shards(
     Raises:
         PlainError: another process works in the same folder; or whatever the task raises.
     """
-    folder = files.cache_folder() / stage / key
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.parent / f"{key}.lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise PlainError(f"{folder}: another process is at work there; wait for it, or stop it") from error
-    with lock:
+    with workplace(stage, key) as folder:
         starts = range(0, len(items), size)
         targets = [folder / f"{number:06d}{suffix}" for number in range(len(starts))]
         jobs = [
@@ -111,6 +104,24 @@ def shards(
         for _ in track(run_tasks(jobs, execution), total=len(jobs), label=label):
             pass
         yield [Shard(target, _record(target)["counts"]) for target in targets]
+
+
+@contextmanager
+def workplace(stage: str, key: str) -> Iterator[Path]:
+    """The folder where a stage keeps its work on these inputs, under an exclusive lock; gone once all is well.
+
+    Raises:
+        PlainError: another process works in the same folder.
+    """
+    folder = files.cache_folder() / stage / key
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.parent / f"{key}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise PlainError(f"{folder}: another process is at work there; wait for it, or stop it") from error
+    with lock:
+        yield folder
         shutil.rmtree(folder)
 
 

@@ -7,16 +7,17 @@ header. No random state is kept: every draw is named by the seed, the epoch and 
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn, optim
+from torch import Tensor, optim
 from torch.optim.swa_utils import AveragedModel
 
 from pipeline.errors import PlainError
 from pipeline.files import placed
+from pipeline.nn.model import MultiActionModel
 
 Record = dict[str, float]
 """What the curves say of one epoch, by name."""
@@ -26,16 +27,15 @@ Record = dict[str, float]
 class Learner:
     """All that changes while a model learns."""
 
-    model: nn.Module
+    model: MultiActionModel
     optimizer: optim.SGD
     average: AveragedModel | None
     """Exponentially averaged weights, where asked for."""
 
     @property
-    def result(self) -> nn.Module:
+    def result(self) -> MultiActionModel:
         """What is tested and kept: the averaged model where there is one."""
-        module: nn.Module = self.average.module if self.average else self.model
-        return module
+        return cast(MultiActionModel, self.average.module) if self.average else self.model
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,143 @@
+"""The model of a training run, from the tables of earlier stages."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline import tables
+from pipeline.errors import PlainError
+from pipeline.lexicon import audio as audio_lexicon
+from pipeline.nn.graph import normalize
+from pipeline.nn.model import MultiActionModel, build_model
+from pipeline.nn.weights import load as load_weights
+from pipeline.params import Backbone, Frames, Gcn, Lexicon, Model, Transformer
+from pipeline.progress import say
+from pipeline.seeds import seed_of
+from pipeline.train.checkpoint import Description
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """The parameters that shape a model."""
+
+    frames: Frames
+    backbone: Backbone
+    lexicon: Lexicon
+    gcn: Gcn
+    transformer: Transformer
+    model: Model
+    normalization: Literal["paper", "released"]
+
+    @property
+    def hears(self) -> bool:
+        """Whether a learner starts from the audio lexicon."""
+        return bool({"audio", "audio_text"} & set(self.model.heads))
+
+    @property
+    def reads(self) -> bool:
+        """Whether a learner starts from the text lexicon."""
+        return bool({"text", "audio_text"} & set(self.model.heads))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knowledge:
+    """Where the model's knowledge of the actions is."""
+
+    actions: Path
+    adjacency: Path
+    audio: Path
+    text: Path
+    backbone: Path
+    """Converted weights to start from; absent where training starts from the seed."""
+
+
+class Forms:
+    """The node forms of each epoch; a lexicon that no learner uses is not opened."""
+
+    def __init__(self, knowledge: Knowledge, design: Design, *, actions: int, seed: int) -> None:
+        """Open the lexicons.
+
+        Raises:
+            PlainError: a table cannot be read, or the text lexicon has not every action once.
+        """
+        self._audio = tables.read("audio", knowledge.audio) if design.hears else None
+        self._lexicon, self._actions, self._seed = design.lexicon, actions, seed
+        self.text = _text_forms(knowledge.text, actions) if design.reads else None
+        """N x Q, or None."""
+
+    @property
+    def vary(self) -> bool:
+        """Whether they differ from epoch to epoch."""
+        return self._audio is not None and audio_lexicon.varies(self._lexicon)
+
+    def audio(self, epoch: int) -> Tensor | None:
+        """N x P', or None."""
+        if self._audio is None:
+            return None
+        nodes = audio_lexicon.node_forms(self._audio, self._actions, self._lexicon, self._seed, epoch)
+        if nodes.missing and epoch == 0:
+            say(f"train: {len(nodes.missing)} of {self._actions} actions have no sound; their nodes start from zeros")
+        return torch.from_numpy(nodes.forms)
+
+
+def _text_forms(path: Path, actions: int) -> Tensor:
+    table = tables.read("text", path)
+    if table["action_id"].to_pylist() != list(range(actions)):
+        raise PlainError(f"{path}: found {table.num_rows} actions, expected the vocabulary's {actions}, each once")
+    return torch.from_numpy(tables.vectors(table["form"]).copy())
+
+
+def read_graph(path: Path, actions: int, normalization: Literal["paper", "released"]) -> Tensor:
+    """The normalized adjacency A^, N x N, float32.
+
+    Raises:
+        PlainError: the table has not every pair of actions once.
+    """
+    table = tables.read("adjacency", path)
+    if table.num_rows != actions**2:
+        raise PlainError(f"{path}: found {table.num_rows:,} pairs, expected {actions} x {actions}")
+    edges = table["edge"].to_numpy().reshape(actions, actions).astype(np.float64)
+    return normalize(torch.from_numpy(edges), normalization).float()
+
+
+def assemble(knowledge: Knowledge, design: Design, *, seed: int) -> tuple[MultiActionModel, Forms, Description]:
+    """A model to train, its forms, and what it is; weights from the seed, or the backbone's from a file.
+
+    Raises:
+        PlainError: a table or the weights do not fit the vocabulary or the parameters.
+    """
+    names = tables.read("actions", knowledge.actions)["action"].to_pylist()
+    forms = Forms(knowledge, design, actions=len(names), seed=seed)
+    heard = forms.audio(0)
+    torch.manual_seed(seed_of(seed, "weights"))
+    model = build_model(
+        backbone=design.backbone,
+        model=design.model,
+        gcn=design.gcn,
+        transformer=design.transformer,
+        actions=len(names),
+        adjacency=read_graph(knowledge.adjacency, len(names), design.normalization),
+        audio_forms=heard,
+        text_forms=forms.text,
+    )
+    if knowledge.backbone.exists():
+        origin = load_weights(knowledge.backbone, model, head=False)
+        say(f"train: the backbone starts from {origin.source} ({origin.publisher})")
+    description = Description(
+        actions=tuple(names),
+        frames=design.frames,
+        backbone=design.backbone,
+        model=design.model,
+        gcn=design.gcn,
+        transformer=design.transformer,
+        lexicon=design.lexicon,
+        normalization=design.normalization,
+        audio_size=None if heard is None else heard.shape[1],
+        text_size=None if forms.text is None else forms.text.shape[1],
+        batch_norm=model.batch_norm,
+    )
+    return model, forms, description

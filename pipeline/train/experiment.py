@@ -1,0 +1,158 @@
+"""One training run, from the tables of earlier stages to a model folder and its learning curves."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pipeline import files
+from pipeline.clips.packs import TABLE
+from pipeline.nn.loss import balance, bce, wlsep
+from pipeline.nn.model import MultiActionModel
+from pipeline.params import Execution, Frames, Train
+from pipeline.shards import input_key, workplace
+from pipeline.train.assemble import Design, Forms, Knowledge, assemble
+from pipeline.train.checkpoint import save_model
+from pipeline.train.curves import Curves
+from pipeline.train.data import Examples, open_examples
+from pipeline.train.loop import Data, Loss, Metric, Run, fit
+from pipeline.train.optimizer import make_optimizer
+from pipeline.train.state import Learner, Record
+from pipeline.train.team import Team, assembled, reproducible
+from pipeline.train.views import center_view, random_view
+
+
+@dataclass(frozen=True, kw_only=True)
+class Videos:
+    """Where the videos are that training sees."""
+
+    train: Path
+    val: Path
+    """Tables `splits`."""
+    clips: Path
+    """Folder of the training copies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """What a run leaves behind: two folders."""
+
+    model: Path
+    curves: Path
+
+
+class Outcome(NamedTuple):
+    """How a run ended."""
+
+    parameters: int
+    videos: int
+    record: Record
+    """Of the last epoch."""
+
+
+def run(
+    videos: Videos,
+    knowledge: Knowledge,
+    targets: Targets,
+    *,
+    design: Design,
+    train: Train,
+    metrics: Mapping[str, Metric],
+    seed: int,
+    execution: Execution,
+) -> Outcome:
+    """Train a model and write it with its curves; an interrupted run of the same inputs goes on where it was.
+
+    Raises:
+        PlainError: as `pipeline.train.loop.fit`, or inputs do not fit one another.
+    """
+    key = input_key(vars(design), train, seed, _digests(videos, knowledge))
+    with assembled(execution.device) as team, reproducible(train.threads), _held(key, team) as folder:
+        model, forms, description = assemble(knowledge, design, seed=seed)
+        learner = make_learner(model, train, team)
+        data = open_data(videos, actions=len(description.actions), frames=design.frames, train=train, seed=seed)
+        setting = Run(
+            train=train,
+            frames=design.frames,
+            seed=seed,
+            loss=make_loss(train, data.training, team.device),
+            metrics=metrics,
+            team=team,
+            workers=execution.workers,
+            folder=folder,
+            checkpoint_minutes=execution.checkpoint_minutes,
+        )
+        with Curves(folder / "curves", ()) if team.leads else nullcontext() as curves:
+            log = curves.log if curves else _ignore
+            progress = fit(learner, data, setting, renew=partial(renew_forms, learner, forms), log=log)
+        if team.leads:
+            save_model(targets.model, learner.result, description)
+            with files.placed(targets.curves) as draft:
+                shutil.copytree(folder / "curves", draft)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Outcome(parameters, len(data.training), progress.history[-1])
+
+
+def make_learner(model: MultiActionModel, train: Train, team: Team) -> Learner:
+    """The model on its device with its optimizer; batch norm sees the whole batch where several GPUs share it."""
+    if team.size > 1 and team.device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    model.to(team.device)
+    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    average = None
+    if train.ema is not None:
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(train.ema))  # type: ignore[no-untyped-call]
+    return Learner(model=model, optimizer=make_optimizer(model, train), average=average)
+
+
+def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, seed: int) -> Data:
+    """The examples that training sees; nothing is decoded yet."""
+    opened = partial(open_examples, clips=videos.clips, actions=actions, train=train)
+    random = partial(random_view, seed=seed, frames=frames, train=train)
+    return Data(
+        training=opened(videos.train, choose=partial(random, purpose="train")),
+        measuring=opened(videos.train, choose=partial(random, purpose="precise_bn")),
+        validation=opened(videos.val, choose=partial(center_view, frames=frames, train=train)),
+    )
+
+
+def make_loss(train: Train, training: Examples, device: torch.device) -> Loss:
+    """The loss function that the parameters name."""
+    if train.loss == "bce":
+        return bce
+    weights = balance(torch.from_numpy(training.counts())).to(device)
+    return lambda logits_BN, targets_BN: wlsep(logits_BN, targets_BN, weights.to(logits_BN.device))
+
+
+def renew_forms(learner: Learner, forms: Forms, epoch: int) -> None:
+    """Give the model the lexicon forms of an epoch, where they are drawn anew."""
+    if forms.vary:
+        drawn = forms.audio(epoch)
+        for model in (learner.model, learner.result):
+            model.set_forms(audio=drawn, text=forms.text)
+
+
+def _digests(videos: Videos, knowledge: Knowledge) -> list[tuple[str, str]]:
+    """The inputs' bytes, by digest; the packs' are known by the offsets in their table."""
+    paths = [videos.train, videos.val, videos.clips / TABLE, *vars(knowledge).values()]
+    return [(path.name, files.sha256(path)) for path in paths if path.exists()]
+
+
+@contextmanager
+def _held(key: str, team: Team) -> Iterator[Path]:
+    """The folder of a run, which its leader holds for all; it must be one that every process sees."""
+    with workplace("train", key) if team.leads else nullcontext(files.cache_folder() / "train" / key) as folder:
+        team.wait()
+        yield folder
+        team.wait()
+
+
+def _ignore(record: Record) -> None:
+    """What processes other than the leader do with a record."""
