@@ -1,11 +1,10 @@
-"""The tables that stages exchange: their columns, and the one reader and the one writer of Parquet.
+"""The tables that stages exchange: the one reader and the one writer of Parquet. Their columns: schemas.py.
 
 Same rows, same bytes: rows sorted by key, a fixed row-group size, no pandas metadata, no dictionary arrays,
 canonical NaN, no timestamps (DESIGN.md, invariant 3).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,140 +14,15 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import PlainError
 from pipeline.files import placed
+from pipeline.schemas import FORM_SIZE, PATCH_SIZE, PATCHES, SCHEMAS, Schema
 
+__all__ = ["FORM_SIZE", "PATCHES", "PATCH_SIZE", "ROW_GROUP", "SCHEMAS", "Schema", "empty", "from_columns",
+           "multi_hot", "read", "read_stream", "rows_read", "rows_written", "vectors", "verify", "write",
+           "write_stream"]  # fmt: skip
 ROW_GROUP = 8192
-PATCHES, PATCH_SIZE = 3, 128
-FORM_SIZE = PATCHES * PATCH_SIZE
-"""P: an audio form is three whitened VGGish patches of 128 (Section 4.1)."""
-
 rows_read: dict[str, int] = {}
 """Rows of each table that this process has opened, by path: for the record of the run, never for its result."""
 rows_written: dict[str, int] = {}
-
-
-def _column(name: str, kind: pa.DataType, about: str, *, null: bool = False) -> pa.Field:
-    return pa.field(name, kind, nullable=null, metadata={"about": about})
-
-
-def _list(kind: pa.DataType) -> pa.DataType:
-    return pa.list_(pa.field("item", kind, nullable=False))
-
-
-_VIDEO = _column("video_id", pa.string(), "the video's name in every table")
-_ACTIONS = _column("actions", _list(pa.int16()), "its action ids, ascending")
-_ACTION_ID = _column("action_id", pa.int16(), "row of the vocabulary, from 0")
-_ACTION = _column("action", pa.string(), "the action's name in the vocabulary")
-_WORDS = _column("words", _list(pa.string()), "the words of the action's name")
-_REASON = _column("reason", pa.string(), "why, in plain words; empty where there is nothing to say")
-_FORM = pa.list_(pa.field("item", pa.float32(), nullable=False), FORM_SIZE)
-_VECTOR = _list(pa.float32())
-
-
-@dataclass(frozen=True)
-class Schema:
-    """A table's columns and the columns that identify and sort its rows."""
-
-    columns: pa.Schema
-    key: tuple[str, ...]
-
-
-def _schema(key: tuple[str, ...], *columns: pa.Field) -> Schema:
-    return Schema(pa.schema(columns), key)
-
-
-SCHEMAS: dict[str, Schema] = {
-    "videos": _schema(
-        ("video_id",),
-        _VIDEO,
-        _column("path", pa.string(), "below dataset.videos, with forward slashes"),
-        _column("split", pa.string(), "train | val | test"),
-        _ACTIONS,
-        _column("bytes", pa.int64(), "size of the file"),
-        _column("sha256", pa.string(), "of the file, hexadecimal; empty where the file is absent"),
-    ),
-    "actions": _schema(("action_id",), _ACTION_ID, _ACTION, _WORDS),
-    "verdicts": _schema(
-        ("video_id",),
-        _VIDEO,
-        _column("verdict", pa.string(), "audible | no_audio_stream | digital_silence | below_threshold | undecodable"),
-        _REASON,
-        _column("seconds", pa.float32(), "of decoded sound; s"),
-        _column("peak_dbfs", pa.float32(), "largest sample; dB to full scale, -inf for digital silence"),
-        _column("rms_dbfs", pa.float32(), "root mean square; dB to full scale, -inf for digital silence"),
-    ),
-    "embedded": _schema(  # a shard of extract_vggish: what becomes a row of `vggish`, or one of `exclusions`
-        ("video_id",), _VIDEO, _REASON, _column("embedding", _FORM, "as in vggish; NaN where there is a reason")
-    ),
-    "vggish": _schema(("video_id",), _VIDEO, _column("embedding", _FORM, "3 patches x 128, raw, before PCA")),
-    "whitened": _schema(("video_id",), _VIDEO, _column("form", _FORM, "3 patches x 128, whitened")),
-    "whitening": _schema(
-        ("component",),
-        _column("component", pa.int16(), "from 0, by falling variance"),
-        _column("mean", pa.float64(), "of this input dimension"),
-        _column("variance", pa.float64(), "explained by this component; NaN for the released parameters"),
-        _column("vector", _list(pa.float64()), "row of the projection, scaled so that its output is white"),
-    ),
-    "audio": _schema(
-        ("action_id", "video_id"), _ACTION_ID, _VIDEO, _column("form", _FORM, "the video's whitened embedding")
-    ),
-    "text": _schema(
-        ("action_id",),
-        _ACTION_ID,
-        _ACTION,
-        _column("form", _VECTOR, "mean of its words' vectors, Q wide"),
-        _WORDS,
-        _column("missing", _list(pa.string()), "words without a vector"),
-    ),
-    "adjacency": _schema(
-        ("source", "target"),
-        _column("source", pa.int16(), "action i"),
-        _column("target", pa.int16(), "action j"),
-        _column("source_count", pa.int64(), "training videos with i"),
-        _column("pair_count", pa.int64(), "training videos with i and j"),
-        _column("psi", pa.float64(), "P(j | i); NaN where i never occurs"),
-        _column("edge", pa.bool_(), "A_ij, before self-connections"),
-    ),
-    "splits": _schema(
-        ("video_id",),
-        _VIDEO,
-        _ACTIONS,
-        _column("drawn_for", pa.int16(), "the action whose draw brought it in; null where not drawn", null=True),
-    ),
-    "clips": _schema(
-        ("video_id",),
-        _VIDEO,
-        _column("pack", pa.int32(), "number of the pack file"),
-        _column("width", pa.int16(), "of a stored frame; pixels"),
-        _column("height", pa.int16(), "of a stored frame; pixels"),
-        _column("offsets", _list(pa.int64()), "where each frame's JPEG starts in the pack, and where the last ends"),
-    ),
-    "predictions": _schema(
-        ("video_id",), _VIDEO, _ACTIONS, _column("scores", _VECTOR, "N scores in [0, 1], after combining views")
-    ),
-    "scored": _schema(
-        ("video_id",), _VIDEO, _ACTIONS, _column("scores", _VECTOR, "as in predictions; empty where excluded"), _REASON
-    ),
-    "metrics": _schema(
-        ("row", "metric"),
-        _column("row", pa.string(), "model | frequency | chance | lead (of the model over frequency)"),
-        _column("metric", pa.string(), "map_sample | map_action | map_micro | top1 | top5"),
-        _column("value", pa.float64(), "percent; percentage points for a lead"),
-        _column("low", pa.float64(), "of the 95% interval; NaN for an expectation in closed form"),
-        _column("high", pa.float64(), "of the 95% interval; NaN for an expectation in closed form"),
-    ),
-    "per_action": _schema(
-        ("action_id",),
-        _ACTION_ID,
-        _ACTION,
-        _column("training", pa.int64(), "training videos with it"),
-        _column("positives", pa.int64(), "scored videos with it"),
-        _column("ap", pa.float64(), "average precision; percent, NaN without a positive"),
-        _column("low", pa.float64(), "of its 95% interval; NaN without a positive"),
-        _column("high", pa.float64(), "of its 95% interval; NaN without a positive"),
-        _column("chance", pa.float64(), "expected of a random ranking; percent, NaN without a positive"),
-    ),
-    "exclusions": _schema(("video_id",), _VIDEO, _REASON),
-}
 
 
 def empty(name: str) -> pa.Table:
@@ -160,23 +34,32 @@ def from_columns(name: str, columns: Mapping[str, object]) -> pa.Table:
     """A table of schema `name` from Python lists or NumPy arrays; a 2-D array becomes a vector column.
 
     Raises:
-        PlainError: a column is missing, unknown or of another type.
+        PlainError: a column is missing, unknown, of another type, or has a null where the schema has none.
     """
     schema = SCHEMAS[name].columns
     try:
         if set(columns) != set(schema.names):
             raise pa.ArrowInvalid(f"columns {sorted(columns)}, expected {sorted(schema.names)}")
-        return pa.Table.from_arrays([_array(columns[field.name], field) for field in schema], schema=schema)
+        table = pa.Table.from_arrays([_array(columns[field.name], field) for field in schema], schema=schema)
+        for field in schema:
+            _check_nulls(table[field.name], field)
+        return table
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise PlainError(f"table {name}: {error}") from error
 
 
+def _check_nulls(column: pa.ChunkedArray, field: pa.Field) -> None:
+    """Arrow lets nulls into columns that may have none, and writes what no reader can read."""
+    nulls = 0 if field.nullable else column.null_count
+    if pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type):
+        nulls += pc.list_flatten(column).null_count
+    if nulls:
+        raise pa.ArrowInvalid(f"{field.name}: found {nulls:,} nulls, expected none")
+
+
 def _array(values: object, field: pa.Field) -> pa.Array:
-    """One column; NaN made canonical, since a NaN's sign and payload are bytes too."""
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values.cast(field.type)
-    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
-        values = np.where(np.isnan(values), np.nan, values)
     if isinstance(values, np.ndarray) and values.ndim == 2:
         flat = pa.array(values.reshape(-1), field.type.value_type)
         if pa.types.is_fixed_size_list(field.type):
@@ -193,6 +76,7 @@ def write(name: str, path: Path, table: pa.Table) -> None:
         PlainError: the table is not of schema `name`, or a key appears twice.
     """
     schema = SCHEMAS[name]
+    _check_columns(name, table)
     order = [(column, "ascending") for column in schema.key]
     write_stream(name, path, [table.sort_by(order)])
 
@@ -209,7 +93,8 @@ def write_stream(name: str, path: Path, tables: Iterable[pa.Table]) -> int:
     rows = 0
     with placed(path) as draft, pq.ParquetWriter(draft, schema.columns, **_format()) as writer:
         for group in _row_groups(name, schema, tables):
-            writer.write_table(group, row_group_size=ROW_GROUP)
+            columns = [_canonical(column.combine_chunks()) for column in group.columns]
+            writer.write_table(pa.table(columns, schema=schema.columns), row_group_size=ROW_GROUP)
             rows += group.num_rows
     rows_written[str(path)] = rows
     return rows
@@ -227,8 +112,7 @@ def _row_groups(name: str, schema: Schema, tables: Iterable[pa.Table]) -> Iterat
     count = 0
     last: tuple[object, ...] | None = None
     for table in tables:
-        if not table.schema.equals(schema.columns):
-            raise PlainError(f"table {name}: found columns\n{table.schema}\nexpected\n{schema.columns}")
+        _check_columns(name, table)
         last = _rising(name, schema, table, last)
         held.append(table)
         count += table.num_rows
@@ -239,6 +123,25 @@ def _row_groups(name: str, schema: Schema, tables: Iterable[pa.Table]) -> Iterat
             held, count = [joined.slice(whole)], count - whole
     if count:
         yield pa.concat_tables(held).combine_chunks()
+
+
+def _check_columns(name: str, table: pa.Table) -> None:
+    expected = SCHEMAS[name].columns
+    if not table.schema.equals(expected):
+        raise PlainError(f"table {name}: found columns\n{table.schema}\nexpected\n{expected}")
+
+
+def _canonical(column: pa.Array) -> pa.Array:
+    """The column with every NaN made the same, since a NaN's sign and payload are bytes too."""
+    kind = column.type
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_nan(column), pa.scalar(np.nan, kind), column)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(_canonical(column.flatten()), type=kind)
+    if pa.types.is_list(kind):
+        offsets = column.offsets.to_numpy()
+        return pa.ListArray.from_arrays(offsets - offsets[0], _canonical(column.flatten()), type=kind)
+    return column
 
 
 def _rising(name: str, schema: Schema, table: pa.Table, last: tuple[object, ...] | None) -> tuple[object, ...] | None:
