@@ -7,9 +7,6 @@ from pipeline.params import Render
 from pipeline.seeds import generator
 from pipeline.sources.sample.cooccurrence import draw_actions
 
-SPLIT_FILES = {"train": "trainingSet.txt", "validation": "validationSet.txt", "test": "testSet.txt"}
-"""M-MiT's annotation files."""
-
 Defect = Literal["no audio stream", "digital silence", "below threshold", "truncated"]
 
 
@@ -17,6 +14,7 @@ class Plan(NamedTuple):
     """One video."""
 
     split: str
+    """train, validation or test."""
     path: str
     """Below the videos' folder: its lead action's folder and its name."""
     actions: tuple[str, ...]

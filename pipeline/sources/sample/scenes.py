@@ -28,6 +28,15 @@ class Place(NamedTuple):
     opacity: int
 
 
+class Cell(NamedTuple):
+    """A part of the frame, in pixels; or all of it."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
 class Track(NamedTuple):
     """One action over the video."""
 
@@ -49,48 +58,47 @@ def tracks(seed: int, name: str, actions: Sequence[str], *, frames: int, height:
         width: of the frame, pixels.
     """
     rng = generator(seed, "tracks", name)
-    cells = _cells(len(actions), height, width)
-    order = rng.permutation(len(cells))
+    frame = Cell(0, 0, height, width)
+    cells = _cells(frame, len(actions))
+    order = rng.permutation(len(cells))[: len(actions)]
     return [
-        _track(rng, action, looks(seed)[action], cells[cell], frames, (height, width))
-        for action, cell in zip(actions, order, strict=False)
+        _track(rng, action, looks(seed)[action], cells[cell], frame, frames)
+        for action, cell in zip(actions, order, strict=True)
     ]
 
 
-def _cells(count: int, height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """Parts of the frame for `count` actions, as (top, left, height, width): whole, halves or quarters."""
+def _cells(frame: Cell, count: int) -> list[Cell]:
+    """The frame in as many parts as `count` actions need: whole, halves or quarters."""
     if count == 1:
-        return [(0, 0, height, width)]
-    half = width // 2
+        return [frame]
+    width = frame.width // 2
     if count == 2:
-        return [(0, left, height, half) for left in (0, half)]
-    return [(top, left, height // 2, half) for top in (0, height // 2) for left in (0, half)]
+        return [Cell(0, left, frame.height, width) for left in (0, width)]
+    height = frame.height // 2
+    return [Cell(top, left, height, width) for top in (0, height) for left in (0, width)]
 
 
-def _track(
-    rng: np.random.Generator,
-    action: str,
-    look: Look,
-    cell: tuple[int, int, int, int],
-    frames: int,
-    size: tuple[int, int],
-) -> Track:
+def _track(rng: np.random.Generator, action: str, look: Look, cell: Cell, frame: Cell, frames: int) -> Track:
     """Set an action into its cell and let it move; size, period and start vary from video to video."""
-    top, left, height, width = cell
-    side = look.side * min(size) * int(rng.integers(90, 111)) // (SHORT_SIDE * 100)
-    margin = side // 2 + REACH
-    middle_y = top + int(rng.integers(min(margin, height // 2), max(height - margin, height // 2) + 1))
-    middle_x = left + int(rng.integers(min(margin, width // 2), max(width - margin, width // 2) + 1))
+    side = look.side * min(frame.height, frame.width) * int(rng.integers(90, 111)) // (SHORT_SIDE * 100)
+    middle_y = _middle(rng, cell.top, cell.height, side)
+    middle_x = _middle(rng, cell.left, cell.width, side)
     period = int(rng.integers(PERIODS[0], PERIODS[1] + 1))
     start = int(rng.integers(TURN))
     places = []
-    for frame in range(frames):
-        pose = MOTIONS[look.motion](start + frame * TURN // period)
+    for time in range(frames):
+        pose = MOTIONS[look.motion](start + time * TURN // period)
         now = side * pose.scale // 100
-        x = min(max(middle_x + pose.x - now // 2, 0), size[1] - now)
-        y = min(max(middle_y + pose.y - now // 2, 0), size[0] - now)
+        x = min(max(middle_x + pose.x - now // 2, 0), frame.width - now)
+        y = min(max(middle_y + pose.y - now // 2, 0), frame.height - now)
         places.append(Place(x, y, now, pose.turn, look.opacity * pose.opacity // 100))
     return Track(action, look, tuple(places))
+
+
+def _middle(rng: np.random.Generator, start: int, length: int, side: int) -> int:
+    """Somewhere on a stretch, with room for the action and its motion; half-way where there is too little."""
+    margin = min(side // 2 + REACH, length // 2)
+    return start + int(rng.integers(margin, max(length - margin, length // 2) + 1))
 
 
 def film(seed: int, name: str, shown: Sequence[Track], *, frames: int, height: int, width: int) -> np.ndarray:
