@@ -121,9 +121,13 @@ class CrossHead(nn.Module):
 
     def forward(self, features_BC: Tensor) -> Tensor:
         """Logits, B x N."""
+        return (self.classifiers(features_BC) @ features_BC[:, :, None]).squeeze(2)
+
+    def classifiers(self, features_BC: Tensor) -> Tensor:
+        """The classifier of each video, B x N x C."""
         tokens = [learner(features_BC, self.actions) for learner in self.learners.values()]
         classifiers_BNC: Tensor = self.fusion(tokens[0], tokens[1], tokens[-1])
-        return (classifiers_BNC @ features_BC[:, :, None]).squeeze(2)
+        return classifiers_BNC
 
 
 Head = FullyConnected | JointHead | CrossHead

@@ -32,7 +32,7 @@ class MultiActionModel(nn.Module):
     A clip is RGB, normalized, B x 3 x T x Y x X, float.
     """
 
-    def __init__(self, backbone: ResNet3d, pooling: Pooling, head: Head) -> None:
+    def __init__(self, backbone: ResNet3d, pooling: Pooling, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling = pooling
@@ -77,9 +77,8 @@ class MultiActionModel(nn.Module):
         Raises:
             PlainError: a learner's forms are missing, or of another shape than those it was built with.
         """
-        if isinstance(self.head, FullyConnected):
-            return
-        for name, learner in self.head.learners.items():
+        learners = self.head.learners.items() if isinstance(self.head, JointHead | CrossHead) else ()
+        for name, learner in learners:
             if isinstance(learner, LexiconHead | LexiconTokens):
                 forms_ND = _forms(name, audio, text)
                 if forms_ND.shape != learner.forms.shape:

@@ -1,0 +1,52 @@
+"""Exported models, run by ONNX Runtime and by PyTorch, against the model they come from."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from pipeline.nn.export import DESCRIPTION, ONNX_NAME, PT2_NAME, ClipShape, export
+from pipeline.nn.graph import normalize
+
+SHAPE = ClipShape(frames=8, height=32, width=40)
+ABOUT = {"actions": ["stirring", "frying", "größer"], "frames": {"count": 8}}
+
+
+@pytest.fixture(scope="module")
+def _quiet_exporter():
+    import logging
+
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+
+
+@pytest.fixture
+def exported(_quiet_exporter, tmp_path, make_model, random_graph):
+    """The whole model of the paper, small: three learners, graph, forms, batch norms that have seen something."""
+    model = make_model(("visual", "audio", "text"), gcn__hidden=64)
+    model.head.adjacency.copy_(normalize(random_graph(7), "paper"))
+    model(torch.randn(4, 3, *SHAPE))
+    export(model, tmp_path / "out", SHAPE, ABOUT)
+    return model, tmp_path / "out"
+
+
+def test_exports_give_the_models_scores(exported):
+    """Within 1e-5, for batches of other sizes than the one that was traced."""
+    model, folder = exported
+    session = onnxruntime.InferenceSession(folder / ONNX_NAME)
+    extra = {DESCRIPTION: ""}
+    program = torch.export.load(folder / PT2_NAME, extra_files=extra).module()
+    for batch in (1, 2, 5):
+        clips = torch.randn(batch, 3, *SHAPE)
+        with torch.no_grad():
+            expected = model.scores(clips).numpy()
+            np.testing.assert_allclose(program(clips).numpy(), expected, rtol=0, atol=1e-5)
+        (scores,) = session.run(["scores"], {"clips": clips.numpy()})
+        np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
+        assert np.ptp(expected) > 0.01  # the scores differ, so that agreeing means something
+
+    assert json.loads(extra[DESCRIPTION]) == ABOUT
+    metadata = {entry.key: entry.value for entry in onnx.load(folder / ONNX_NAME).metadata_props}
+    assert json.loads(metadata[DESCRIPTION]) == ABOUT
