@@ -37,6 +37,7 @@ def recorded(stage: str, params: Params) -> Iterator[None]:
             "stage": stage,
             "outcome": outcome,
             "started": started.isoformat(timespec="seconds"),
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - clock, 3),
             "peak_memory_mb": _peak_memory_mb(),
             "rows_read": _outside_work(tables.rows_read),
