@@ -171,9 +171,10 @@ class _Builder:
         settings = [self._file(path) for path in SETTINGS]
         whole["object"] = settings
         whole["result"] = [self._file(out.path) for stage in self.stages.values() for out in stage.outs]
+        version = next(iter(records))["versions"]["dvc"]
         engine = crate.add(ContextEntity(crate, "#engine", {
             "@type": "SoftwareApplication", "name": "DVC", "url": "https://dvc.org",
-            "version": next(iter(records))["versions"]["dvc"], "softwareVersion": next(iter(records))["versions"]["dvc"],
+            "version": version, "softwareVersion": version,
         }))  # fmt: skip
         order = crate.add(ContextEntity(crate, "#orchestration", {
             "@type": "OrganizeAction", "name": "dvc repro", **times,
