@@ -46,35 +46,25 @@ def read_frames(path: Path, media: Media, *, fps: float, short_side: int) -> np.
 
 def _time_line(frames: Iterator[Any], fps: float, max_seconds: float) -> Iterator[tuple[Any, int]]:
     """Yield each picture that is shown, and for how many ticks."""
-    shown, start, ticks = None, 0.0, 0
+    shown, begin, end, ticks = None, 0.0, 0.0, 0
     for frame in frames:
-        if frame.time is None:
-            continue
+        time = frame.time if frame.time is not None else end  # the last of an AVI file come without
         if shown is None:
-            shown, start = frame, frame.time
-            continue
-        until = min(frame.time - start, max_seconds)
-        due = _ticks_before(until, fps) - ticks
-        if due > 0:
+            begin = time
+        due = _ticks_before(min(time - begin, max_seconds), fps) - ticks
+        if shown is not None and due > 0:
             yield shown, due
             ticks += due
-        if until >= max_seconds:
+        if time - begin >= max_seconds:
             return
-        shown = frame
-    if shown is None:
-        raise Undecodable("no picture has a time")
-    end = min(shown.time - start + _seconds(shown), max_seconds)
-    yield shown, max(_ticks_before(end, fps) - ticks, 0 if ticks else 1)
+        shown, end = frame, time + float((frame.duration or 0) * frame.time_base)
+    if shown is not None:
+        yield shown, max(_ticks_before(min(end - begin, max_seconds), fps) - ticks, 0 if ticks else 1)
 
 
 def _ticks_before(seconds: float, fps: float) -> int:
     """How many ticks lie before a time, counting tick 0."""
     return int(np.ceil((seconds - SLACK) * fps))
-
-
-def _seconds(frame: Any) -> float:
-    """How long a picture is shown; 0 where the file does not say."""
-    return float((frame.duration or 0) * frame.time_base)
 
 
 def _picture(frame: Any, scaler: VideoReformatter, short_side: int, max_pixels: int) -> np.ndarray:

@@ -16,6 +16,10 @@ BLOCK = 16_384
 """Samples that are resampled at once; decoders give about 1,024, and each call has its price."""
 
 
+RATES = range(2_000, 768_001)
+"""Samples a second that a track may have; far below, a small file would become an hour of sound."""
+
+
 class Sound(NamedTuple):
     """Mono sound; full scale is 1, and nothing is clipped to it."""
 
@@ -56,7 +60,9 @@ def read_sound(path: Path, media: Media, *, rate: int = 16_000) -> Sound:
 
 def _resampled(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[np.ndarray]:
     """Yield mono samples, block by block; where the sound changes its form, resampling starts anew."""
-    for _, run in groupby(frames, key=_form):
+    for (_, _, found), run in groupby(frames, key=_form):
+        if found not in RATES:
+            raise Undecodable(f"sound of {found:,} samples a second, expected {RATES[0]:,} to {RATES[-1]:,}")
         # Without the bound of 1, libswresample leaves mixes of floats 3 dB louder than those of integers.
         resampler = av.AudioResampler("fltp", "mono", rate, options={"rematrix_maxval": "1"})
         for block in _blocks(run):

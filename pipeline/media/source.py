@@ -42,8 +42,9 @@ DECODERS: dict[Kind, tuple[str, ...]] = {
 """The decoders that may run, in FFmpeg's names. Reading sound, no decoder of pictures starts at all: FFmpeg would
 decode one to describe its stream, which takes longer than all the sound of a three-second clip."""
 
-WHOLE, TOLERANCE_SECONDS = 0.9, 0.5
-"""A stream that ends before 0.9 of its declared duration, less half a second for sloppy headers, is truncated."""
+WHOLE, TOLERANCE_SECONDS = 0.9, 0.25
+"""A stream that ends before 0.9 of its declared duration, less a quarter second for sloppy headers, is truncated."""
+_UNKNOWN_SIZE = 0x7FFFFFFF  # what recorders write that never came back to the header
 DAMAGED = 0.1
 """A stream of whose packets more than this part cannot be decoded is damaged; up to it, they are skipped."""
 
@@ -98,6 +99,7 @@ def opened(path: Path, media: Media, kind: Kind) -> Iterator[tuple[InputContaine
     options = {"max_pixels": str(media.max_pixels), "threads": "1", "codec_whitelist": ",".join(DECODERS[kind])}
     with open_regular(path) as file, _open_container(file, options) as container:
         stream = _choose(container, kind)
+        _check_pixels(stream, media.max_pixels)
         stream.codec_context.options = options
         for other in container.streams:
             if stream.duration and other is not stream:  # else the others tell where the file ends, see decode()
@@ -112,6 +114,7 @@ def opened(path: Path, media: Media, kind: Kind) -> Iterator[tuple[InputContaine
 
 def _open_container(file: FileIO, options: dict[str, str]) -> InputContainer:
     """Let a whitelisted demuxer read the header; `options` go to the decoders that probing starts."""
+    _check_riff(file)
     try:
         container: InputContainer = av.open(
             file,
@@ -131,6 +134,14 @@ def _open_container(file: FileIO, options: dict[str, str]) -> InputContainer:
         raise Undecodable(f"not a readable MP4, Matroska or AVI file: starts with {head!r}") from error
 
 
+def _check_riff(file: FileIO) -> None:
+    """Compare an AVI file's size with what its header declares; its demuxer would make the best of the rest."""
+    head, held = os.pread(file.fileno(), 8, 0), os.fstat(file.fileno()).st_size
+    declared = 8 + int.from_bytes(head[4:], "little")
+    if head[:4] == b"RIFF" and held < WHOLE * declared and declared < _UNKNOWN_SIZE:
+        raise Undecodable(f"truncated: holds {held:,} of the {declared:,} bytes that its header declares")
+
+
 def _refuse(url: str, *_: Any) -> NoReturn:
     raise Undecodable(f"tries to open another file: {url}")
 
@@ -145,8 +156,16 @@ def _choose(container: InputContainer, kind: Kind) -> Stream:
         raise NoAudioStream if kind == "audio" else Undecodable("no video stream")
     stream = next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
     if stream.codec_context is None or stream.codec_context.codec.name not in DECODERS[kind]:
-        raise Undecodable(f"its {kind} codec is not one that we read: {stream.name or 'unknown'}")
+        name = stream.codec_context.codec.name if stream.codec_context else "unknown"
+        raise Undecodable(f"its {kind} codec is not one that we read: {name}")
     return stream
+
+
+def _check_pixels(stream: Stream, max_pixels: int) -> None:
+    """Say what is wrong where FFmpeg found no picture size within the bound; it reports a larger one as none."""
+    width, height = getattr(stream, "width", 1), getattr(stream, "height", 1)  # sound has neither
+    if not 0 < width * height <= max_pixels:
+        raise Undecodable(f"declares no picture size within media.max_pixels {max_pixels:,}")
 
 
 def decode(container: InputContainer, stream: Stream) -> Iterator[Any]:
@@ -161,13 +180,14 @@ def decode(container: InputContainer, stream: Stream) -> Iterator[Any]:
     packets = failed = frames = 0
     start, declared = _declared(container, stream)
     end = start
+    clocks = [float(other.time_base or 0) for other in container.streams]
     for packet in container.demux():
-        end = max(end, _end(packet))
+        end = max(end, _end(packet) * clocks[packet.stream_index])
         if packet.stream is not stream:
             continue
-        packets += 1
+        packets += packet.size > 0  # the last one only flushes
         try:
-            decoded = packet.decode()
+            decoded: list[Any] = packet.decode()
         except av.error.FFmpegError as error:
             if isinstance(error, MemoryError):
                 raise
@@ -175,23 +195,26 @@ def decode(container: InputContainer, stream: Stream) -> Iterator[Any]:
             continue
         for frame in decoded:
             frames += 1
+            if container.format.name == "avi":  # keeps no times of presentation, and those made up go to and fro
+                frame.pts = frame.dts
             yield frame
     if end - start < WHOLE * declared - TOLERANCE_SECONDS:
         raise Undecodable(f"truncated: holds {end - start:.2f} s of the {declared:.2f} s that its header declares")
-    if not frames or failed > DAMAGED * packets:
+    if failed > DAMAGED * packets:
         raise Undecodable(f"damaged: {failed} of {packets} packets cannot be decoded")
+    if not frames:
+        raise Undecodable(f"the {stream.type} stream is empty")
 
 
 def _declared(container: InputContainer, stream: Stream) -> tuple[float, float]:
     """When the stream starts and how long it lasts by its header, or else by the container's, in seconds."""
     if stream.duration and stream.time_base:
         return float((stream.start_time or 0) * stream.time_base), float(stream.duration * stream.time_base)
-    return (container.start_time or 0) / av.time_base, (container.duration or 0) / av.time_base
+    start = min(container.start_time or 0, 0)  # Matroska's duration counts from zero, wherever the first packet lies
+    return start / av.time_base, (container.duration or 0) / av.time_base
 
 
 def _end(packet: av.Packet) -> float:
-    """When the packet's content ends, in seconds."""
+    """When the packet's content ends, in units of its stream's clock."""
     start = packet.pts if packet.pts is not None else packet.dts
-    if start is None or packet.time_base is None:
-        return float("-inf")
-    return float((start + (packet.duration or 0)) * packet.time_base)
+    return float("-inf") if start is None else start + (packet.duration or 0)

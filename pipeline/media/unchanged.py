@@ -1,6 +1,7 @@
 """A video is what `index` recorded, or it is not used: DVC does not watch files outside the project."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from pipeline.media.faults import Undecodable
@@ -16,7 +17,7 @@ def check(path: Path, *, bytes: int, sha256: str) -> None:  # noqa: A002  the co
     if not sha256:
         raise Undecodable("absent when `index` ran")
     with open_regular(path) as file:
-        size = path.stat().st_size
+        size = os.fstat(file.fileno()).st_size
         if size != bytes:
             raise Undecodable(f"changed since `index`: found {size:,} bytes, expected {bytes:,}")
         found = hashlib.file_digest(file, "sha256").hexdigest()
