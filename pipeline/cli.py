@@ -12,7 +12,7 @@ from pipeline.progress import say
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Multi-Modal Multi-Action Video Recognition. The pipeline itself runs with `dvc repro`.",
@@ -57,6 +57,37 @@ def convert_weights(
     say(f"params.yaml: backbone.name: {origin.backbone}, backbone.weights: {target}")
     for key, value in origin.parameters.items():
         say(f"params.yaml, to use its head: {key}: {value}")
+
+
+@app.command(epilog="Example: m3a export --to models/exported")
+def export(
+    model: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("models/m3a"),
+    to: Annotated[Path, typer.Option(help="Folder to write model.onnx and model.pt2 into.")] = Path("models/exported"),
+) -> None:
+    """Write the trained model as ONNX and as torch.export, for use without this project.
+
+    Input: `clips`, batch x 3 x frames x crop x crop, RGB, normalized by the mean and std of `frames`. Output: `scores`,
+    one an action, in [0, 1]. The audio and text relations are folded into one matrix. The actions' names and how
+    clips are made (`frames` and `evaluate` of params.yaml) travel inside both files.
+    """
+    from pipeline.nn.export import ClipShape
+    from pipeline.nn.export import export as write
+    from pipeline.params import load_params
+    from pipeline.train.checkpoint import load_model
+
+    trained, about = load_model(model)
+    testing = load_params().evaluate
+    shape = ClipShape(frames=about.frames.count, height=testing.crop, width=testing.crop)
+    description = {
+        "actions": list(about.actions),
+        "frames": about.frames.model_dump(),
+        "evaluate": testing.model_dump(include={"temporal_views", "spatial_views", "short_side", "crop", "combine"}),
+    }
+    write(trained, to, shape, description)
+    say(
+        f"{to}: model.onnx and model.pt2, {len(about.actions)} actions, clips of 3 x {shape.frames} x {shape.height}"
+        f" x {shape.width}"
+    )
 
 
 if __name__ == "__main__":

@@ -3,18 +3,22 @@
 import json
 from pathlib import Path
 
+import onnxruntime
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from pipeline.cli import app, main
 from pipeline.nn.heads import FullyConnected
-from pipeline.nn.model import MultiActionModel
+from pipeline.nn.model import MultiActionModel, build_model
 from pipeline.nn.pooling import Pooling
 from pipeline.nn.published import AUTHORS, our_names
 from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
+from pipeline.params import Model
+from pipeline.train.checkpoint import Description, save_model
 
-DATA = Path(__file__).resolve().parent / "data" / "checkpoints"
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "tests" / "data" / "checkpoints"
 run = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
 
 
@@ -54,3 +58,28 @@ def test_convert_weights_says_what_became_of_the_tensors(tmp_path):
     assert lines[1].startswith(f"mapped: {len(theirs) - 1} tensors")
     assert lines[2:5] == ["left over: extra (2,)", "missing: nothing", "batch norm: eps 1e-05, momentum 0.1"]
     assert "params.yaml, to use its head: model.heads: ['fc']" in lines
+
+
+@pytest.mark.slow
+def test_export_carries_what_a_reader_needs(tmp_path, params, monkeypatch):
+    """A saved model, exported: its input is a clip of params.yaml, its actions travel with it."""
+    monkeypatch.chdir(ROOT)
+    sections = {"backbone": params.backbone, "model": Model(heads=("fc",), relation="gcn"), "gcn": params.gcn}
+    sections |= {"transformer": params.transformer}
+    model = build_model(**sections, actions=2, adjacency=torch.eye(2), audio_forms=None, text_forms=None)
+    about = Description(
+        **sections, actions=("frying", "größer werden"), frames=params.frames, lexicon=params.lexicon,
+        normalization="paper", audio_size=None, text_size=None, batch_norm=model.batch_norm,
+    )  # fmt: skip
+    save_model(tmp_path / "m3a", model, about)
+
+    result = run.invoke(app, ["export", "--model", str(tmp_path / "m3a"), "--to", str(tmp_path / "out")])
+    assert result.exit_code == 0
+    assert result.output.endswith("model.onnx and model.pt2, 2 actions, clips of 3 x 8 x 56 x 56\n")
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx")
+    assert session.get_inputs()[0].shape[1:] == [3, 8, 56, 56]
+    carried = json.loads(session.get_modelmeta().custom_metadata_map["description.json"])
+    assert carried["actions"] == ["frying", "größer werden"]
+    assert carried["frames"]["mean"] == params.frames.mean
+    assert carried["evaluate"]["temporal_views"] == params.evaluate.temporal_views
+    assert (tmp_path / "out" / "model.pt2").is_file()

@@ -5,7 +5,10 @@ and text relations folded into one matrix. What a reader needs beside the number
 """
 
 import json
-from collections.abc import Mapping
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,12 +46,14 @@ def export(model: MultiActionModel, folder: Path, shape: ClipShape, description:
     Raises:
         PlainError: a file cannot be written.
     """
-    program = trace(model, shape)
     text = json.dumps(description, ensure_ascii=False, sort_keys=True)
+    with _quiet():
+        program = trace(model, shape)
+        graph = to_onnx(program, text)
     with files.placed(folder / PT2_NAME) as path:
         torch.export.save(program, path, extra_files={DESCRIPTION: text})
     with files.placed(folder / ONNX_NAME) as path:
-        onnx.save(to_onnx(program, text), path)
+        onnx.save(graph, path)
 
 
 def trace(model: MultiActionModel, shape: ClipShape) -> ExportedProgram:
@@ -80,3 +85,17 @@ class _Scores(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         return self.model.scores(clips)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what PyTorch's exporter says about its own insides and about libraries that are not needed."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -15,15 +15,8 @@ SHAPE = ClipShape(frames=8, height=32, width=40)
 ABOUT = {"actions": ["stirring", "frying", "größer"], "frames": {"count": 8}}
 
 
-@pytest.fixture(scope="module")
-def _quiet_exporter():
-    import logging
-
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-
-
 @pytest.fixture
-def exported(_quiet_exporter, tmp_path, make_model, random_graph):
+def exported(tmp_path, make_model, random_graph):
     """The whole model of the paper, small: three learners, graph, forms, batch norms that have seen something."""
     model = make_model(("visual", "audio", "text"), gcn__hidden=64)
     model.head.adjacency.copy_(normalize(random_graph(7), "paper"))
