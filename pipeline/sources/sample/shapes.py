@@ -56,7 +56,7 @@ def _drop(x: Grid, y: Grid) -> Mask:
 
 
 def _bow(x: Grid, y: Grid) -> Mask:
-    return (4 * abs(y) <= 3 * abs(x) + 400) & (abs(x) <= 780)
+    return (4 * abs(y) <= 3 * abs(x) + 400) & (abs(x) <= 740)
 
 
 def _flower(x: Grid, y: Grid) -> Mask:
