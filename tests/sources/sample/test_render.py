@@ -14,7 +14,7 @@ from pipeline.sources.sample.render import render_sample, render_video
 
 GOLDEN = {
     "playing+sports/clip-00000.mp4": "cb7798b9aadb58f4251f0bb9943b05a82dc80875966a31a7aae4491d64c13e59",
-    "dancing/clip-00001.mp4": "c862c5d712d148b5605a0ce7b6c246d43b1d2c9e852cd960e335ab4bf88f1d02",
+    "dancing/clip-00001.mp4": "cf806308ad99f17cc633fb89e85996db0696b74c67d15e729620eb3d9d64b3d4",
     "hammering/clip-00002.mp4": "ca2db1a7e05be80eac039634feda6a2ccbbfd677857183441bbd44c668ed1785",
 }
 

@@ -21,7 +21,7 @@ AREAS = {  # of the square from -1000 to 1000, by geometry
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_shape_fits_its_disc_so_that_it_may_turn(name):
     inside = SHAPES[name](X, Y)
-    assert (X[inside] ** 2 + Y[inside] ** 2).max() <= 1004**2
+    assert (X[inside] ** 2 + Y[inside] ** 2).max() <= 1036**2
     assert 0.2 < inside.mean() < 0.8
 
 
