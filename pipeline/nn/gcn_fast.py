@@ -48,7 +48,7 @@ def activated_sum(u: Tensor, b: Tensor, r_N: Tensor, c_N: Tensor, slope: float) 
         slope: of sigma, Leaky ReLU, below zero.
     """
     u, b = u.to(r_N.dtype), b.to(r_N.dtype)  # prefix sums need the full precision under autocast
-    r_N, order_N = r_N.sort()
+    r_N, order_N = r_N.sort(stable=True)
     c_N = c_N[order_N]
     K, R = _prefix_sums(c_N), _prefix_sums(c_N * r_N)
     with torch.no_grad():  # which nodes are active is a constant almost everywhere
@@ -62,5 +62,6 @@ def activated_sum(u: Tensor, b: Tensor, r_N: Tensor, c_N: Tensor, slope: float) 
 
 
 def _prefix_sums(values_N: Tensor) -> Tensor:
-    """0, v_1, v_1 + v_2, ...; N + 1."""
-    return torch.cat([values_N.new_zeros(1), values_N.cumsum(0)])
+    """0, v_1, v_1 + v_2, ...; N + 1. Row by row, since cumsum has no deterministic form on CUDA."""
+    rows = values_N.expand(len(values_N) + 1, -1)
+    return rows.tril(-1).sum(1)

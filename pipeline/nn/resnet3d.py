@@ -11,7 +11,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -66,7 +65,7 @@ class ResNet3d(nn.Module):
         self.features = architecture.features
         self.stem = _stem(kind, widths[0], architecture.stem_middle)
         self.layer1 = _layer(kind, 1, widths[0], widths[0], blocks[0])
-        self.pool = MaxOverFramePairs() if kind == "inflated" else nn.Identity()
+        self.pool = nn.MaxPool3d((2, 1, 1)) if kind == "inflated" else nn.Identity()
         grown = BOTTLENECK if kind == "inflated" else 1
         self.layer2 = _layer(kind, 2, widths[0] * grown, widths[1], blocks[1])
         self.layer3 = _layer(kind, 3, widths[1] * grown, widths[2], blocks[2])
@@ -107,24 +106,6 @@ class Residual(nn.Module):
         return F.relu(self.body(x) + self.shortcut(x), inplace=True)
 
 
-class SpatialMaxPool(nn.Module):
-    """The largest of each 3 x 3 neighbourhood, every second place; as 2-D pooling, deterministic on CUDA."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """B x C x T x Y x X to B x C x T x Y/2 x X/2."""
-        plane = F.max_pool2d(x.flatten(1, 2), 3, stride=2, padding=1)
-        return plane.reshape(*x.shape[:3], *plane.shape[2:])
-
-
-class MaxOverFramePairs(nn.Module):
-    """The larger of each two frames."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """B x C x T x Y x X to B x C x T/2 x Y x X."""
-        even = x.shape[2] - x.shape[2] % 2
-        return torch.maximum(x[:, :, 0:even:2], x[:, :, 1:even:2])
-
-
 def middle_width(inputs: int, outputs: int) -> int:
     """Channels between the two halves of a (2+1)D convolution, 3 x 3 x 3: Caffe2's rule.
 
@@ -139,8 +120,10 @@ def _stem(kind: Kind, width: int, middle: int) -> nn.Sequential:
         first: nn.Module = _factored(3, width, middle, side=7, stride=stride)
     else:
         first = _conv(3, width, (5 if kind == "inflated" else 3, 7, 7), stride)
-    parts = OrderedDict(conv=first, norm=nn.BatchNorm3d(width), relu=nn.ReLU(inplace=True))
-    return nn.Sequential(parts | {"pool": SpatialMaxPool()} if kind == "inflated" else parts)
+    parts: OrderedDict[str, nn.Module] = OrderedDict(conv=first, norm=nn.BatchNorm3d(width), relu=nn.ReLU(inplace=True))
+    if kind == "inflated":
+        parts["pool"] = nn.MaxPool3d((1, 3, 3), stride=stride, padding=(0, 1, 1))
+    return nn.Sequential(parts)
 
 
 def _layer(kind: Kind, number: int, inputs: int, width: int, blocks: int) -> nn.Sequential:
