@@ -58,4 +58,6 @@ def _unpack(archive: Path, folder: Path) -> None:
             if not (draft / "saved_model.pb").is_file():
                 raise PlainError(f"{archive}: found no saved_model.pb in it, expected a SavedModel")
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise PlainError(f"{archive}: cannot be unpacked: {error}") from error
+        raise PlainError(
+            f"{archive}: cannot be unpacked: {error}; delete {archive.parent} to fetch it again"
+        ) from error

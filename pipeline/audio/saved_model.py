@@ -5,6 +5,7 @@ Numbers go through pipes: samples in, safetensors out.
 """
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pipeline.errors import PlainError
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 600.0
+LONGEST_REASON = 300
 OUTPUTS = "\n"  # no variable's name
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
 
@@ -56,8 +58,7 @@ def run_saved_model(module: Module, samples: np.ndarray) -> Saved:
         )  # fmt: skip
         tensors = load(child.stdout)
     except subprocess.CalledProcessError as error:
-        said = [line for line in error.stderr.decode(errors="replace").splitlines() if line.strip()]
-        why = said[-1] if said else f"exit status {error.returncode}"
+        why = _reason(error.stderr.decode(errors="replace")) or f"exit status {error.returncode}"
         raise PlainError(f"{module.handle}: cannot be loaded through TensorFlow Hub: {why}") from error
     except (subprocess.TimeoutExpired, SafetensorError) as error:
         raise PlainError(f"{module.handle}: cannot be loaded through TensorFlow Hub: {error}") from error
@@ -65,15 +66,21 @@ def run_saved_model(module: Module, samples: np.ndarray) -> Saved:
     return Saved(tensors, outputs)
 
 
+def _reason(log: str) -> str:
+    """What a traceback ends with, on one line: the exception's name and what it says."""
+    ends = list(re.finditer(r"^[A-Za-z_][\w.]*: ", log, re.MULTILINE))
+    return " ".join(log[ends[-1].start() :].split())[:LONGEST_REASON] if ends else ""
+
+
 def _child(handle: str) -> None:
     """Read samples from standard input, write tensors to standard output; TensorFlow's own talk goes to the log."""
     samples = np.frombuffer(sys.stdin.buffer.read(), np.float32)
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     import tensorflow as tf
     import tensorflow_hub as hub
 
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     model = hub.load(handle)
     nodes = tf.train.TrackableView(model).descendants()
     tensors = {node.name.removesuffix(":0"): node.numpy() for node in nodes if isinstance(node, tf.Variable)}
