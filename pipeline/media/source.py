@@ -191,7 +191,7 @@ def decode(container: InputContainer, stream: Stream) -> Iterator[Any]:
         except av.error.FFmpegError as error:
             if isinstance(error, MemoryError):
                 raise
-            failed += 1
+            failed += packet.size > 0
             continue
         for frame in decoded:
             frames += 1
