@@ -1,0 +1,26 @@
+"""Bring VGGish, word vectors and the backbone to local, hashed files."""
+
+from pathlib import Path
+
+from pipeline import pretrained, tables
+from pipeline.params import Params
+from stages import stage
+
+
+@stage
+def main(params: Params) -> str:
+    """Write models/pretrained."""
+    weights = pretrained.fetch(
+        Path("models/pretrained"),
+        seed=params.seed,
+        vggish=params.vggish,
+        words=params.words,
+        backbone=params.backbone,
+        actions=tables.read("actions", Path("data/index/actions.parquet"))["action"].to_pylist(),
+        recording=Path("data/external/speech_16khz.wav"),
+    )
+    return pretrained.summary(weights)
+
+
+if __name__ == "__main__":
+    main()
