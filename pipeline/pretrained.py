@@ -23,7 +23,6 @@ from pipeline.lexicon import gensim_data, sentences
 from pipeline.lexicon import words as word_files
 from pipeline.nn.weights import convert, read_origin
 from pipeline.params import Backbone, Vggish, Words
-from pipeline.progress import say
 
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 """How torch.hub's published files are named: by the first digits of their SHA-256."""
@@ -86,8 +85,7 @@ def summary(weights: Mapping[str, Weight]) -> str:
 def _vggish(path: Path, vggish: Vggish, seed: int, recording: Path) -> Weight:
     if vggish.source == "seeded":
         save_file(seeded_weights(seed), path)
-        note = "UNTRAINED: random weights of the real architecture, which show the path and mean nothing"
-        say(f"fetch_weights: {path.name}: {note}; vggish.source: hub brings the real ones")
+        note = "UNTRAINED, random weights that mean nothing; vggish.source: hub brings the real ones"
         return _weight(path, f"seed {seed}", trained=False, note=note)
     difference = vggish_hub.convert(vggish.handle, path, recording=recording)
     note = f"within {difference:.1e} of the SavedModel on {recording.name}"
