@@ -32,7 +32,7 @@ def read(folder: Path) -> Annotations:
     """
     faults = Faults()
     actions = _read_categories(folder / CATEGORIES, faults)
-    labels = _Labels(actions)
+    labels = _Labels(len(actions))
     videos: list[Video] = []
     seen: dict[str, tuple[Path, int]] = {}
     for split, name in SPLIT_FILES.items():
@@ -41,6 +41,18 @@ def read(folder: Path) -> Annotations:
             videos += _read_split(file, split, labels, seen, faults)
     faults.check()
     return Annotations(actions=actions, videos=tuple(videos), merged_labels=labels.merged)
+
+
+def read_split(file: Path, split: Split, actions: int) -> tuple[Video, ...]:
+    """Read and check one file of `folder/file.mp4,index[,index...]` lines, for a vocabulary of N actions.
+
+    Raises:
+        PlainError: the file is absent, or lines are malformed, each named.
+    """
+    faults = Faults()
+    videos = _read_split(file, split, _Labels(actions), {}, faults)
+    faults.check()
+    return tuple(videos)
 
 
 def _read_categories(file: Path, faults: Faults) -> tuple[str, ...]:
@@ -57,8 +69,8 @@ def _read_categories(file: Path, faults: Faults) -> tuple[str, ...]:
 class _Labels:
     """Reads the labels of a line: `3,17,3` as (3, 17). Most lines repeat what an earlier one said."""
 
-    def __init__(self, actions: tuple[str, ...]) -> None:
-        self.actions = len(actions)
+    def __init__(self, actions: int) -> None:
+        self.actions = actions
         self.known: dict[str, tuple[tuple[int, ...], int]] = {}
         self.merged = 0
 
