@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline import tables
 from pipeline.index import build_index, summary
 from pipeline.params import Params
-from pipeline.sources import read_annotations
+from pipeline.sources.dataset import read_annotations
 from stages import stage
 
 FOLDER = Path("data/index")

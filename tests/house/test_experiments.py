@@ -34,7 +34,7 @@ def test_a_queued_experiment_runs_its_own_code(tmp_path):
     _run(root, "git", "add", "-A")
     _run(root, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "tiny data")
 
-    module = root / "pipeline/sources/__init__.py"
+    module = root / "pipeline/sources/dataset.py"
     committed = module.read_text()
     witness = str(tmp_path / "witness")
     module.write_text(committed + WITNESS.replace("{WORD}", "changed"))

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.sources import read_annotations
+from pipeline.sources.dataset import read_annotations
 
 
 @pytest.mark.parametrize("source", ["sample", "mmit"])
