@@ -27,6 +27,7 @@ from pipeline.params import Execution, FilterSilent, Media
 from pipeline.shards import Shard, input_key, shards, total
 
 VERDICTS = ("audible", "no_audio_stream", "digital_silence", "below_threshold", "undecodable")
+SAME = 1e-9  # log-mel; equal samples give equal patches only to rounding, which varies with the row of a product
 
 
 class Verdict(NamedTuple):
@@ -83,7 +84,7 @@ def _equal_patches(samples: np.ndarray) -> str:
     """
     patches = log_mel_patches(samples[: samples_for(tables.PATCHES)])
     for first, second in combinations(range(len(patches)), 2):
-        if np.array_equal(patches[first], patches[second]):
+        if np.abs(patches[first] - patches[second]).max() < SAME:
             return f"released rule: log-mel patches {first + 1} and {second + 1} are equal"
     return ""
 

@@ -109,7 +109,7 @@ def test_three_seconds_of_a_1_khz_sine_are_three_patches() -> None:
 
 def test_a_tone_whose_period_divides_the_hop_sounds_the_same_in_every_frame() -> None:
     tone = np.tile(sine(1000, 16 / RATE), 3000)
-    assert len(np.unique(log_mel(tone), axis=0)) == 1
+    assert np.ptp(log_mel(tone), axis=0).max() < 1e-12
 
 
 def test_silence_is_the_logarithm_of_the_offset() -> None:

@@ -122,6 +122,12 @@ def test_released_rule_keeps_a_faint_sound_that_loudness_drops(rules, released):
     assert judge(samples, released).verdict == "audible"
 
 
+def test_released_rule_hears_a_single_step_of_16_bits(released):
+    samples = np.zeros(48_000, np.float32)
+    samples[[100, 20_000, 40_000]] = np.float32([1, 2, 3]) / 32768
+    assert judge(samples, released).verdict == "audible"
+
+
 def test_released_rule_has_nothing_to_compare_in_one_patch(released):
     assert judge(noise(20_000), released).verdict == "audible"
 
