@@ -1,12 +1,14 @@
-"""Where tasks run: processes of this machine, or a Dask cluster, both through joblib.
+"""Where tasks run: processes of this machine (joblib), or a Dask cluster.
 
 The mathematics of a task runs on one thread wherever it runs, so that results do not depend on the engine or
 on the number of workers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import joblib
 from threadpoolctl import threadpool_limits
@@ -14,18 +16,51 @@ from threadpoolctl import threadpool_limits
 from pipeline.errors import PlainError
 from pipeline.params import Execution
 
+Task = Callable[[], Path]
+_KILLED = (
+    "a worker process was killed, by the system for want of memory most likely; what was finished is kept. "
+    "Run again, with fewer execution.workers or smaller shards"
+)
 
-def run_tasks(tasks: Sequence[Callable[[], Path]], execution: Execution) -> Iterator[Path]:
-    """Run `tasks`, yielding what each returns as it ends, in any order."""
-    if execution.engine == "dask":
-        with _dask(execution):
-            yield from _parallel(tasks, execution.workers, backend="dask")
-    else:
-        yield from _parallel(tasks, min(execution.workers, len(tasks)), backend="loky")
+
+def run_tasks(tasks: Sequence[Task], execution: Execution) -> Iterator[Path]:
+    """Run `tasks`, yielding what each returns as it ends, in any order.
+
+    Raises:
+        PlainError: a worker process was killed, or the Dask cluster cannot be had; or whatever a task raises.
+    """
+    if not tasks:
+        return
+    run = _on_dask if execution.engine == "dask" else _on_this_machine
+    yield from run(tasks, execution)
+
+
+def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[Path]:
+    workers = min(execution.workers, len(tasks))
+    pool = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)
+    try:
+        yield from pool(joblib.delayed(_on_one_thread)(task) for task in tasks)
+    except BrokenProcessPool as error:
+        raise PlainError(_KILLED) from error
+
+
+def _on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[Path]:
+    """By Dask's own futures: joblib's Dask backend waits for ever for a worker that was killed."""
+    with _client(execution) as client:
+        from dask.distributed import KilledWorker, as_completed
+
+        futures = [client.submit(_on_one_thread, task, pure=False) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except KilledWorker as error:
+            raise PlainError(_KILLED) from error
+        finally:
+            client.cancel(futures)
 
 
 @contextmanager
-def _dask(execution: Execution) -> Iterator[None]:
+def _client(execution: Execution) -> Iterator[Any]:
     """Join the cluster at `execution.address`, or start one on this machine; Dask is an optional extra.
 
     Raises:
@@ -35,26 +70,19 @@ def _dask(execution: Execution) -> Iterator[None]:
         from dask.distributed import Client, LocalCluster
     except ImportError as error:
         raise PlainError("execution.engine is dask, and Dask is not installed: pip install '.[dask]'") from error
-    if execution.address is None:
-        workers = execution.workers
-        with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
-            yield
-        return
-    try:
-        client = Client(execution.address, timeout="10s")
-    except (OSError, TimeoutError, ValueError) as error:
-        raise PlainError(f"execution.address: no Dask scheduler answers at {execution.address}: {error}") from error
-    with client:
-        yield
+    with ExitStack() as cleanup:
+        address = execution.address
+        if address is None:
+            cluster = LocalCluster(n_workers=execution.workers, threads_per_worker=1, dashboard_address=None)
+            address = cleanup.enter_context(cluster).scheduler_address
+        try:
+            client = Client(address, timeout="10s")
+        except (OSError, TimeoutError, ValueError) as error:
+            raise PlainError(f"execution.address: no Dask scheduler answers at {address}: {error}") from error
+        yield cleanup.enter_context(client)
 
 
-def _parallel(tasks: Sequence[Callable[[], Path]], workers: int, *, backend: str) -> Iterator[Path]:
-    with joblib.parallel_config(backend=backend):
-        pool = joblib.Parallel(n_jobs=max(workers, 1), return_as="generator_unordered", batch_size=1)
-        yield from pool(joblib.delayed(_on_one_thread)(task) for task in tasks)
-
-
-def _on_one_thread(task: Callable[[], Path]) -> Path:
+def _on_one_thread(task: Task) -> Path:
     """Run a task with every mathematics library held to one thread."""
     with threadpool_limits(limits=1):
         return task()

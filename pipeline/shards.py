@@ -115,12 +115,11 @@ def workplace(stage: str, key: str) -> Iterator[Path]:
     """
     folder = files.cache_folder() / stage / key
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.parent / f"{key}.lock")
     try:
-        lock.acquire(blocking=False)
+        lock = FileLock(folder.parent / f"{key}.lock").acquire(blocking=False)
     except Timeout as error:
         raise PlainError(f"{folder}: another process is at work there; wait for it, or stop it") from error
-    with lock:
+    with lock:  # acquired once, so that leaving releases it
         yield folder
         shutil.rmtree(folder)
 
@@ -146,6 +145,7 @@ def _record(target: Path) -> dict[str, Any]:
 def _is_whole(target: Path) -> bool:
     """Whether a shard of an earlier run is there and its bytes are what they were."""
     try:
-        return bool(_record(target)["sha256"] == files.sha256(target))
+        record = _record(target)
+        return isinstance(record["counts"], dict) and bool(record["sha256"] == files.sha256(target))
     except (OSError, ValueError, KeyError, TypeError):
         return False  # absent, cut off or edited: it is made again
