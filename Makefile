@@ -10,7 +10,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro test soak lint format clean
+.PHONY: help install repro test soak lint format deps clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ lint: $(INSTALLED)  ## style, types, and which module may import which
 format: $(INSTALLED)  ## rewrite the code in the project's style
 	ruff check --fix .
 	ruff format .
+
+deps: $(INSTALLED)  ## renew the modules that dvc.yaml names, after imports have changed
+	python tests/house/declare.py
 
 clean:  ## remove work in progress (not results)
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
