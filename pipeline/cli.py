@@ -59,6 +59,40 @@ def convert_weights(
         say(f"params.yaml, to use its head: {key}: {value}")
 
 
+@app.command(epilog="Example: m3a adopt-weights models/authors_audio_text.safetensors")
+def adopt_weights(
+    weights: Annotated[Path, typer.Argument(help="Written by m3a convert-weights, from a checkpoint with a head.")],
+    to: Annotated[Path, typer.Option(help="Folder of the model to write.")] = Path("models/m3a"),
+) -> None:
+    """Make a published model ours without training: its weights, params.yaml's design, our graph and lexicons.
+
+    For the authors' own scores, import their lexicons and graph first (`m3a import-released`).
+    """
+    from dataclasses import replace
+
+    from pipeline.nn.weights import load
+    from pipeline.params import load_params
+    from pipeline.train.assemble import Design, Knowledge, assemble
+    from pipeline.train.checkpoint import save_model
+
+    params = load_params()
+    sections = {
+        name: getattr(params, name) for name in ("frames", "backbone", "lexicon", "gcn", "transformer", "model")
+    }
+    knowledge = Knowledge(
+        actions=Path("data/index/actions.parquet"),
+        adjacency=Path("data/graph/adjacency.parquet"),
+        audio=Path("data/lexicons/audio.parquet"),
+        text=Path("data/lexicons/text.parquet"),
+        backbone=weights,
+    )
+    design = Design(**sections, normalization=params.adjacency.normalization)
+    model, _, description = assemble(knowledge, design, seed=params.seed)
+    origin = load(weights, model, head=True)
+    save_model(to, model, replace(description, batch_norm=model.batch_norm))
+    say(f"{to}: {origin.source} of {origin.publisher}; to score it: dvc repro --single-item evaluate")
+
+
 @app.command(epilog="Example: m3a export --to models/exported")
 def export(
     model: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("models/m3a"),

@@ -6,19 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pyarrow as pa
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from pipeline import tables
 from pipeline.cli import app, main
+from pipeline.graph import adjacency_table
 from pipeline.nn.heads import FullyConnected
 from pipeline.nn.model import MultiActionModel, build_model
 from pipeline.nn.pooling import Pooling
 from pipeline.nn.published import AUTHORS, our_names
 from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
 from pipeline.params import Model
-from pipeline.train.checkpoint import Description, save_model
+from pipeline.train.checkpoint import Description, load_model, save_model
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data" / "checkpoints"
@@ -44,21 +46,25 @@ def test_an_error_is_one_line_and_status_1(monkeypatch, capsys, tmp_path):
     assert "absent.pth: cannot be read" in error
 
 
-def test_convert_weights_says_what_became_of_the_tensors(tmp_path):
-    """A small fc model by the authors' names, with one tensor that has no place."""
+@pytest.fixture
+def published_fc(tmp_path):
+    """A small fc model of five actions, and its checkpoint by the authors' names, with one tensor of no place."""
     names = json.loads((DATA / "official_repository.json").read_text())["r3d18_graph_audio_text"]["tensors"]
-    state = MultiActionModel(
-        ResNet3d(ARCHITECTURES["r3d_tiny"]), Pooling("global"), FullyConnected(128, 5)
-    ).state_dict()
+    model = MultiActionModel(ResNet3d(ARCHITECTURES["r3d_tiny"]), Pooling("global"), FullyConnected(128, 5))
+    model(torch.randn(4, 3, 8, 32, 32))
+    state = model.state_dict()
     theirs = {name: state[ours] for name, ours in our_names(names, AUTHORS).items() if ours in state}
     theirs |= {"projection.weight": state["head.weight"], "projection.bias": state["head.bias"], "extra": torch.ones(2)}
     torch.save({"model_state": theirs, "epoch": 1}, tmp_path / "c.pyth")
+    return model.eval(), len(theirs)
 
+
+def test_convert_weights_says_what_became_of_the_tensors(tmp_path, published_fc):
     result = run.invoke(app, ["convert-weights", str(tmp_path / "c.pyth"), str(tmp_path / "w.safetensors")])
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert lines[0].startswith("recognized: multi-action-video, r3d_tiny; sha256 ")
-    assert lines[1].startswith(f"mapped: {len(theirs) - 1} tensors")
+    assert lines[1].startswith(f"mapped: {published_fc[1] - 1} tensors")
     assert lines[2:5] == ["left over: extra (2,)", "missing: nothing", "batch norm: eps 1e-05, momentum 0.1"]
     assert "params.yaml, to use its head: model.heads: ['fc']" in lines
 
@@ -103,3 +109,23 @@ def test_import_released_puts_tables_in_place_and_says_how_dvc_learns_of_it(tmp_
     assert tables.vectors(tables.read("text", Path("data/lexicons/text.parquet"))["form"]).tolist() == [[1, 0], [0, 1]]
     nothing = run.invoke(app, ["import-released"])
     assert "name at least one file" in str(nothing.exception)
+
+
+def test_a_published_model_is_adopted_with_its_head(tmp_path, published_fc, params, monkeypatch):
+    """Converted and adopted, without training: the model in models/m3a gives the published model's scores."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "params.yaml").read_text().replace("heads: [visual, audio, text]", "heads: [fc]")
+    (tmp_path / "params.yaml").write_text(text)
+    ids, names = np.arange(5, dtype=np.int16), list("abcde")
+    actions = {"action_id": ids, "action": names, "words": [[name] for name in names]}
+    tables.write("actions", Path("data/index/actions.parquet"), tables.from_columns("actions", actions))
+    graph = adjacency_table(pa.chunked_array([[[0, 1], [2], [3, 4]]], pa.list_(pa.int16())), 5, params.adjacency)
+    tables.write("adjacency", Path("data/graph/adjacency.parquet"), graph)
+
+    assert run.invoke(app, ["convert-weights", "c.pyth", "w.safetensors"]).exit_code == 0
+    result = run.invoke(app, ["adopt-weights", "w.safetensors"])
+    assert result.exit_code == 0, result.output
+    adopted, about = load_model(Path("models/m3a"))
+    assert about.actions == tuple(names)
+    clips = torch.randn(2, 3, 8, 32, 32)
+    assert torch.equal(adopted.scores(clips), published_fc[0].scores(clips))
