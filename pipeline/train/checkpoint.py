@@ -64,7 +64,8 @@ def load_model(folder: Path) -> tuple[MultiActionModel, Description]:
     """
     try:
         description = _from_json(json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")))
-        tensors = load_file(folder / WEIGHTS)
+        # Copies lie in memory as a trained model's tensors do; on the file's own alignment, last bits can differ.
+        tensors = {name: tensor.clone() for name, tensor in load_file(folder / WEIGHTS).items()}
     except (OSError, SafetensorError) as error:
         raise PlainError(f"{folder}: no model can be read there: {error}; run `dvc repro train`") from error
     except (ValueError, KeyError, TypeError, ValidationError) as error:

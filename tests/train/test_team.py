@@ -1,0 +1,48 @@
+import os
+
+import pytest
+import torch
+
+from pipeline.errors import PlainError
+from pipeline.train.team import Team, assembled, choose_device, reproducible
+
+
+def test_shares_together_are_the_batch():
+    teams = [Team(rank=rank, size=3, device=torch.device("cpu")) for rank in range(3)]
+    parts = [team.share(list(range(7))) for team in teams]
+    assert parts == [[0, 3, 6], [1, 4], [2, 5]]
+
+
+def test_alone_there_is_nothing_to_average_or_gather(alone):
+    value = torch.tensor([1.0, 2.0])
+    assert alone.mean(value) is value
+    assert alone.gather("x") == ["x"]
+    assert alone.leads
+    model = torch.nn.Linear(1, 1)
+    assert alone.join(model) is model
+
+
+def test_without_torchrun_a_process_is_alone(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    with assembled("cpu") as team:
+        assert (team.rank, team.size, team.device.type) == (0, 1, "cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_asking_for_a_gpu_that_is_not_there_is_an_error():
+    assert choose_device("auto") == torch.device("cpu")
+    with pytest.raises(PlainError, match=r"execution\.device: found cuda, and torch sees no GPU"):
+        choose_device("cuda")
+
+
+def settings():
+    return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+
+
+def test_reproducible_restores_what_it_changed():
+    before = settings()
+    with reproducible(before[0] + 1):
+        assert settings() == (before[0] + 1, True, False)
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"]
+    assert settings() == before
