@@ -1,0 +1,1 @@
+"""The report: one self-contained HTML page that shows a whole run, with every picture's source named."""

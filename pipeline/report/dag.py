@@ -1,0 +1,51 @@
+"""The pipeline as dvc.yaml has it: which stage feeds which."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import networkx as nx
+from ruamel.yaml import YAML
+
+
+class Stage(NamedTuple):
+    """A stage of dvc.yaml."""
+
+    name: str
+    desc: str
+    deps: tuple[str, ...]
+    outs: tuple[str, ...]
+
+
+def read_stages(paths: Sequence[Path], *, values: Mapping[str, str]) -> list[Stage]:
+    """The stages of some dvc.yaml files, in order; `${key}` is filled in from `values`."""
+    stages = []
+    for path in paths:
+        content: dict[str, Any] = YAML(typ="safe", pure=True).load(path)["stages"]
+        for name, stage in content.items():
+            outs = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+            stages.append(Stage(name, stage["desc"], _paths(stage["deps"], values), _paths(outs, values)))
+    return stages
+
+
+def _paths(entries: Sequence[str | dict[str, Any]], values: Mapping[str, str]) -> tuple[str, ...]:
+    """The paths of a list in dvc.yaml, whose entries are paths or mappings from a path to its options."""
+    paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+    for key, value in values.items():
+        paths = [path.replace(f"${{{key}}}", value) for path in paths]
+    return tuple(paths)
+
+
+def graph(stages: Sequence[Stage]) -> nx.DiGraph:
+    """Which stage feeds which: an arrow wherever one's output is, holds or lies below another's input."""
+    arrows: nx.DiGraph = nx.DiGraph()
+    arrows.add_nodes_from(stage.name for stage in stages)
+    for source in stages:
+        for target in stages:
+            if source is not target and any(_meet(out, dep) for out in source.outs for dep in target.deps):
+                arrows.add_edge(source.name, target.name)
+    return arrows
+
+
+def _meet(out: str, dep: str) -> bool:
+    return out == dep or dep.startswith(out + "/") or out.startswith(dep + "/")

@@ -1,0 +1,111 @@
+"""What the report is drawn from: the tables and small files of a run, read once."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline import tables
+from pipeline.errors import PlainError
+
+TABLES = {
+    "videos": ("videos", "data/index/videos.parquet"),
+    "actions": ("actions", "data/index/actions.parquet"),
+    "missing": ("exclusions", "data/index/missing.parquet"),
+    "verdicts": ("verdicts", "data/audible/verdicts.parquet"),
+    "unembedded": ("exclusions", "data/features/excluded.parquet"),
+    "whitening": ("whitening", "data/features/whitening.parquet"),
+    "train": ("splits", "data/splits/train.parquet"),
+    "val": ("splits", "data/splits/val.parquet"),
+    "test": ("splits", "data/splits/test.parquet"),
+    "audio": ("audio", "data/lexicons/audio.parquet"),
+    "text": ("text", "data/lexicons/text.parquet"),
+    "adjacency": ("adjacency", "data/graph/adjacency.parquet"),
+    "clips": ("clips", "data/clips/clips.parquet"),
+    "uncopied": ("exclusions", "data/clips/excluded.parquet"),
+    "predictions": ("predictions", "data/predictions/predictions.parquet"),
+    "unscored": ("exclusions", "data/predictions/excluded.parquet"),
+    "metrics": ("metrics", "data/predictions/metrics.parquet"),
+    "per_action": ("per_action", "data/predictions/per_action.parquet"),
+}
+"""Each table of the evidence: its schema and its path."""
+MODEL, WEIGHTS, CURVES = "models/m3a/model.json", "models/pretrained/weights.json", "data/curves"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """A finished run."""
+
+    videos: pa.Table
+    actions: pa.Table
+    missing: pa.Table
+    verdicts: pa.Table
+    unembedded: pa.Table
+    whitening: pa.Table
+    train: pa.Table
+    val: pa.Table
+    test: pa.Table
+    audio: pa.Table
+    text: pa.Table
+    adjacency: pa.Table
+    clips: pa.Table
+    uncopied: pa.Table
+    predictions: pa.Table
+    unscored: pa.Table
+    metrics: pa.Table
+    per_action: pa.Table
+    model: dict[str, Any]
+    """The trained model's description."""
+    weights: dict[str, dict[str, Any]]
+    """What models/pretrained holds, by name."""
+    curves: dict[str, list[tuple[int, float]]]
+    """Each learning curve by its name, as epoch and value."""
+
+    @property
+    def names(self) -> list[str]:
+        """The actions by id, in the data set's own words."""
+        names: list[str] = self.actions["action"].to_pylist()
+        return names
+
+
+def read_evidence(root: Path) -> Evidence:
+    """Read the run below `root`.
+
+    Raises:
+        PlainError: a file is absent or not what it should be.
+    """
+    read = {name: tables.read(schema, root / path) for name, (schema, path) in TABLES.items()}
+    return Evidence(**read, model=_json(root / MODEL), weights=_json(root / WEIGHTS), curves=read_curves(root / CURVES))
+
+
+def read_curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """DVCLive's curves: one tab-separated file each, whose last column is the value.
+
+    Raises:
+        PlainError: there is none, or a file is not of steps and numbers.
+    """
+    curves = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                _, *rows = csv.reader(file, delimiter="\t")
+            name = path.relative_to(folder / "plots" / "metrics").with_suffix("").as_posix()
+            curves[name] = [(int(row[0]), float(row[-1])) for row in rows]
+        except (ValueError, IndexError) as error:
+            raise PlainError(f"{path}: not a learning curve: {error}; run `dvc repro train`") from error
+    if not curves:
+        raise PlainError(f"{folder}: no learning curve is there; run `dvc repro train`")
+    return curves
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PlainError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise PlainError(f"{path}: found {type(content).__name__}, expected an object")
+    return content

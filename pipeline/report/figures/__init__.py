@@ -1,0 +1,1 @@
+"""The pictures of the report, each from arrays to inline SVG."""

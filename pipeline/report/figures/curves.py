@@ -1,0 +1,52 @@
+"""Learning curves: one panel for the loss, one for the validation metrics, one for each other curve."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
+
+from pipeline.report.figures.svg import ACCENT, INK, MUTED, SECOND, drawing, to_svg
+
+Curve = Sequence[tuple[int, float]]
+COLOURS = (ACCENT, SECOND, MUTED, INK)
+STYLES = ("-", "--", ":", "-.")
+
+
+class Panel(NamedTuple):
+    """A drawing with its heading."""
+
+    title: str
+    svg: Markup
+
+
+def panels(curves: Mapping[str, Curve]) -> list[Panel]:
+    """Every curve, those in percent of the validation split together.
+
+    Args:
+        curves: by name as training logged them (`train/loss`, `val/map_sample`), as epoch and value.
+    """
+    validation = {name: curve for name, curve in curves.items() if name.startswith("val/") and "loss" not in name}
+    groups = {name.split("/")[-1].replace("_", " "): {name: curve} for name, curve in curves.items()}
+    losses = {name: curve for name, curve in curves.items() if name.endswith("loss")}
+    rest = {title: group for title, group in groups.items() if not group.keys() & (validation.keys() | losses.keys())}
+    ordered = {"loss": losses, "validation, percent": validation, **rest}
+    return [_panel(title, group) for title, group in ordered.items() if group]
+
+
+def _panel(title: str, group: Mapping[str, Curve]) -> Panel:
+    name = "curve-" + "".join(letter if letter.isalnum() else "-" for letter in title)
+    with drawing(4.1, 2.7) as (figure, axes):
+        for place, (label, curve) in enumerate(group.items()):
+            style = {"color": COLOURS[place % 4], "linestyle": STYLES[place // 4 % 4]}
+            epochs, values = zip(*curve, strict=True)
+            axes.plot(
+                epochs, values, label=label.split("/")[-1], marker="o" if len(curve) < 12 else None, ms=3, **style
+            )
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(visible=False, axis="x")
+        if len(group) > 1:
+            axes.legend(fontsize=8.5, ncols=2, loc="best", labelcolor=INK)
+        about = f"{title} over epochs: {', '.join(f'{key} ends at {curve[-1][1]:.4g}' for key, curve in group.items())}"
+        return Panel(title, to_svg(figure, name=name, about=about))

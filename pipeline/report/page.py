@@ -1,0 +1,88 @@
+"""The page: every section's content, put into the template."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline.params import Params
+from pipeline.report import evidence as sources
+from pipeline.report.dag import Stage, read_stages
+from pipeline.report.evidence import Evidence, read_evidence
+from pipeline.report.figures.curves import panels
+from pipeline.report.ledger import VERDICTS, exclusions, ledger
+from pipeline.report.sections import data, flow, model, relations, result
+
+PIPELINE = ("data/raw/dvc.yaml", "dvc.yaml")
+EXCLUSIONS_SHOWN = 500
+
+
+def build(root: Path, params: Params) -> str:
+    """The report on the run below `root`, as HTML: the same bytes each time.
+
+    Raises:
+        PlainError: a file of the run is absent or not what it should be.
+    """
+    stages = read_stages([root / path for path in PIPELINE], values={"dataset.watch": params.dataset.watch})
+    return render(read_evidence(root), stages, source=params.dataset.source, split=params.evaluate.split)
+
+
+def render(evidence: Evidence, stages: Sequence[Stage], *, source: str, split: str) -> str:
+    """Put the evidence into the template."""
+    entries = ledger(evidence)
+    metrics = result.metrics(evidence.metrics)
+    occurrences = data.occurrences(evidence)
+    context = {
+        "css": _inline("page.css"),
+        "js": _inline("page.js"),
+        "files_of": _files(),
+        "files": sorted({path for paths in _files().values() for path in paths}),
+        "source": source,
+        "split": split,
+        "scored": f"{evidence.predictions.num_rows:,}",
+        "untrained": model.untrained(evidence.weights),
+        "lede": result.lede(evidence, metrics, split),
+        "result": metrics,
+        "actions": result.actions(evidence.per_action),
+        "dag": flow.dag(stages, entries),
+        "stages": flow.rows(stages, entries),
+        "verdicts": data.verdicts(evidence),
+        "verdict_words": VERDICTS,
+        "occurrences": occurrences,
+        "most": data.most(occurrences),
+        "exclusions": exclusions(evidence),
+        "exclusions_shown": EXCLUSIONS_SHOWN,
+        "curves": panels(evidence.curves),
+        "graph": relations.graph(evidence),
+        "lexicons": relations.lexicons(evidence),
+        "settings": model.settings(evidence.model),
+    }
+    return _environment().get_template("page.html.jinja").render(context) + "\n"
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("pipeline.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _inline(name: str) -> Markup:
+    """A style sheet or script of ours, as it is."""
+    text = (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704
+
+
+def _files() -> Mapping[str, tuple[str, ...]]:
+    """Which files a name in the template stands for."""
+    tables = {name: (path,) for name, (_, path) in sources.TABLES.items()}
+    return tables | {
+        "model": (sources.MODEL,),
+        "weights": (sources.WEIGHTS,),
+        "curves": (sources.CURVES,),
+        "dag": PIPELINE,
+    }

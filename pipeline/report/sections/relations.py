@@ -1,0 +1,86 @@
+"""What relates actions: the graph of co-occurrence, and the two lexicons."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from pipeline import tables
+from pipeline.report.evidence import Evidence
+from pipeline.report.figures import matrices
+from pipeline.report.figures.network import Edge, network
+from pipeline.report.figures.scatter import plane, scatter
+
+
+class Graph(NamedTuple):
+    """The section on the graph."""
+
+    heat: Markup
+    network: Markup
+    alone: list[str]
+    """Actions without an edge."""
+
+
+class Lexicons(NamedTuple):
+    """The section on the lexicons."""
+
+    audio_forms: str
+    text_forms: str
+    missing: list[str]
+    plane: Markup
+    text_heat: Markup
+    audio_heat: Markup
+
+
+def graph(evidence: Evidence) -> Graph:
+    """The graph as a heat map and as a network, in one order of actions."""
+    n = evidence.actions.num_rows
+    table = evidence.adjacency
+    psi, edge = np.full((n, n), np.nan), np.zeros((n, n), dtype=bool)
+    cells = table["source"].to_numpy(), table["target"].to_numpy()
+    psi[cells], edge[cells] = table["psi"].to_numpy(), table["edge"].to_numpy(zero_copy_only=False)
+    np.fill_diagonal(psi, np.nan)
+    order = matrices.order_of(psi)
+    names = [evidence.names[action] for action in order]
+    psi, edge = psi[np.ix_(order, order)], edge[np.ix_(order, order)]
+    linked = np.flatnonzero(edge.any(axis=0) | edge.any(axis=1))
+    place = {int(action): number for number, action in enumerate(linked)}
+    edges = [Edge(place[int(i)], place[int(j)], float(psi[i, j])) for i, j in zip(*np.nonzero(edge), strict=True)]
+    about = f"{len(edges)} edges between {n} actions"
+    return Graph(
+        matrices.heat_map(psi, names, name="psi", about=f"Heat map of psi; {about}", marked=edge),
+        network([names[action] for action in linked], edges, name="network", about=f"Network of {about}"),
+        sorted(set(names) - {names[action] for action in linked}),
+    )
+
+
+def lexicons(evidence: Evidence) -> Lexicons:
+    """Both lexicons, drawn."""
+    text = tables.vectors(evidence.text["form"])
+    audio = _mean_forms(evidence)
+    points, explained = plane(text)
+    return Lexicons(
+        f"{evidence.audio.num_rows:,}",
+        f"{evidence.text.num_rows:,}",
+        sorted({word for words in evidence.text["missing"].to_pylist() for word in words}),
+        scatter(points, explained, evidence.names, name="plane", about="Text forms on their first two components"),
+        _similarity(text, evidence.names, name="text-similarity", about="Cosine similarities of text forms"),
+        _similarity(audio, evidence.names, name="audio-similarity", about="Cosine similarities of mean audio forms"),
+    )
+
+
+def _mean_forms(evidence: Evidence) -> np.ndarray:
+    """The mean audio form of each action, NaN where it has none (N x P)."""
+    ids, forms = evidence.audio["action_id"].to_numpy(), tables.vectors(evidence.audio["form"])
+    n = evidence.actions.num_rows
+    sums = np.zeros((n, forms.shape[1]))
+    np.add.at(sums, ids, forms)
+    counts = np.bincount(ids, minlength=n)[:, None]
+    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+
+def _similarity(forms_ND: np.ndarray, names: Sequence[str], *, name: str, about: str) -> Markup:
+    cosine = matrices.cosine(forms_ND)
+    order = matrices.order_of(cosine)
+    return matrices.heat_map(cosine[np.ix_(order, order)], [names[action] for action in order], name=name, about=about)

@@ -1,0 +1,83 @@
+"""The result: the metrics beside their references, action by action, and in a sentence."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.report.evidence import Evidence
+
+ABOUT = {
+    "map_sample": "The authors' mAP: average precision of each video's ranking of actions, averaged over videos.",
+    "map_action": "M-MiT's macro mAP: average precision of each action's ranking of videos, averaged over actions.",
+    "map_micro": "Average precision of all pairs of video and action in one ranking.",
+    "top1": "Videos whose best scored action is among theirs.",
+    "top5": "Videos with any of the five best scored actions among theirs.",
+}
+"""What each metric says, in the order of the page."""
+
+
+class Figure(NamedTuple):
+    """A figure in percent with its interval (NaN where it has none)."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Metric(NamedTuple):
+    """A metric of the model, beside what it is held against."""
+
+    name: str
+    about: str
+    model: Figure
+    frequency: Figure
+    chance: Figure
+    lead: Figure
+
+
+class Lede(NamedTuple):
+    """The three sentences under the title."""
+
+    what: str
+    data: str
+    result: str
+
+
+def lede(evidence: Evidence, metrics: Sequence[Metric], split: str) -> Lede:
+    """What this is, what went in, and what came out."""
+    audible = pc.sum(pc.equal(evidence.verdicts["verdict"], "audible")).as_py() or 0
+    first = metrics[0]
+    return Lede(
+        what="A folder of labelled three-second videos goes in; a trained and tested CNN-GCN comes out, as in the "
+        "ICCV 2021 paper of this name.",
+        data=f"This run read {evidence.videos.num_rows:,} videos of {evidence.actions.num_rows:,} actions, of which "
+        f"{audible:,} can be heard, learnt from {evidence.train.num_rows:,} and was scored on "
+        f"{evidence.predictions.num_rows:,} of the {split} split.",
+        result=f"Its mean average precision by video is {first.model.value:.1f}% ({first.model.low:.1f} to "
+        f"{first.model.high:.1f}), {_lead(first.lead)}.",
+    )
+
+
+def _lead(lead: Figure) -> str:
+    """The lead over the frequency ranking in words that its interval allows."""
+    interval = f"({lead.low:+.1f} to {lead.high:+.1f})"
+    if lead.low > 0:
+        return f"{lead.value:.1f} points {interval} above ranking by training frequency"
+    if lead.high < 0:
+        return f"{-lead.value:.1f} points {interval} below ranking by training frequency"
+    return f"which is not told apart from ranking by training frequency: {lead.value:+.1f} points {interval}"
+
+
+def metrics(table: pa.Table) -> list[Metric]:
+    """The metrics, in the order of the page."""
+    found = {(row["row"], row["metric"]): Figure(row["value"], row["low"], row["high"]) for row in table.to_pylist()}
+    rows = ("model", "frequency", "chance", "lead")
+    return [Metric(name, about, *(found[row, name] for row in rows)) for name, about in ABOUT.items()]
+
+
+def actions(per_action: pa.Table) -> list[dict[str, Any]]:
+    """The actions by falling average precision, those without a positive last."""
+    rows: list[dict[str, Any]] = per_action.to_pylist()
+    return sorted(rows, key=lambda row: (not row["positives"], -row["ap"] if row["positives"] else 0, row["action"]))

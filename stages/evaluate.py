@@ -1,0 +1,54 @@
+"""Score every video of the test split over its views, and measure the scores beside their references."""
+
+import json
+from pathlib import Path
+
+from pipeline import tables
+from pipeline.evaluate import scoring, testing
+from pipeline.evaluate.summary import summary
+from pipeline.files import write_text
+from pipeline.params import Params
+from pipeline.progress import console
+from stages import stage
+
+TARGET = Path("data/predictions")
+METRICS = Path("data/metrics.json")
+WEIGHTS = Path("models/pretrained/weights.json")
+
+
+@stage
+def main(params: Params) -> str:
+    """Write the tables of predictions and figures, and the headline metrics."""
+    split = tables.read("splits", Path(f"data/splits/{params.evaluate.split}.parquet"))
+    videos = tables.read("videos", Path("data/index/videos.parquet"))
+    counts = testing.score(
+        TARGET,
+        testing.videos_of(split, videos, Path(params.dataset.videos)),
+        Path("models/m3a"),
+        evaluate=params.evaluate,
+        media=params.media,
+        execution=params.execution,
+    )
+    figures = scoring.figures(
+        tables.read("predictions", TARGET / "predictions.parquet"),
+        tables.read("splits", Path("data/splits/train.parquet")),
+        tables.read("actions", Path("data/index/actions.parquet")),
+        bootstrap=params.evaluate.bootstrap,
+        seed=params.seed,
+    )
+    tables.write("metrics", TARGET / "metrics.parquet", figures.metrics)
+    tables.write("per_action", TARGET / "per_action.parquet", figures.per_action)
+    headline = figures.headline | {"excluded": counts["excluded"]} | _warning()
+    write_text(METRICS, json.dumps(headline, indent=2) + "\n")
+    console.print(summary(figures.metrics))
+    return f"{counts['predictions']:,} videos scored, {counts['excluded']:,} excluded; {METRICS}"
+
+
+def _warning() -> dict[str, bool]:
+    """What a reader of the metrics must know: that VGGish was never trained, where it was not."""
+    weights = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    return {} if weights["vggish"]["trained"] else {"untrained_audio_weights": True}
+
+
+if __name__ == "__main__":
+    main()
