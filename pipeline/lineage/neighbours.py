@@ -35,6 +35,8 @@ TABLES = {
     "data/clips/excluded.parquet": "exclusions",
     "data/predictions/predictions.parquet": "predictions",
     "data/predictions/excluded.parquet": "exclusions",
+    "data/predictions/metrics.parquet": "metrics",
+    "data/predictions/per_action.parquet": "per_action",
 }
 """Every table of the pipeline: its path and the schema that it follows."""
 SPLITS = ("train", "val", "test")
