@@ -21,8 +21,8 @@ from pipeline.params import Lexicon, Scope
 from pipeline.seeds import generator
 from pipeline.tables import FORM_SIZE, ROW_GROUP
 
-BLOCK = 32 * ROW_GROUP
-"""Pairs whose forms are held at once: 262,144, of 1,536 bytes each, are 0.4 GB."""
+BLOCK = 64 * ROW_GROUP
+"""Pairs whose forms are held at once: 524,288, of 1,536 bytes each, are 0.8 GB."""
 
 
 class Built(NamedTuple):
@@ -106,14 +106,21 @@ def _pairs(members: pa.Table, ids: pa.Array) -> _Pairs:
 def _blocks(pairs: _Pairs, ids: pa.ChunkedArray, whitened: Path) -> Iterator[pa.Table]:
     """The table `audio`, a row group at a time."""
     for start in range(0, len(pairs.row), BLOCK):
-        block = _Pairs(pairs.action[start : start + BLOCK], pairs.row[start : start + BLOCK])
-        forms = _gather(whitened, block.row)
-        for cut in range(0, len(forms), ROW_GROUP):
-            part = slice(cut, cut + ROW_GROUP)
-            yield tables.from_columns(
-                "audio",
-                {"action_id": block.action[part], "video_id": ids.take(block.row[part]), "form": forms[part]},
-            )
+        block = slice(start, start + BLOCK)
+        yield from _row_groups(_Pairs(pairs.action[block], pairs.row[block]), ids, whitened)
+
+
+def _row_groups(block: _Pairs, ids: pa.ChunkedArray, whitened: Path) -> Iterator[pa.Table]:
+    """One block of it; what is yielded is a copy, so that nobody holds a block while the next one comes."""
+    forms = _gather(whitened, block.row)
+    for start in range(0, len(forms), ROW_GROUP):
+        part = slice(start, start + ROW_GROUP)
+        columns = {
+            "action_id": block.action[part],
+            "video_id": ids.take(block.row[part]),
+            "form": forms[part].copy(),
+        }
+        yield tables.from_columns("audio", columns)
 
 
 def _gather(whitened: Path, rows: np.ndarray) -> np.ndarray:
