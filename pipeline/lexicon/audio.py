@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pipeline import tables
 from pipeline.errors import PlainError
 from pipeline.params import Lexicon, Scope
+from pipeline.progress import track
 from pipeline.seeds import generator
 from pipeline.tables import FORM_SIZE, ROW_GROUP
 
@@ -80,7 +81,9 @@ def build(members: pa.Table, whitened: Path, target: Path, *, actions: int) -> B
         raise PlainError(f"{whitened}: no training video has a form; are all of them silent? See data/audible")
     if pairs.action[-1] >= actions:
         raise PlainError(f"{whitened}: found action {pairs.action[-1]}, expected ids below {actions}; run stage index")
-    count = tables.write_stream("audio", target, _blocks(pairs, ids, whitened))
+    groups = -(-len(pairs.row) // ROW_GROUP)
+    blocks = track(_blocks(pairs, ids, whitened), total=groups, label="audio lexicon, row groups")
+    count = tables.write_stream("audio", target, blocks)
     missing = np.setdiff1d(np.arange(actions), pairs.action)
     return Built(pairs=count, videos=len(np.unique(pairs.row)), missing=tuple(missing.tolist()))
 
