@@ -11,7 +11,10 @@ import sys
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
+
+from pipeline.errors import PlainError
 
 OUT_OF_MEMORY = 12
 """Exit status where the memory limit was hit; a fresh process takes over, since this one may be in any state."""
@@ -19,36 +22,52 @@ OUT_OF_MEMORY = 12
 
 def serve(pipe: Connection) -> None:
     """Answer calls: a pair (seconds, megabytes) of limits, then (function, args, kwargs); one answer each."""
+    pipe.send("ready")
     limited = False
     while True:
         try:
             timeout_seconds, memory_mb = pipe.recv()
-            function, args, kwargs = pipe.recv()
-        except EOFError:
+            call = _receive(pipe)
+            if not limited:  # after the first call's modules are loaded
+                limit_memory(memory_mb)
+                limited = True
+            signal.setitimer(signal.ITIMER_REAL, timeout_seconds)
+            _send(pipe, call if isinstance(call, Exception) else _answer(*call))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except (EOFError, BrokenPipeError):
             return
-        if not limited:  # after the first call's modules are loaded
-            limit_memory(memory_mb)
-            limited = True
-        signal.setitimer(signal.ITIMER_REAL, timeout_seconds)
-        try:
-            pipe.send(_answer(function, args, kwargs))
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
-        except BrokenPipeError:
-            return
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _receive(pipe: Connection) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | Exception:
+    """The next call, or why it means nothing here: its function's module is not to be imported."""
+    try:
+        function, args, kwargs = pipe.recv()
+    except (ImportError, AttributeError) as error:
+        return error
+    return function, args, kwargs
 
 
 def _answer(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The function's result, or what it raised, with the trace for whoever looks for a defect."""
+    """The function's result, or what it raised; a defect with its trace, which would stay behind here."""
     try:
         return function(*args, **kwargs)
     except MemoryError:
         raise
+    except PlainError as error:
+        return error
     except Exception as error:  # noqa: BLE001  it is raised in the parent
         error.add_note(traceback.format_exc())
         return error
+
+
+def _send(pipe: Connection, answer: Any) -> None:
+    """Send an answer, or why it cannot travel."""
+    try:
+        pipe.send(answer)
+    except (TypeError, AttributeError, PicklingError) as error:
+        pipe.send(error)
 
 
 def limit_memory(memory_mb: int) -> None:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Pipe
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from pipeline.errors import PlainError
 from pipeline.media.child import OUT_OF_MEMORY
 from pipeline.media.faults import Undecodable
 from pipeline.params import Media
@@ -43,7 +44,7 @@ class Guard:
         if self._child and error is None:
             _idle.append(self._child)
         elif self._child:  # interrupted, maybe in the middle of a call, whose answer nobody should get
-            self._child.end()
+            self._child.end(patience=0.0)
         self._child = None
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -78,7 +79,11 @@ class Guard:
 
 
 class _Child:
-    """A running child and the pipe to it; it ends when the pipe closes, thus with this process at the latest."""
+    """A running child and the pipe to it; it ends when the pipe closes, thus with this process at the latest.
+
+    Raises:
+        PlainError: it does not start.
+    """
 
     def __init__(self, media: Media) -> None:
         self.media = media
@@ -90,6 +95,11 @@ class _Child:
             command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}
         )
         theirs.close()
+        try:
+            self._pipe.recv()
+        except (EOFError, OSError) as error:
+            code = self._process.wait()
+            raise PlainError(f"the decoding process does not start: {' '.join(command)} ends with {code}") from error
 
     def ask(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a call there; what it raises comes back as the answer.
@@ -105,11 +115,14 @@ class _Child:
         except OSError as error:  # the pipe is broken rather than at its end
             raise EOFError from error
 
-    def end(self) -> int:
-        """Stop the child; returns its exit status, or minus the signal that ended it."""
+    def end(self, *, patience: float = 1.0) -> int:
+        """Stop the child; returns its exit status, or minus the signal that ended it.
+
+        An end of its own, within `patience` seconds, comes first: it says why.
+        """
         self._pipe.close()
         try:
-            return self._process.wait(timeout=1.0)  # an end of its own comes first: it says why
+            return self._process.wait(timeout=patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()

@@ -29,7 +29,7 @@ CONTAINERS = "mov,matroska,avi"
 DECODERS: dict[Kind, tuple[str, ...]] = {
     "audio": (
         "aac", "aac_fixed", "ac3", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "alac", "amrnb", "amrwb", "dca", "eac3",
-        "flac", "gsm", "gsm_ms", "libopus", "libvorbis", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float",
+        "flac", "gsm", "gsm_ms", "libopus", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float",
         "opus", "pcm_alaw", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_mulaw", "pcm_s16be", "pcm_s16le",
         "pcm_s24be", "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_s8", "pcm_u8", "qdm2", "vorbis", "wmav1", "wmav2",
     ),

@@ -1,0 +1,269 @@
+"""The guard under fire: what a decoder may do to its process, done on purpose."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import joblib
+import numpy as np
+import pytest
+
+from pipeline.errors import PlainError
+from pipeline.media import guard as module
+from pipeline.media.faults import NoAudioStream, Undecodable
+from pipeline.media.frames import read_frames
+from pipeline.media.guard import Guard
+from pipeline.media.sound import read_sound
+from pipeline.params import Media
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def hasty(media: Media) -> Media:
+    """Bounds that are reached in a moment."""
+    return media.model_copy(update={"timeout_seconds": 0.5, "memory_mb": 256})
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """No child is left from earlier, and none stays."""
+    module._end_all()
+    yield
+    module._end_all()
+
+
+def gone(process: int) -> bool:
+    """Whether a process ends within some seconds."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_what_a_function_returns_there_it_returns_here(guard: Guard, media: Media, tmp_path: Path, video: Make):
+    path = video(tmp_path / "a.mp4")
+    np.testing.assert_array_equal(guard.call(read_sound, path, media).samples, read_sound(path, media).samples)
+    there = guard.call(read_frames, path, media, fps=10.0, short_side=24)
+    np.testing.assert_array_equal(there, read_frames(path, media, fps=10.0, short_side=24))
+
+
+def test_findings_about_the_file_pass_through(guard: Guard, media: Media, tmp_path: Path, video: Make):
+    with pytest.raises(NoAudioStream, match=r"^no audio stream$"):
+        guard.call(read_sound, video(tmp_path / "a.mp4", sound=False), media)
+    with pytest.raises(Undecodable, match=r"^cannot be opened: no such file or directory$"):
+        guard.call(read_sound, tmp_path / "absent.mp4", media)
+
+
+def test_a_defect_passes_through_with_its_trace(guard: Guard):
+    with pytest.raises(ZeroDivisionError) as caught:
+        guard.call(divmod, 1, 0)
+    assert "in _answer" in caught.value.__notes__[0]
+
+
+def test_an_answer_that_cannot_travel_is_a_defect_and_no_finding(guard: Guard):
+    with pytest.raises(TypeError, match="cannot pickle"):
+        guard.call(open, os.devnull)
+    assert guard.call(len, "abc") == 3
+
+
+def test_a_function_that_is_unknown_there_is_a_defect_and_no_finding(guard: Guard, monkeypatch: pytest.MonkeyPatch):
+    def stranger() -> None: ...
+
+    stranger.__module__, stranger.__qualname__ = "stranger", "stranger"
+    monkeypatch.setitem(sys.modules, "stranger", SimpleNamespace(stranger=stranger))
+    with pytest.raises(ModuleNotFoundError, match="stranger"):
+        guard.call(stranger)
+    assert guard.call(len, "abc") == 3
+
+
+def test_a_child_that_does_not_start_is_no_finding_about_a_video(
+    fresh: None, media: Media, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Guard(media) as guard, pytest.raises(PlainError, match="the decoding process does not start: /bin/false"):
+        guard.call(len, "abc")
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "reason"),
+    [
+        (os.abort, (), "the decoder crashed: Aborted"),
+        (signal.raise_signal, (signal.SIGSEGV,), "the decoder crashed: Segmentation fault"),
+        (signal.raise_signal, (signal.SIGKILL,), "the decoder crashed: Killed"),
+        (os._exit, (3,), "the decoder crashed: exit status 3"),
+        (time.sleep, (60,), r"decoding takes longer than 0\.5 s"),
+        (sum, (range(10**12),), r"decoding takes longer than 0\.5 s"),
+        (bytearray, (2**30,), "decoding needs more than 256 MB"),
+    ],
+)
+def test_a_death_in_the_child_is_a_finding_about_the_video_and_the_next_call_works(
+    function: Callable[..., object], arguments: tuple[object, ...], reason: str, hasty: Media
+):
+    with Guard(hasty) as guard:
+        with pytest.raises(Undecodable, match=f"^{reason}$"):
+            guard.call(function, *arguments)
+        assert guard.call(len, "abc") == 3
+
+
+def test_one_child_serves_all_calls_and_the_guards_that_follow(fresh: None, media: Media):
+    with Guard(media) as first:
+        served = {first.call(os.getpid) for _ in range(3)}
+    with Guard(media) as second:
+        served.add(second.call(os.getpid))
+    assert len(served) == 1
+    assert served != {os.getpid()}
+
+
+def test_guards_side_by_side_have_a_child_each(media: Media):
+    with Guard(media) as first, Guard(media) as second:
+        assert first.call(os.getpid) != second.call(os.getpid)
+
+
+def test_other_bounds_take_another_child(media: Media, hasty: Media):
+    with Guard(media) as guard:
+        loose = guard.call(os.getpid)
+    with Guard(hasty) as guard:
+        assert guard.call(os.getpid) != loose
+
+
+def test_the_death_of_a_child_that_served_before_is_not_held_against_the_video(media: Media):
+    with Guard(media) as guard:
+        served = guard.call(os.getpid)
+        os.kill(served, signal.SIGKILL)
+        assert guard.call(os.getpid) != served
+
+
+def test_a_video_that_kills_does_so_in_a_fresh_child_too_before_it_is_believed(
+    fresh: None, media: Media, tmp_path: Path
+):
+    log = tmp_path / "log"
+    script = f"import os; open({str(log)!r}, 'a').write('x'); os._exit(9)"
+    with Guard(media) as guard:
+        guard.call(os.getpid)
+        with pytest.raises(Undecodable, match="exit status 9"):
+            guard.call(exec, script)
+    assert log.read_text() == "xx"
+
+
+def test_memory_is_bounded_beyond_what_the_child_starts_with(fresh: None, media: Media):
+    with Guard(media) as guard:
+        soft, hard = guard.call(resource.getrlimit, resource.RLIMIT_AS)
+        size = int(guard.call(Path.read_text, Path("/proc/self/statm")).split()[0]) * resource.getpagesize()
+    assert soft == hard
+    assert 0 < soft - media.memory_mb * 2**20 <= size
+
+
+def test_the_parents_memory_is_not_bounded(guard: Guard):
+    guard.call(len, "abc")
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+
+
+def test_an_interrupted_call_leaves_no_answer_for_the_next(fresh: None, media: Media):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def interrupted_call() -> None:
+        with Guard(media) as guard:
+            served.append(guard.call(os.getpid))
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            guard.call(time.sleep, 60)
+
+    served: list[int] = []
+    before = signal.signal(signal.SIGALRM, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_call()
+    signal.signal(signal.SIGALRM, before)
+    assert gone(served[0])
+    with Guard(media) as guard:
+        assert guard.call(len, "abc") == 3
+
+
+def test_ctrl_c_is_the_parents_to_handle(media: Media):
+    with Guard(media) as guard:
+        served = guard.call(os.getpid)
+        os.kill(served, signal.SIGINT)
+        assert guard.call(os.getpid) == served
+
+
+ORPHAN = textwrap.dedent("""
+    import os, sys, time
+    from pathlib import Path
+    from pipeline.media.guard import Guard
+    from pipeline.params import load_params
+
+    media = load_params(Path(sys.argv[1])).media.model_copy(update={"timeout_seconds": 2.0})
+    with Guard(media) as guard:
+        print(guard.call(os.getpid), flush=True)
+        guard.call(time.sleep, 60) if sys.argv[2] == "busy" else time.sleep(60)
+""")
+
+
+@pytest.mark.parametrize("state", ["busy", "idle"])
+def test_a_child_does_not_outlive_a_parent_that_is_killed(state: str, root: Path):
+    command = [sys.executable, "-c", ORPHAN, str(root / "params.yaml"), state]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, text=True) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        parent.kill()
+    assert gone(child)
+
+
+def test_no_descriptor_is_lost_with_a_dead_child(media: Media):
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    with Guard(media) as guard:
+        guard.call(len, "abc")
+        before = descriptors()
+        for _ in range(3):
+            with pytest.raises(Undecodable):
+                guard.call(os._exit, 1)
+        guard.call(len, "abc")
+        assert descriptors() == before
+
+
+def test_a_fork_of_this_process_does_not_speak_to_its_children(media: Media):
+    with Guard(media) as guard:
+        guard.call(len, "abc")
+    assert module._idle
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(module._idle))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_joblibs_workers_have_children_of_their_own(media: Media):
+    def task(_: int) -> tuple[int, int, int]:
+        with Guard(media) as guard:
+            return os.getppid(), os.getpid(), guard.call(os.getppid)
+
+    for parent, worker, of_child in joblib.Parallel(n_jobs=2)(joblib.delayed(task)(n) for n in range(4)):
+        assert parent == os.getpid()
+        assert of_child == worker
+
+
+def test_a_daemon_process_as_dasks_workers_are_has_one_too(media: Media):
+    def task(answer: multiprocessing.Queue) -> None:
+        with Guard(media) as guard:
+            answer.put(guard.call(len, "abc"))
+
+    context = multiprocessing.get_context("fork")
+    answer = context.Queue()
+    process = context.Process(target=task, args=(answer,), daemon=True)
+    process.start()
+    assert answer.get(timeout=60) == 3
+    process.join()
