@@ -179,3 +179,25 @@ def test_batch_norm_settings(make_model):
 def test_an_adjacency_of_another_vocabulary(sections):
     with pytest.raises(PlainError, match="found 6 actions, expected the vocabulary's 7"):
         build_model(**sections(("fc",)), actions=7, adjacency=torch.eye(6), audio_forms=None, text_forms=None)
+
+
+@pytest.mark.parametrize(
+    ("heads", "changes"),
+    [
+        (("fc",), {}),
+        (("visual", "audio", "text", "audio_text"), {}),
+        (("visual", "text"), {"gcn__layers": 3}),
+        (("visual", "audio"), {"model__relation": "transformer"}),
+        (("audio", "text"), {"model__relation": "transformer", "transformer__fusion": "cross_attention"}),
+    ],
+)
+def test_mixed_precision_gives_nearly_the_same_logits(make_model, heads, changes):
+    """Half-precision parts meet the single-precision ones (biases, prefix sums) without complaint."""
+    model = make_model(heads, **changes).eval()
+    features = torch.randn(4, 128)
+    exact = model.head(features).detach()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = model.head(features)
+    half.float().sum().backward()
+    assert all(parameter.grad is not None for parameter in model.head.parameters())
+    torch.testing.assert_close(half.float(), exact, rtol=0, atol=0.03 * exact.abs().max().item() + 0.03)
