@@ -10,7 +10,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro test soak lint format deps clean
+.PHONY: help install repro test soak lint presets format deps clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ lint: $(INSTALLED)  ## style, types, and which module may import which
 	ruff format --check .
 	mypy
 	lint-imports
+
+presets: $(INSTALLED)  ## write params/*.yaml anew, from params.yaml and params/make.py
+	python params/make.py
 
 format: $(INSTALLED)  ## rewrite the code in the project's style
 	ruff check --fix .

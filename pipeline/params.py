@@ -354,8 +354,10 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise PlainError(f"{path}: cannot be read: {error.strerror}") from error
     except (YAMLError, UnicodeDecodeError, ValueError) as error:
         raise PlainError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise PlainError(f"{path}: not valid YAML: brackets in brackets without end") from error
     if not isinstance(content, dict):
-        raise PlainError(f"{path}: found {type(content).__name__}, expected a mapping of sections")
+        raise PlainError(f"{path}: found {_short(content)}, expected a mapping of sections")
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -370,4 +372,12 @@ def _sentence(fault: Any) -> str:
         return f"{key}: unknown parameter"
     if fault["type"] == "missing":
         return f"{key}: missing parameter"
-    return f"{key}: found {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    if fault["type"] == "value_error":  # a rule of ours over a whole section, in our own words
+        return f"{key}: {fault['ctx']['error']}"
+    return f"{key}: found {_short(fault['input'])}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def _short(value: object) -> str:
+    """A value as found, cut where it is long."""
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 80 else f"{text[:60]} [...] {text[-15:]}"

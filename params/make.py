@@ -1,0 +1,131 @@
+"""Writes the presets beside this file: params.yaml, with the values that a data set and the paper ask for.
+
+    python params/make.py     (or: make presets)
+
+Each preset is a whole params.yaml, comments included, so that a copy of it is all that a run needs. A knob that
+is added to params.yaml comes into every preset by running this again; a test fails until then.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+BASE = FOLDER.parent / "params.yaml"
+Value = str | int | float | bool | list[int] | list[str] | None
+Changes = Mapping[str, Mapping[str, Value]]
+
+_IG65M = "https://github.com/moabitcoin/ig65m-pytorch/releases/download/v1.0.0"
+
+# Section 4 of the paper, and the released code where the paper is silent.
+PAPER: Changes = {
+    "vggish": {"source": "hub"},
+    "words": {"source": "gensim", "name": "glove-wiki-gigaword-300", "size": 300},
+    "clips": {"short_side": 160},
+    "backbone": {
+        "name": "r2plus1d_34",
+        "weights": f"{_IG65M}/r2plus1d_34_clip8_ft_kinetics_from_ig65m-0aa0550b.pth",
+    },
+    "train": {"batch": 64, "learning_rate": 0.01, "jitter": [128, 160], "crop": 112},
+    "evaluate": {"split": "val", "short_side": 128, "crop": 128},
+}
+
+# Of a machine that trains on real data; shards large enough that a million videos are few files.
+LARGE: Changes = {
+    "execution": {"workers": 8},
+    "filter_silent": {"shard_size": 256},
+    "vggish": {"shard_size": 128},
+    "clips": {"shard_size": 512},
+    "train": {"threads": 8, "validate_every": 1},
+    "evaluate": {"shard_size": 200},
+}
+
+FULL: Changes = {
+    "audio_lexicon": {"scope": "full"},
+    "split_mini": {"draw": "all", "require_audio_stream": False},
+}
+
+# Section 4.4: sight and words alone; the published test file is the split that papers score. VGGish's weights
+# are not worth fetching where no head hears.
+CHARADES: Changes = {
+    "vggish": {"source": "seeded"},
+    "clips": {"shard_size": 64},
+    "model": {"heads": ["visual", "text"]},
+}
+
+RELEASED: Changes = {
+    "filter_silent": {"rule": "released"},
+    "adjacency": {"comparison": "at_least", "normalization": "released"},
+    "backbone": {"pooling": "released"},
+    "gcn": {"layers": 1},
+}
+
+
+def dataset(source: str, folder: str) -> Changes:
+    """Annotation files apart from the videos, since DVC hashes the whole folder that it watches."""
+    annotations, videos = f"{folder}/annotations", f"{folder}/videos"
+    return {"dataset": {"source": source, "annotations": annotations, "videos": videos, "watch": annotations}}
+
+
+PRESETS: dict[str, tuple[str, str, tuple[Changes, ...]]] = {
+    "mmit_v1_mini": ("Mini M-MiT V1: 313 actions, the paper's ablations", "/data/mmit_v1", (PAPER, LARGE)),
+    "mmit_v1": ("M-MiT V1: 313 actions, 1.02 M videos", "/data/mmit_v1", (PAPER, LARGE, FULL)),
+    "mmit_v2_mini": ("Mini M-MiT V2: 292 actions", "/data/mmit_v2", (PAPER, LARGE)),
+    "mmit_v2": ("M-MiT V2: 292 actions, 1 M videos", "/data/mmit_v2", (PAPER, LARGE, FULL)),
+    "charades": ("Charades: 157 actions, whole videos", "/data/charades", (PAPER, LARGE, FULL, CHARADES)),
+    "released": (
+        "Mini M-MiT V1 as the authors' released code reads it, where that differs from the paper",
+        "/data/mmit_v1",
+        (PAPER, LARGE, RELEASED),
+    ),
+}
+
+HEADER = """\
+# {about}.
+# One command puts your folder in; it holds annotations/ (the text files, as published) and videos/:
+#   cp params/{name}.yaml params.yaml && sed -i 's#{folder}#/your/folder#' params.yaml && make repro
+# Written by params/make.py: change values there, or in your copy.
+"""
+
+
+def preset(base: str, name: str) -> str:
+    """The text of a preset."""
+    about, folder, changes = PRESETS[name]
+    source = "charades" if name == "charades" else "mmit"
+    text = base.partition("\n\n")[2]
+    for sections in (*changes, dataset(source, folder)):
+        for section, values in sections.items():
+            for key, value in values.items():
+                text = changed(text, section, key, value)
+    return f"{HEADER.format(about=about, name=name, folder=folder)}\n{text}"
+
+
+def changed(text: str, section: str, key: str, value: Value) -> str:
+    """`text` with another value of one key; its comment stays, in its column where there is room.
+
+    Raises:
+        KeyError: the key is not there.
+    """
+    body = re.search(rf"^{section}:.*\n(?P<lines>(?:  .*\n)*)", text, re.MULTILINE)
+    line = re.compile(rf"^  {key}: .*?(?P<comment>#.*)?$", re.MULTILINE)
+    found = line.search(text, body.start("lines"), body.end("lines")) if body else None
+    if not found:
+        raise KeyError(f"{section}.{key}")
+    new = f"  {key}: {scalar(value)}"
+    if found["comment"]:
+        new = f"{new}  ".ljust(found.start("comment") - found.start()) + found["comment"]
+    return text[: found.start()] + new + text[found.end() :]
+
+
+def scalar(value: Value) -> str:
+    """A value as YAML writes it."""
+    if isinstance(value, list):
+        return f"[{', '.join(scalar(item) for item in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    for name in PRESETS:
+        (FOLDER / f"{name}.yaml").write_text(preset(BASE.read_text(encoding="utf-8"), name), encoding="utf-8")
