@@ -5,6 +5,7 @@ Kept beside the outputs and outside their hashes, in data/runs/STAGE.json, so th
 
 import importlib.metadata
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -26,7 +27,10 @@ KIBIBYTE = 1024  # Linux counts ru_maxrss in them
 
 @contextmanager
 def recorded(stage: str, params: Params) -> Iterator[None]:
-    """Leave a record of what runs inside, whether it ends well or not."""
+    """Leave a record of what runs inside, whether it ends well or not; of torchrun's processes, the first does."""
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
     started, clock = datetime.now(UTC), time.monotonic()
     outcome = "failed"
     try:

@@ -83,8 +83,10 @@ def assembled(device: Device) -> Iterator[Team]:
     console.quiet = rank != 0
     try:
         yield Team(rank=rank, size=size, device=chosen)
+    except BaseException:
+        console.quiet = False  # whichever process fails says why
+        raise
     finally:
-        console.quiet = False
         dist.destroy_process_group()
 
 

@@ -1,0 +1,281 @@
+import copy
+import json
+from itertools import count
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pipeline.clips.normalize import as_clips
+from pipeline.errors import PlainError
+from pipeline.evaluate.metrics import map_action
+from pipeline.nn.loss import bce
+from pipeline.train import loop
+from pipeline.train.assemble import assemble
+from pipeline.train.batches import shuffled
+from pipeline.train.data import Pick
+from pipeline.train.experiment import make_learner, open_data, renew_forms
+from pipeline.train.loop import NOT_FINITE, STATE, Run, fit
+from pipeline.train.optimizer import batch_norms
+from pipeline.train.schedule import learning_rate
+from pipeline.train.state import Progress, load_state
+from pipeline.train.team import Team
+
+
+class Stopped(Exception):  # noqa: N818  an event, no error
+    """A run that is stopped in the middle."""
+
+
+@pytest.fixture(scope="module")
+def setup(miniature, design, small, alone, tmp_path_factory):
+    """A fresh learner with its data and run; values of `train` may be changed. A run without a name is a new one."""
+
+    def make(folder=None, *, minutes=60.0, **changes):
+        train = small.train.model_copy(update=changes)
+        model, _, _ = assemble(miniature.knowledge, design, seed=7)
+        run = Run(
+            train=train, frames=design.frames, seed=7, loss=bce, metrics={"map_action": map_action}, team=alone,
+            workers=0, folder=root / (folder or str(next(numbers))), checkpoint_minutes=minutes,
+        )  # fmt: skip
+        run.folder.mkdir(exist_ok=True)
+        data = open_data(miniature.videos, actions=3, frames=design.frames, train=train, seed=7)
+        return make_learner(model, train, alone), data, run
+
+    root, numbers = tmp_path_factory.mktemp("runs"), count()
+    return make
+
+
+def ignore(_):
+    """What to do where nothing is to be done."""
+
+
+def bits(learner):
+    """Everything that a learner is, as bytes."""
+    state = {**learner.model.state_dict(), **(learner.average.state_dict() if learner.average else {})}
+    momenta = [learner.optimizer.state[weight]["momentum_buffer"] for weight in learner.model.parameters()]
+    return [tensor.numpy().tobytes() for tensor in (*state.values(), *momenta)]
+
+
+def test_an_epoch_is_plain_sgd_written_out(setup):
+    """The loop against a literal one: the same examples, gradients by autograd, Nesterov's update by hand."""
+    learner, data, run = setup(epochs=1, weight_decay=0.0, precise_bn_batches=0)
+    model = copy.deepcopy(learner.model)
+    weights, train = list(model.parameters()), run.train
+    velocity = [torch.zeros_like(weight) for weight in weights]
+    batches = shuffled(12, 4, seed=7, purpose="train", epoch=0)
+    losses = []
+    model.train()
+    for number, batch in enumerate(batches):
+        examples = [data.training[pick] for pick in batch]
+        clips = as_clips(torch.stack([example.pictures for example in examples]), run.frames)
+        targets = torch.stack([example.targets for example in examples]).float()
+        loss = F.binary_cross_entropy_with_logits(model(clips), targets)
+        losses.append(loss.item())
+        rate = learning_rate(number / len(batches), train)
+        with torch.no_grad():
+            for weight, speed, gradient in zip(weights, velocity, torch.autograd.grad(loss, weights), strict=True):
+                speed.mul_(train.momentum).add_(gradient)
+                weight.sub_(rate * (gradient + train.momentum * speed))
+    progress = fit(learner, data, run, renew=ignore, log=ignore)
+    assert progress.history[0]["train/loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    for name, weight in learner.model.named_parameters():
+        torch.testing.assert_close(weight, dict(model.named_parameters())[name], rtol=1e-3, atol=1e-5)
+
+
+def test_training_learns(setup):
+    learner, data, run = setup(epochs=20, learning_rate=0.05, milestones=(16,), validate_every=20)
+    history = fit(learner, data, run, renew=ignore, log=ignore).history
+    assert history[-1]["train/loss"] < 0.5 * history[0]["train/loss"]
+    assert history[-1]["val/map_action"] > 75  # a stripe's direction tells two actions of three; chance is 44
+
+
+@pytest.fixture(scope="module")
+def straight(setup):
+    """Learners and histories of runs that nothing stopped, by their decay of averaged weights."""
+    ended = {}
+
+    def of(ema):
+        if ema not in ended:
+            learner, data, run = setup(f"straight-{ema}", ema=ema)
+            history = fit(learner, data, run, renew=ignore, log=ignore).history
+            ended[ema] = (bits(learner), history, (run.folder / STATE).read_bytes())
+        return ended[ema]
+
+    return of
+
+
+def test_the_same_run_gives_the_same_bits(setup, straight):
+    learner, data, run = setup()
+    history = fit(learner, data, run, renew=ignore, log=ignore).history
+    assert (bits(learner), history) == straight(None)[:2]
+
+
+@pytest.mark.parametrize(("steps", "ema"), [(1, None), (3, 0.5), (5, None), (8, 0.5)])
+def test_a_run_stopped_anywhere_goes_on_with_the_same_bits(setup, straight, monkeypatch, steps, ema):
+    folder = f"stopped-{steps}"
+    stopped = setup(folder, ema=ema, minutes=1e-9)
+    left = [steps]
+
+    def stop_before(*args):
+        if left[0] == 0:
+            raise Stopped
+        left[0] -= 1
+        return step(*args)
+
+    step = loop.step
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "step", stop_before)
+        with pytest.raises(Stopped):
+            fit(*stopped, renew=ignore, log=ignore)
+
+    learner, data, run = setup(folder, ema=ema)
+    place = load_state(run.folder / STATE, setup(folder, ema=ema)[0])
+    assert (place.epoch, place.step) == divmod(steps, 3)
+    history = fit(learner, data, run, renew=ignore, log=ignore).history
+    assert (bits(learner), history, (run.folder / STATE).read_bytes()) == straight(ema)
+
+
+def test_records_of_the_interrupted_part_are_logged_again(setup):
+    records = []
+    with pytest.raises(Stopped):
+        fit(*setup("logged"), renew=ignore, log=lambda record: stop_after(records, record, 2))
+    again = []
+    history = fit(*setup("logged"), renew=ignore, log=again.append).history
+    assert records == again[:2]
+    assert list(history) == again
+    assert [sorted(record) for record in again] == [
+        ["train/learning_rate", "train/loss"],
+        ["train/learning_rate", "train/loss", "val/loss", "val/map_action"],
+        ["train/learning_rate", "train/loss", "val/loss", "val/map_action"],
+    ]
+
+
+def stop_after(records, record, count):
+    records.append(record)
+    if len(records) == count:
+        raise Stopped
+
+
+def test_a_finished_run_is_not_trained_again(setup, monkeypatch):
+    first = fit(*setup("finished"), renew=ignore, log=ignore)
+    monkeypatch.setattr(loop, "step", None)
+    assert fit(*setup("finished"), renew=ignore, log=ignore) == first
+
+
+def test_forms_are_renewed_at_the_beginning_of_each_epoch(setup):
+    epochs = []
+    fit(*setup(), renew=epochs.append, log=ignore)
+    assert epochs == [0, 1, 2]
+
+
+def test_forms_drawn_anew_replace_the_models(setup, miniature, design):
+    lexicon = design.lexicon.model_copy(update={"draw": "resample"})
+    again = design.__class__(**vars(design) | {"lexicon": lexicon})
+    learner, _, _ = setup(ema=0.9)
+    _, forms, _ = assemble(miniature.knowledge, again, seed=7)
+    for epoch in range(3):
+        renew_forms(learner, forms, epoch)
+        for model in (learner.model, learner.result):
+            held = {name: buffer for name, buffer in model.named_buffers() if name.endswith("audio.forms")}
+            assert [torch.equal(buffer, forms.audio(epoch)) for buffer in held.values()] == [True]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_videos(setup):
+    learner, data, run = setup()
+    batches = shuffled(12, 4, seed=7, purpose="train", epoch=0)
+    before = []
+
+    def explode(logits_BN, targets_BN):
+        if len(before) == 1:
+            return logits_BN.sum() * float("nan")
+        before.append([weight.detach().clone() for weight in learner.model.parameters()])
+        return bce(logits_BN, targets_BN)
+
+    run = Run(**vars(run) | {"loss": explode})
+    with pytest.raises(PlainError, match=r"not a finite number in epoch 1, step 2; .*not_finite\.json"):
+        fit(learner, data, run, renew=ignore, log=ignore)
+    note = json.loads((run.folder / NOT_FINITE).read_text())
+    assert note["videos"] == sorted(f"v{pick.row:02d}" for pick in batches[1])
+    assert (note["epoch"], note["step"]) == (0, 1)
+    assert all(torch.isfinite(weight).all() for weight in learner.model.parameters())
+
+
+def test_a_batch_larger_than_the_data_is_an_error(setup):
+    with pytest.raises(PlainError, match=r"train\.batch: found 13, and 12 training videos"):
+        fit(*setup(batch=13), renew=ignore, log=ignore)
+
+
+def test_a_batch_that_cannot_be_shared_evenly_is_an_error(setup):
+    learner, data, run = setup(batch=3)
+    run = Run(**vars(run) | {"team": Team(rank=0, size=2, device=torch.device("cpu"))})
+    with pytest.raises(PlainError, match=r"train\.batch: found 3, expected a multiple of the 2 processes"):
+        fit(learner, data, run, renew=ignore, log=ignore)
+
+
+def test_gradients_are_clipped(setup):
+    """With a tiny bound on the gradient's norm, no step is longer than rate x bound (no momentum, no decay)."""
+    learner, data, run = setup(
+        epochs=1, gradient_clip=1e-3, momentum=0.0, nesterov=False, weight_decay=0.0, learning_rate=1.0, milestones=()
+    )
+    start = torch.cat([weight.detach().flatten().clone() for weight in learner.model.parameters()])
+    fit(learner, data, run, renew=ignore, log=ignore)
+    end = torch.cat([weight.detach().flatten() for weight in learner.model.parameters()])
+    assert 0 < (end - start).norm() <= 3 * 1e-3 * 1.001
+
+
+def test_averaged_weights_are_the_result(setup):
+    """Decay 0.5 over three steps: w1 once, then halves."""
+    learner, data, run = setup(epochs=1, ema=0.5, precise_bn_batches=0)
+    seen = []
+    update = learner.average.update_parameters
+
+    def watching(model):
+        seen.append([weight.detach().clone() for weight in model.parameters()])
+        update(model)
+
+    learner.average.update_parameters = watching
+    fit(learner, data, run, renew=ignore, log=ignore)
+    for number, weight in enumerate(learner.result.parameters()):
+        first, second, third = (weights[number] for weights in seen)
+        torch.testing.assert_close(weight, ((first + second) / 2 + third) / 2)
+    assert learner.result is not learner.model
+
+
+def test_frozen_batch_norm_keeps_its_statistics(setup):
+    learner, data, run = setup(epochs=1, freeze_batch_norm=True)
+    before = [norm.running_mean.clone() for norm in batch_norms(learner.model)]
+    fit(learner, data, run, renew=ignore, log=ignore)
+    for norm, mean in zip(batch_norms(learner.model), before, strict=True):
+        assert torch.equal(norm.running_mean, mean)
+
+
+def test_precise_batch_norm_is_measured_where_it_is_used(setup, monkeypatch):
+    measured = []
+    monkeypatch.setattr(loop, "measure", lambda model, examples, epoch, run: measured.append(epoch))
+    fit(*setup(epochs=5, validate_every=2), renew=ignore, log=ignore)
+    assert measured == [1, 3, 4]  # before each look at the validation videos, and before the end
+
+
+def test_validation_sees_each_video_once(setup):
+    learner, data, run = setup()
+    seen = {}
+
+    def metric(scores, targets):
+        seen["scores"], seen["targets"] = scores, targets
+        return 1.0
+
+    record = loop.validate(learner.model, data.validation, Run(**vars(run) | {"metrics": {"own": metric}}))
+    assert record.keys() == {"val/loss", "val/own"}
+    expected = np.stack([data.validation.target(row) for row in range(7)])
+    assert np.array_equal(seen["targets"], expected)
+    with torch.no_grad():
+        pictures = [data.validation[Pick(row, 0)].pictures for row in range(7)]
+        alone = [learner.model(as_clips(picture[None], run.frames)) for picture in pictures]
+    np.testing.assert_allclose(seen["scores"], torch.cat(alone).sigmoid().numpy(), rtol=1e-4)
+    assert record["val/loss"] == pytest.approx(bce(torch.cat(alone), torch.from_numpy(expected)).item(), rel=1e-4)
+
+
+def test_progress_of_a_fresh_run_is_nothing(setup):
+    learner, _, run = setup()
+    assert load_state(run.folder / STATE, learner) == Progress()
