@@ -1,6 +1,6 @@
 """Score the videos of a split over their views: each is decoded once, in a guarded process."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -111,12 +111,23 @@ def score_video(network: MultiActionModel, pixels_LYXC: np.ndarray, frames: Fram
         PlainError: a score is not a finite number.
     """
     device = next(network.parameters()).device
-    scores_VN = np.concatenate(
-        [
-            network.scores(as_clips(torch.from_numpy(batch).to(device), frames))[:real].cpu().numpy()
-            for batch, real in batches(views(pixels_LYXC, frames, evaluate), evaluate.batch)
-        ]
-    )
+
+    def scores(batch_BFYXC: np.ndarray) -> np.ndarray:
+        return network.scores(as_clips(torch.from_numpy(batch_BFYXC).to(device), frames)).cpu().numpy()
+
+    return score_views(scores, pixels_LYXC, frames, evaluate)
+
+
+def score_views(
+    scores: Callable[[np.ndarray], np.ndarray], pixels_LYXC: np.ndarray, frames: Frames, evaluate: Evaluate
+) -> np.ndarray:
+    """As `score_video`, by anything that gives a batch of clips (uint8, B x F x Y x X x 3) its scores (B x N).
+
+    Raises:
+        PlainError: a score is not a finite number.
+    """
+    made = batches(views(pixels_LYXC, frames, evaluate), evaluate.batch)
+    scores_VN = np.concatenate([scores(batch)[:real] for batch, real in made])
     if not np.isfinite(scores_VN).all():
         raise PlainError("the model's scores are not finite: its training diverged; try a lower train.learning_rate")
     return combine(scores_VN, evaluate.combine)
