@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline import tables
 from pipeline.evaluate import scoring, testing
-from pipeline.evaluate.summary import summary
+from pipeline.evaluate.summary import show
 from pipeline.files import write_text
 from pipeline.params import Params
 from pipeline.progress import console
@@ -40,7 +40,7 @@ def main(params: Params) -> str:
     tables.write("per_action", TARGET / "per_action.parquet", figures.per_action)
     headline = figures.headline | {"excluded": counts["excluded"]} | _warning()
     write_text(METRICS, json.dumps(headline, indent=2) + "\n")
-    console.print(summary(figures.metrics))
+    show(figures.metrics, console)
     return f"{counts['predictions']:,} videos scored, {counts['excluded']:,} excluded; {METRICS}"
 
 

@@ -1,7 +1,7 @@
 """What a model is held against: rankings that never see a video.
 
-Chance is an expectation in closed form, over all orders of the ranked items being equally likely; nothing is
-drawn. Shapes: B videos, N actions.
+Expectations are in closed form, over all orders of the ranked items being equally likely; nothing is drawn. Shapes:
+B videos, N actions, R draws.
 """
 
 import math
@@ -9,17 +9,35 @@ import math
 import numpy as np
 from scipy.special import digamma
 
+from pipeline.evaluate import intervals
+from pipeline.evaluate.intervals import Measured
 from pipeline.evaluate.metrics import METRICS
 
 
-def frequency(training_actions: np.ndarray, videos: int) -> np.ndarray:
-    """The same scores for every video (B x N): each action's part of the training videos.
+def frequency(training_actions: np.ndarray, targets_BN: np.ndarray, draws_BR: np.ndarray) -> Measured:
+    """Ranking by training frequency: the commonest action first, for every video; of equals, the lower id.
+
+    It says nothing about which video has an action more likely, so an action's ranking of videos is any order, and
+    `map_action` is what any order reaches on average. (Taken as one step of equal scores it would be lower than
+    that, and a model of random scores would seem to lead.)
 
     Args:
         training_actions: the training videos' actions, rows x N, boolean.
-        videos: B, how many videos are scored.
+        targets_BN: of the scored videos.
+        draws_BR: of the scored videos.
     """
-    return np.tile(training_actions.mean(axis=0), (videos, 1))
+    order = np.argsort(-training_actions.sum(axis=0), kind="stable")
+    scores_N = np.empty(len(order))
+    scores_N[order] = np.arange(len(order), 0, -1)
+    measured = intervals.measure(np.tile(scores_N, (len(targets_BN), 1)), targets_BN, draws_BR)
+    positives_NR = targets_BN.T.astype(np.float64) @ draws_BR
+    over_draws = [
+        expected_precision(positives_N[positives_N > 0], len(targets_BN)).mean() for positives_N in positives_NR.T
+    ]
+    return Measured(
+        measured.values | {"map_action": chance(targets_BN)["map_action"]},
+        measured.over_draws | {"map_action": 100.0 * np.array(over_draws)},
+    )
 
 
 def chance(targets_BN: np.ndarray) -> dict[str, float]:
@@ -28,25 +46,23 @@ def chance(targets_BN: np.ndarray) -> dict[str, float]:
     evaluated = targets_BN[:, targets_BN.any(axis=0)]
     own = targets_BN.sum(axis=1)
     reached: dict[str, float] = {
-        "map_sample": float(np.mean([expected_precision(int(k), evaluated.shape[1]) for k in own])),
-        "map_action": float(np.mean([expected_precision(int(k), videos) for k in evaluated.sum(axis=0)])),
-        "map_micro": expected_precision(int(own.sum()), videos * actions),
+        "map_sample": float(expected_precision(own, evaluated.shape[1]).mean()),
+        "map_action": float(expected_precision(evaluated.sum(axis=0), videos).mean()),
+        "map_micro": float(expected_precision(own.sum(), videos * actions)),
         "top1": float(np.mean([expected_hit(int(k), actions, best=1) for k in own])),
         "top5": float(np.mean([expected_hit(int(k), actions, best=5) for k in own])),
     }
     return {name: 100.0 * reached[name] for name in METRICS}
 
 
-def expected_precision(positives: int, items: int) -> float:
-    """Expected average precision of a random order of `items`, of which `positives` count.
+def expected_precision(positives: np.ndarray, items: int) -> np.ndarray:
+    """Expected average precision of a random order of `items`, for each number of them that count, 1 or more.
 
     A positive at rank i is followed upwards by i - 1 of the others, each of which is a positive with probability
     (k - 1) / (n - 1); summed over ranks, (1 / n) (H_n + (k - 1) / (n - 1) (n - H_n)), H_n the harmonic number.
     """
-    if items == 1:
-        return 1.0
     harmonic = float(digamma(items + 1) + np.euler_gamma)
-    return (harmonic + (positives - 1) / (items - 1) * (items - harmonic)) / items
+    return (harmonic + (positives - 1) / max(items - 1, 1) * (items - harmonic)) / items
 
 
 def expected_hit(positives: int, items: int, *, best: int) -> float:

@@ -42,7 +42,7 @@ def figures(predictions: pa.Table, training: pa.Table, actions: pa.Table, *, boo
     trained_BN = tables.multi_hot(training["actions"], actions.num_rows)
     draws = intervals.draw(len(scores_BN), bootstrap, seed)
     model = intervals.measure(scores_BN, targets_BN, draws)
-    frequency = intervals.measure(references.frequency(trained_BN, len(scores_BN)), targets_BN, draws)
+    frequency = references.frequency(trained_BN, targets_BN, draws)
     rows = {
         "model": intervals.estimates(model),
         "frequency": intervals.estimates(frequency),
@@ -78,7 +78,7 @@ def _per_action_table(
 ) -> pa.Table:
     positives = targets_BN.sum(axis=0)
     videos = len(targets_BN)
-    chance = [100.0 * references.expected_precision(int(k), videos) if k else np.nan for k in positives]
+    chance = np.where(positives > 0, 100.0 * references.expected_precision(positives, videos), np.nan)
     ap, low, high = (np.round(column, DECIMALS) for column in zip(*estimates, strict=True))
     columns = {
         "action_id": actions["action_id"],

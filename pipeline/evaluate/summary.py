@@ -3,30 +3,37 @@
 import math
 
 import pyarrow as pa
+from rich.console import Console
 from rich.table import Table
 
 from pipeline.evaluate.metrics import METRICS
 
-ROWS = {
+COLUMNS = {
     "model": "this model",
-    "frequency": "ranking by training frequency",
+    "frequency": "by training frequency",
     "chance": "chance",
     "lead": "lead over frequency",
 }
 """What each row of the table of metrics is, in words."""
+WIDTH = 100  # where there is no terminal to say
 
 
 def summary(metrics: pa.Table) -> Table:
-    """The table of metrics, a row each for the model, what it is held against, and its lead."""
+    """The table of metrics: a line each, the model beside what it is held against."""
     found = {(entry["row"], entry["metric"]): entry for entry in metrics.to_pylist()}
-    table = Table(caption="percent; in brackets the 95% interval, bootstrap over videos (paired for the lead)")
+    table = Table(caption="percent; in brackets the 95% interval of a bootstrap over videos, paired for the lead")
     table.add_column("")
+    for words in COLUMNS.values():
+        table.add_column(words, justify="right")
     for metric in METRICS:
-        table.add_column(metric, justify="right")
-    for row, words in ROWS.items():
-        cells = [_cell(found[row, metric], signed=row == "lead") for metric in METRICS]
-        table.add_row(words, *cells, style="bold" if row == "model" else None)
+        table.add_row(metric, *(_cell(found[row, metric], signed=row == "lead") for row in COLUMNS))
     return table
+
+
+def show(metrics: pa.Table, console: Console) -> None:
+    """Print the table of metrics."""
+    paper = console if console.is_terminal else Console(file=console.file, width=WIDTH)
+    paper.print(summary(metrics))
 
 
 def _cell(entry: dict[str, float], *, signed: bool) -> str:

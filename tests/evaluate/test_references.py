@@ -5,7 +5,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from pipeline.evaluate.metrics import METRICS, map_sample, top1
+from pipeline.evaluate.intervals import draw, resampled
+from pipeline.evaluate.metrics import METRICS
 from pipeline.evaluate.references import chance, expected_hit, expected_precision, frequency
 
 
@@ -50,10 +51,43 @@ def test_chance_is_certain_where_every_action_is_right():
     assert set(chance(np.ones((3, 4), dtype=bool)).values()) == {100.0}
 
 
-def test_frequency_ranks_by_the_training_videos_alone():
-    training = np.array([[1, 0, 0], [1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=bool)
-    scores = frequency(training, videos=2)
-    np.testing.assert_array_equal(scores, [[0.75, 0.5, 0.25]] * 2)
-    targets = np.array([[1, 0, 1], [0, 1, 0]], dtype=bool)
-    assert top1(scores, targets) == 50.0
-    assert map_sample(scores, targets) == pytest.approx(100 * np.mean([(1 + 2 / 3) / 2, 1 / 2]))
+@pytest.fixture
+def frequent():
+    """Training videos, scored videos and draws; the second and third action are equally frequent in training."""
+    training = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1], [1, 1, 1]], dtype=bool)
+    targets = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 1], [0, 1, 1]], dtype=bool)
+    return training, targets, draw(4, 60, seed=0)
+
+
+def test_frequency_ranks_the_same_for_every_video_and_breaks_ties_by_id(frequent):
+    found = frequency(*frequent)
+    # 0, 1, 2 for every video: the video's own first two, its second, its third, its second and third
+    assert found.values["map_sample"] == pytest.approx(
+        100 * np.mean([(1 + 2 / 3) / 2, 1 / 2, 1 / 3, (1 / 2 + 2 / 3) / 2])
+    )
+    assert found.values["top1"] == 25.0
+    scores = np.tile([3.0, 2.0, 1.0], (4, 1))
+    for name in ("map_sample", "map_micro", "top1", "top5"):
+        assert found.values[name] == METRICS[name](scores, frequent[1])
+        np.testing.assert_array_equal(found.over_draws[name], resampled(scores, *frequent[1:])[name])
+
+
+def test_frequency_orders_an_actions_videos_by_chance(frequent):
+    _, targets, draws = frequent
+    found = frequency(*frequent)
+    assert found.values["map_action"] == chance(targets)["map_action"]
+    for times, value in zip(draws.T, found.over_draws["map_action"], strict=True):
+        drawn = targets[np.repeat(np.arange(4), times.astype(int))]
+        assert value == pytest.approx(chance(drawn)["map_action"])
+
+
+def test_random_scores_do_not_lead_the_frequency_ranking_by_action():
+    """Held against all videos at once, as one step of equal scores, they would: the reason for the expectation."""
+    rng = np.random.default_rng(0)
+    targets, training = rng.random((60, 12)) < 0.08, rng.random((200, 12)) < 0.1
+    targets[:, 0] |= ~targets.any(axis=1)
+    once = np.ones((60, 1))
+    reference = frequency(training, targets, once).values["map_action"]
+    reached = np.mean([METRICS["map_action"](rng.random(targets.shape), targets) for _ in range(60)])
+    assert reached == pytest.approx(reference, abs=0.5)
+    assert reached > METRICS["map_action"](np.ones(targets.shape), targets) + 2

@@ -7,13 +7,13 @@ from rich.console import Console
 
 from pipeline import tables
 from pipeline.evaluate.metrics import METRICS
-from pipeline.evaluate.summary import ROWS, summary
+from pipeline.evaluate.summary import COLUMNS, show
 
 
 @pytest.fixture
-def lines() -> list[str]:
-    entries = sorted((row, metric) for row in ROWS for metric in METRICS)
-    number = {row: 10.0 * place for place, row in enumerate(ROWS, start=1)}
+def metrics():
+    entries = sorted((row, metric) for row in COLUMNS for metric in METRICS)
+    number = {row: 10.0 * place for place, row in enumerate(COLUMNS, start=1)}
     columns = {
         "row": [row for row, _ in entries],
         "metric": [metric for _, metric in entries],
@@ -21,21 +21,28 @@ def lines() -> list[str]:
         "low": [float("nan") if row == "chance" else number[row] - 1.25 for row, _ in entries],
         "high": [float("nan") if row == "chance" else number[row] + 1.25 for row, _ in entries],
     }
-    console = Console(file=StringIO(), width=160)
-    console.print(summary(tables.from_columns("metrics", columns)))
+    return tables.from_columns("metrics", columns)
+
+
+def printed(metrics, **options) -> list[str]:
+    console = Console(file=StringIO(), **options)
+    show(metrics, console)
     return console.file.getvalue().splitlines()
 
 
-def test_each_row_has_each_metric_with_its_interval(lines):
-    text = "\n".join(lines)
-    assert all(metric in text for metric in METRICS)
-    assert sum("10.0 (8.8 to 11.2)" in line and line.count("10.0 (") == 5 for line in lines) == 1
-    assert sum("20.0 (18.8 to 21.2)" in line for line in lines) == 1
+def test_each_metric_is_one_line_of_a_log(metrics):
+    lines = printed(metrics)
+    for metric in METRICS:
+        (line,) = [line for line in lines if metric in line]
+        cells = [cell.strip() for cell in line.strip("│").split("│")]
+        assert cells == [metric, "10.0 (8.8 to 11.2)", "20.0 (18.8 to 21.2)", "30.0", "+40.0 (+38.8 to +41.2)"]
 
 
-def test_chance_has_no_interval_and_a_lead_has_a_sign(lines):
-    (chance,) = [line for line in lines if "chance" in line]
-    assert "30.0" in chance
-    assert "to" not in chance
-    (lead,) = [line for line in lines if "lead over" in line]
-    assert "+40.0 (+38.8 to +41.2)" in lead
+def test_columns_say_what_they_are(metrics):
+    lines = printed(metrics)
+    assert all(words in lines[1] for words in COLUMNS.values())
+    assert "95% interval" in lines[-1]
+
+
+def test_a_narrow_terminal_is_kept_to(metrics):
+    assert max(map(len, printed(metrics, force_terminal=True, width=72, color_system=None))) <= 72

@@ -77,7 +77,7 @@ def _inline(text: str, name: str, about: str) -> Markup:
     head = f'<svg viewBox="{box[1] if box else ""}" role="img" aria-label="{escape(about)}">'
     body = re.sub(r"<svg [^>]*>", lambda _: head, body, count=1, flags=re.DOTALL)
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", body)
-    body = re.sub(r"font: ([\d.]+px|bold [\d.]+px|\d+ [\d.]+px) [^;\"]+", r"font: \1 var(--font)", body)
+    body = body.replace("font-family: 'DejaVu Sans'", "font-family: var(--font)")
     for stand_in, variable in _VARIABLES.items():
         body = body.replace(stand_in, f"var(--{variable})")
     return Markup(body.strip())  # noqa: S704  matplotlib escapes what it is given

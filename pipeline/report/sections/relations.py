@@ -58,7 +58,7 @@ def graph(evidence: Evidence) -> Graph:
 def lexicons(evidence: Evidence) -> Lexicons:
     """Both lexicons, drawn."""
     text = tables.vectors(evidence.text["form"])
-    audio = _mean_forms(evidence)
+    audio = mean_forms(evidence)
     points, explained = plane(text)
     return Lexicons(
         f"{evidence.audio.num_rows:,}",
@@ -70,7 +70,7 @@ def lexicons(evidence: Evidence) -> Lexicons:
     )
 
 
-def _mean_forms(evidence: Evidence) -> np.ndarray:
+def mean_forms(evidence: Evidence) -> np.ndarray:
     """The mean audio form of each action, NaN where it has none (N x P)."""
     ids, forms = evidence.audio["action_id"].to_numpy(), tables.vectors(evidence.audio["form"])
     n = evidence.actions.num_rows

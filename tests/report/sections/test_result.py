@@ -1,0 +1,50 @@
+"""What the page claims in words must be what the interval allows."""
+
+import numpy as np
+import pytest
+
+from pipeline import tables
+from pipeline.evaluate.metrics import METRICS
+from pipeline.report.sections import result
+from pipeline.report.sections.result import ABOUT, Figure
+
+
+def test_every_metric_is_explained_in_the_order_of_the_tables():
+    assert list(ABOUT) == list(METRICS)
+
+
+@pytest.mark.parametrize(
+    ("lead", "said"),
+    [
+        (Figure(12.3, 8.0, 16.1), "12.3 points (+8.0 to +16.1) above ranking by training frequency"),
+        (Figure(-5.0, -9.0, -1.0), "5.0 points (-9.0 to -1.0) below ranking by training frequency"),
+        (Figure(1.2, -0.5, 3.0), "not told apart from ranking by training frequency: +1.2 points (-0.5 to +3.0)"),
+    ],
+)
+def test_a_lead_is_claimed_only_where_its_interval_excludes_zero(evidence, lead, said):
+    metrics = [metric._replace(lead=lead) for metric in result.metrics(evidence.metrics)]
+    assert said in result.lede(evidence, metrics, "test").result
+
+
+def test_the_second_sentence_counts_what_went_in(evidence):
+    words = result.lede(evidence, result.metrics(evidence.metrics), "test").data
+    assert "read 14 videos of 6 actions, of which 10 can be heard, learnt from 5 and was scored on 3" in words
+
+
+def test_metrics_are_those_of_the_table(evidence):
+    rows = {(row["row"], row["metric"]): row["value"] for row in evidence.metrics.to_pylist()}
+    for metric in result.metrics(evidence.metrics):
+        assert metric.model.value == rows["model", metric.name]
+        assert metric.chance.value == rows["chance", metric.name]
+
+
+def test_actions_fall_by_precision_and_those_without_a_video_come_last():
+    columns = {
+        "action_id": range(4),
+        "action": list("abcd"),
+        "training": [1] * 4,
+        "positives": [2, 0, 1, 3],
+        "ap": [30.0, np.nan, 80.0, 50.0],
+        **{name: [1.0, np.nan, 1.0, 1.0] for name in ("low", "high", "chance")},
+    }
+    assert [row["action"] for row in result.actions(tables.from_columns("per_action", columns))] == list("cdab")

@@ -1,0 +1,140 @@
+"""The whole page: valid, self-contained, the same bytes each time, and true to the run."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pipeline.params import load_params
+from pipeline.report import page
+from pipeline.report.evidence import TABLES
+
+VOID = {"meta", "link", "br", "img", "input", "hr", "line", "circle", "rect", "path", "use", "image"}
+
+
+class Reader(HTMLParser):
+    """Collects what a test asks about, and fails where elements are not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.links += [value for name, value in attrs if name in ("href", "src", "xlink:href") and value]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def html(finished: Path) -> str:
+    return page.build(finished, load_params(finished / "params.yaml"))
+
+
+@pytest.fixture(scope="module")
+def reader(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    return reader
+
+
+@pytest.fixture(scope="module")
+def words(reader: Reader) -> str:
+    return " ".join(" ".join(reader.text).split())
+
+
+def test_elements_are_closed_in_order(reader):
+    assert reader.open == []
+
+
+def test_no_id_is_used_twice(reader):
+    assert len(reader.ids) == len(set(reader.ids))
+
+
+def test_links_within_the_page_lead_somewhere(reader):
+    inner = {link[1:] for link in reader.links if link.startswith("#")}
+    assert inner
+    assert inner <= set(reader.ids)
+    assert {"result", "actions", "pipeline", "data", "training", "graph", "lexicons", "model"} <= inner
+
+
+def test_nothing_is_fetched_from_anywhere(html, reader):
+    assert [link for link in reader.links if not link.startswith(("#", "data:"))] == []
+    assert not re.search(r"@import|url\((?!#)", html)
+    assert not re.search(r"""(src|href)=["']?(https?:|//)""", html)
+
+
+def test_every_marker_and_clip_that_is_used_is_on_the_page(html, reader):
+    assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(reader.ids)
+
+
+def test_the_same_run_gives_the_same_bytes(html, finished):
+    assert page.build(finished, load_params(finished / "params.yaml")) == html
+
+
+def test_no_stand_in_colour_is_left(html):
+    assert not re.search(r"#0[1-6]0[1-6]0[1-6]\b", html)
+
+
+def test_untrained_weights_are_said_plainly(evidence, stages, html):
+    assert "Untrained weights." in html
+    trained = {name: {**weight, "trained": True} for name, weight in evidence.weights.items()}
+    real = page.render(_with(evidence, weights=trained), stages, source="mmit", split="test")
+    assert "ntrained" not in real
+
+
+def test_what_the_data_say_is_escaped(html):
+    assert "cut &lt;off&gt;" in html
+    assert "cut <off>" not in html
+
+
+def test_the_actions_stand_in_the_data_sets_own_words(words):
+    assert all(name in words for name in ("hitting/colliding", "playing+music"))
+
+
+def test_every_file_that_was_read_is_named(words):
+    assert all(path in words for _, path in TABLES.values())
+
+
+def test_every_stage_is_in_the_drawing_and_in_the_ledger(html, words, stages):
+    for stage in stages:
+        assert f"{stage.name}</text>" in html
+        assert f"<code>{stage.name}</code>" in html
+        assert stage.desc in words
+
+
+def test_exclusions_beyond_the_first_are_counted_not_shown(evidence, stages, monkeypatch):
+    monkeypatch.setattr(page, "EXCLUSIONS_SHOWN", 2)
+    html = page.render(evidence, stages, source="sample", split="test")
+    assert "The first 2 of 5." in html
+    assert "cut &lt;off&gt;</td>" not in html
+
+
+def test_a_run_without_any_loss_says_so(evidence, stages):
+    none = {name: getattr(evidence, name).slice(0, 0) for name in ("missing", "unembedded", "uncopied", "unscored")}
+    import pyarrow.compute as pc
+
+    good = evidence.verdicts.filter(pc.not_equal(evidence.verdicts["verdict"], "undecodable"))
+    html = page.render(_with(evidence, verdicts=good, **none), stages, source="sample", split="test")
+    assert "<p>No video.</p>" in html
+
+
+def _with(evidence, **changes):
+    return type(evidence)(**(vars(evidence) | changes))
