@@ -16,4 +16,4 @@ def encode_jpeg(frame: np.ndarray, quality: int) -> bytes:
 def decode_jpeg(data: bytes) -> np.ndarray:
     """The picture of `encode_jpeg`, uint8 H x W x 3."""
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

@@ -122,10 +122,13 @@ def open_examples(split: Path, clips: Path, *, actions: int, choose: Choose, tra
 
 def cut(jpegs: Sequence[bytes], view: View, crop: int) -> Tensor:
     """Decode a view's frames, take its square of each and scale that to `crop`; uint8 T x Y x X x C."""
-    square = slice(view.top, view.top + view.side), slice(view.left, view.left + view.side)
-    step = -1 if view.flip else 1
-    pictures_TYXC = np.stack([decode_jpeg(jpeg)[square][:, ::step] for jpeg in jpegs])
+    right, bottom = view.left + view.side, view.top + view.side
+    pictures_TYXC = np.empty((len(jpegs), view.side, view.side, 3), np.uint8)
+    for number, jpeg in enumerate(jpegs):
+        pictures_TYXC[number] = decode_jpeg(jpeg)[view.top : bottom, view.left : right]
     pictures_TCYX = torch.from_numpy(pictures_TYXC).permute(0, 3, 1, 2)  # channels stay innermost in memory
     if view.side != crop:
         pictures_TCYX = F.interpolate(pictures_TCYX, size=(crop, crop), mode="bilinear", antialias=True)
+    if view.flip:
+        pictures_TCYX = pictures_TCYX.flip(3)
     return pictures_TCYX.permute(0, 2, 3, 1).contiguous()
