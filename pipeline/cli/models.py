@@ -1,39 +1,16 @@
-"""The `m3a` command: what a person runs beside `dvc repro`."""
+"""Models in and out: published weights, exports, predictions."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.errors import PlainError
+from pipeline.cli.app import MODELS, app, out, write_json
 from pipeline.progress import say
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Multi-Modal Multi-Action Video Recognition. The pipeline itself runs with `dvc repro`.",
-)
-
-
-def main() -> None:
-    """Run the command; an error for people is one line and status 1."""
-    try:
-        app()
-    except PlainError as error:
-        say(f"m3a: error: {error}")
-        sys.exit(1)
-
-
-@app.callback()
-def _commands() -> None:
-    """Keeps a command's name needed where there is only one."""
 
 
 @app.command(
+    rich_help_panel=MODELS,
     epilog="Example: m3a convert-weights r2plus1d_34_clip8_ft_kinetics.pth models/ig65m.safetensors",
 )
 def convert_weights(
@@ -59,7 +36,7 @@ def convert_weights(
         say(f"params.yaml, to use its head: {key}: {value}")
 
 
-@app.command(epilog="Example: m3a adopt-weights models/authors_audio_text.safetensors")
+@app.command(rich_help_panel=MODELS, epilog="Example: m3a adopt-weights models/authors_audio_text.safetensors")
 def adopt_weights(
     weights: Annotated[Path, typer.Argument(help="Written by m3a convert-weights, from a checkpoint with a head.")],
     to: Annotated[Path, typer.Option(help="Folder of the model to write.")] = Path("models/m3a"),
@@ -93,7 +70,7 @@ def adopt_weights(
     say(f"{to}: {origin.source} of {origin.publisher}; to score it: dvc repro --single-item evaluate")
 
 
-@app.command(epilog="Example: m3a export --to models/exported")
+@app.command(rich_help_panel=MODELS, epilog="Example: m3a export --to models/exported")
 def export(
     model: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("models/m3a"),
     to: Annotated[Path, typer.Option(help="Folder to write model.onnx and model.pt2 into.")] = Path("models/exported"),
@@ -125,47 +102,39 @@ def export(
 
 
 @app.command(
-    epilog="Example: m3a import-released --mini train-v1-mini.csv --audio audio-lexicon-v1-mini.pkl"
-    " --text text-lexicon-v1-mini.pkl --graph graph-adj-v1-mini.pkl",
+    rich_help_panel=MODELS,
+    epilog="Example: m3a predict holiday.mp4 party.mov --top 3 --model models/exported/model.onnx",
 )
-def import_released(
-    mini: Annotated[Path | None, typer.Option(help="train-*-mini.csv: their draw of Mini M-MiT.")] = None,
-    audio: Annotated[Path | None, typer.Option(help="audio-lexicon-*.pkl")] = None,
-    text: Annotated[Path | None, typer.Option(help="text-lexicon-*.pkl")] = None,
-    graph: Annotated[Path | None, typer.Option(help="graph-adj-*.pkl")] = None,
-    draw_seed: Annotated[int, typer.Option(help="Of their draw of one audio form an action; -1 keeps all forms.")] = 0,
+def predict(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO", help="MP4, MOV, Matroska, WebM or AVI files.")],
+    model: Annotated[
+        Path, typer.Option(help="Folder of a trained model, or a model.onnx or model.pt2 of `m3a export`.")
+    ] = Path("models/m3a"),
+    top: Annotated[int, typer.Option(min=1, help="How many actions to name.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Put the authors' published files in the place of the tables that the pipeline computes.
+    """Name the best actions of any video file, with scores in [0, 1].
 
-    Needs `data/index` (`dvc repro index`). The pickles are read by a reader that knows arrays and plain containers
-    and nothing else. With their seed, 0, the nodes of the audio GCN are the ones that their checkpoints go with.
+    A video is scored as stage `evaluate` does, over the views that params.yaml names; an exported model carries its
+    own. Videos that cannot be read are named with the reason, and the exit status is then 1.
     """
-    from pipeline import released, tables
+    from pipeline.evaluate import predict as prediction
     from pipeline.params import load_params
+    from pipeline.train.team import choose_device
 
-    actions = tables.read("actions", Path("data/index/actions.parquet"))
-    n = actions.num_rows
-    stages = []
-    if mini:
-        target, videos = Path("data/splits/train.parquet"), tables.read("videos", Path("data/index/videos.parquet"))
-        say(f"{target}: {released.import_mini(mini, target, actions=n, videos=videos):,} videos")
-        stages.append("split_mini")
-    if audio:
-        target, seed = Path("data/lexicons/audio.parquet"), None if draw_seed < 0 else draw_seed
-        say(f"{target}: {released.import_audio(audio, target, actions=n, seed=seed):,} forms of {n} actions")
-        stages.append("build_audio_lexicon")
-    if text:
-        target = Path("data/lexicons/text.parquet")
-        say(f"{target}: {n} forms of {released.import_text(text, target, actions=actions)}")
-        stages.append("build_text_lexicon")
-    if graph:
-        target, rule = Path("data/graph/adjacency.parquet"), load_params().adjacency
-        say(f"{target}: {released.import_adjacency(graph, target, actions=n, params=rule):,} edges")
-        stages.append("build_adjacency")
-    if not stages:
-        raise PlainError("name at least one file to import: --mini, --audio, --text or --graph")
-    say(f"to let DVC take them as these stages' results: dvc commit --force {' '.join(stages)}")
-
-
-if __name__ == "__main__":
-    main()
+    params = load_params()
+    device = choose_device(params.execution.device)
+    made = prediction.predict(videos, model, top=top, evaluate=params.evaluate, media=params.media, device=device)
+    found = []
+    for entry in made:
+        found.append(entry)
+        if entry.reason:
+            say(f"{entry.video}: cannot be read: {entry.reason}")
+        elif not as_json:
+            out.print(entry.video, markup=False, style="bold")
+            for action, score in entry.actions:
+                out.print(f"  {score:.3f}  {action}", markup=False)
+    if as_json:
+        write_json([entry._asdict() | {"actions": [action._asdict() for action in entry.actions]} for entry in found])
+    if any(entry.reason for entry in found):
+        raise typer.Exit(1)

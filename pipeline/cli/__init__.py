@@ -1,0 +1,19 @@
+"""The `m3a` command: what a person runs beside `dvc repro`. One file a group of sub-commands."""
+
+import sys
+
+from pipeline.cli import data, lineage, models
+from pipeline.cli.app import app
+from pipeline.errors import PlainError
+from pipeline.progress import say
+
+__all__ = ["app", "data", "lineage", "main", "models"]
+
+
+def main() -> None:
+    """Run the command; an error for people is one line and status 1."""
+    try:
+        app()
+    except PlainError as error:
+        say(f"m3a: error: {error}")
+        sys.exit(1)

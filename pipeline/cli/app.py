@@ -1,0 +1,27 @@
+"""The command that the groups of sub-commands join, and how they speak: results to standard output, the rest not."""
+
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Multi-Modal Multi-Action Video Recognition. The pipeline itself runs with `dvc repro`.",
+    epilog="`m3a COMMAND --help` tells more, with an example.",
+)
+MODELS, DATA, LINEAGE = "Models", "Data", "Lineage"
+"""Groups of commands, as the help shows them."""
+
+out = Console(highlight=False, soft_wrap=True)
+"""Standard output; coloured on a terminal alone, and never where NO_COLOR is set."""
+
+
+def write_json(value: Any) -> None:
+    """Print plain values as JSON."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

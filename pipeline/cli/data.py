@@ -1,0 +1,54 @@
+"""Data in: the authors' files, and whether all that a run needs is there."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import DATA, app
+from pipeline.errors import PlainError
+from pipeline.progress import say
+
+
+@app.command(
+    rich_help_panel=DATA,
+    epilog="Example: m3a import-released --mini train-v1-mini.csv --audio audio-lexicon-v1-mini.pkl"
+    " --text text-lexicon-v1-mini.pkl --graph graph-adj-v1-mini.pkl",
+)
+def import_released(
+    mini: Annotated[Path | None, typer.Option(help="train-*-mini.csv: their draw of Mini M-MiT.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="audio-lexicon-*.pkl")] = None,
+    text: Annotated[Path | None, typer.Option(help="text-lexicon-*.pkl")] = None,
+    graph: Annotated[Path | None, typer.Option(help="graph-adj-*.pkl")] = None,
+    draw_seed: Annotated[int, typer.Option(help="Of their draw of one audio form an action; -1 keeps all forms.")] = 0,
+) -> None:
+    """Put the authors' published files in the place of the tables that the pipeline computes.
+
+    Needs `data/index` (`dvc repro index`). The pickles are read by a reader that knows arrays and plain containers
+    and nothing else. With their seed, 0, the nodes of the audio GCN are the ones that their checkpoints go with.
+    """
+    from pipeline import released, tables
+    from pipeline.params import load_params
+
+    actions = tables.read("actions", Path("data/index/actions.parquet"))
+    n = actions.num_rows
+    stages = []
+    if mini:
+        target, videos = Path("data/splits/train.parquet"), tables.read("videos", Path("data/index/videos.parquet"))
+        say(f"{target}: {released.import_mini(mini, target, actions=n, videos=videos):,} videos")
+        stages.append("split_mini")
+    if audio:
+        target, seed = Path("data/lexicons/audio.parquet"), None if draw_seed < 0 else draw_seed
+        say(f"{target}: {released.import_audio(audio, target, actions=n, seed=seed):,} forms of {n} actions")
+        stages.append("build_audio_lexicon")
+    if text:
+        target = Path("data/lexicons/text.parquet")
+        say(f"{target}: {n} forms of {released.import_text(text, target, actions=actions)}")
+        stages.append("build_text_lexicon")
+    if graph:
+        target, rule = Path("data/graph/adjacency.parquet"), load_params().adjacency
+        say(f"{target}: {released.import_adjacency(graph, target, actions=n, params=rule):,} edges")
+        stages.append("build_adjacency")
+    if not stages:
+        raise PlainError("name at least one file to import: --mini, --audio, --text or --graph")
+    say(f"to let DVC take them as these stages' results: dvc commit --force {' '.join(stages)}")

@@ -1,0 +1,115 @@
+"""Where results came from, and whether they are still what they were."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.app import LINEAGE, app, out, write_json
+from pipeline.errors import PlainError
+from pipeline.progress import say
+
+if TYPE_CHECKING:
+    from pipeline.lineage.audit import Check
+
+HERE = Path()
+TOLERANCE = 1e-4
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command(rich_help_panel=LINEAGE, epilog="Example: m3a audit --against ../run-on-the-server --tolerance 1e-4")
+def audit(
+    against: Annotated[
+        Path | None, typer.Option(help="Another project of the same pipeline: compare its tables and model instead.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0.0, help=f"With --against: how far numbers may lie apart; {TOLERANCE:g} if not given."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that everything is still what it was when it was made; one line a check, exit status 1 if any is red.
+
+    Files, code, parameters, tables, videos and weights are hashed or read again, and each table is held against its
+    neighbours. With `--against`, two runs are compared instead, on two machines say: every float of every table and
+    every tensor of the model within the tolerance (times the larger number, where that is above 1), all else exactly.
+    """
+    from pipeline.lineage import audit as auditor
+    from pipeline.lineage import tolerance as comparison
+    from pipeline.params import load_params
+
+    if against is None and tolerance is not None:
+        raise PlainError("--tolerance: two runs are compared within it; name the other one with --against")
+    if against is None:
+        checks = auditor.audit(HERE, load_params())
+    else:
+        checks = comparison.compare(HERE, against, TOLERANCE if tolerance is None else tolerance)
+    made = []
+    for check in checks:
+        made.append(check)
+        if not as_json:
+            _print_check(check)
+    red = sum(not check.green for check in made)
+    if as_json:
+        write_json({"checks": [check._asdict() for check in made], "green": len(made) - red, "red": red})
+    else:
+        out.print(_verdict(made, red), style="bold red" if red else "bold green")
+    if red:
+        raise typer.Exit(1)
+
+
+def _print_check(check: "Check") -> None:
+    colour = "green" if check.green else "red"
+    out.print(f"{colour:<6}", style=colour, end="")
+    out.print(f"{check.group:<11}{check.what}" + (f"; {check.finding}" if check.finding else ""), markup=False)
+
+
+def _verdict(made: Sequence["Check"], red: int) -> str:
+    return f"{red:,} of {len(made):,} checks are red" if red else f"all {len(made):,} checks are green"
+
+
+@app.command(rich_help_panel=LINEAGE, epilog="Example: m3a trace map_sample")
+def trace(
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="A metric, a file, a stage, a video id, or an action's name.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show everything that went into a number, a file, a stage, a video or an action, and what it went into."""
+    from pipeline.lineage import tree
+    from pipeline.lineage.trace import trace as lineage_of
+
+    node = lineage_of(HERE, what)
+    if as_json:
+        write_json(tree.to_json(node))
+    else:
+        out.print(tree.to_rich(node), soft_wrap=not out.is_terminal)
+
+
+@app.command(rich_help_panel=LINEAGE, epilog="Example: m3a why train")
+def why(stage: Annotated[str, typer.Argument(metavar="STAGE", help="A stage of dvc.yaml.")]) -> None:
+    """Tell why a stage would run again: what differs from its last run, line by line, and what follows from it."""
+    from pipeline.lineage import why as explanation
+    from pipeline.params import load_params
+
+    reasons = explanation.why(HERE, load_params(), stage)
+    if not reasons:
+        out.print(f"{stage} would not run again: all is as it was at its last run", markup=False)
+        return
+    out.print(f"{stage} would run again:", markup=False, style="bold")
+    for reason in reasons:
+        out.print(f"  {reason.kind}: {reason.what}", markup=False)
+        for line in reason.detail:
+            out.print(f"      {line}", markup=False, style="dim")
+    later = explanation.consequences(HERE, stage)
+    if later:
+        out.print(f"and after it, where its outputs change: {', '.join(later)}", markup=False)
+
+
+@app.command(rich_help_panel=LINEAGE, epilog="Example: m3a crate ../run-of-monday")
+def crate(target: Annotated[Path, typer.Argument(metavar="TARGET", help="The folder to write.")]) -> None:
+    """Pack the last run as a Provenance Run Crate: every file, and who made it from what, for others' tools."""
+    from pipeline.lineage.crate import write_crate
+
+    say(f"{target}: {write_crate(HERE, target):,} files; ro-crate-metadata.json tells what each is")

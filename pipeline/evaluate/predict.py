@@ -1,0 +1,126 @@
+"""The best actions of any video file: the views and scores of testing, for videos that no table knows.
+
+video -> frames (guarded) -> views -> a trained or an exported model -> scores, combined -> the best actions
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from pipeline.clips.normalize import as_clips
+from pipeline.errors import PlainError
+from pipeline.evaluate.testing import score_video, score_views
+from pipeline.media.faults import Undecodable
+from pipeline.media.frames import read_frames
+from pipeline.media.guard import Guard
+from pipeline.nn.exported import open_exported
+from pipeline.params import Evaluate, Frames, Media
+from pipeline.train.checkpoint import load_model
+from pipeline.train.team import reproducible
+
+THREADS = 1
+"""As in stage `evaluate`, so that its scores come out again."""
+
+
+class Action(NamedTuple):
+    """An action and how sure the model is of it."""
+
+    action: str
+    score: float
+    """In [0, 1]; actions do not exclude one another."""
+
+
+class Prediction(NamedTuple):
+    """What a video shows, or why that cannot be said."""
+
+    video: str
+    actions: tuple[Action, ...]
+    """The best, best first; ties in the order of the vocabulary."""
+    reason: str
+    """Empty where the video could be read."""
+
+
+class Scorer(NamedTuple):
+    """A model of either kind, and how a video becomes what it takes."""
+
+    actions: tuple[str, ...]
+    frames: Frames
+    evaluate: Evaluate
+    score: Callable[[np.ndarray], np.ndarray]
+    """A decoded video (uint8, L x Y x X x 3, short side `evaluate.short_side`) to its N scores."""
+
+
+def predict(
+    videos: Sequence[Path], model: Path, *, top: int, evaluate: Evaluate, media: Media, device: torch.device
+) -> Iterator[Prediction]:
+    """Score videos one after the other; one that cannot be read has a reason in the place of actions.
+
+    Args:
+        videos: the files. A link is followed, since somebody named it.
+        model: the folder of a trained model, or a file of `m3a export`.
+        top: how many actions.
+        evaluate: the views; an exported model brings its own, and takes only the batch from here.
+        media: bounds on decoding.
+        device: of a trained model; exported ones run on the CPU.
+
+    Raises:
+        PlainError: the model cannot be read, or its scores are not finite.
+    """
+    scorer = open_scorer(model, evaluate=evaluate, device=device)
+    with reproducible(THREADS), Guard(media) as guard:
+        for video in videos:
+            try:
+                pixels = guard.call(
+                    read_frames, video.resolve(), media, fps=scorer.frames.fps, short_side=scorer.evaluate.short_side
+                )
+            except Undecodable as error:
+                yield Prediction(str(video), (), str(error))
+            else:
+                yield Prediction(str(video), best(scorer.score(pixels), scorer.actions, top), "")
+
+
+def best(scores_N: np.ndarray, actions: Sequence[str], top: int) -> tuple[Action, ...]:
+    """The `top` best scored actions."""
+    order = np.argsort(-scores_N, kind="stable")[:top]
+    return tuple(Action(actions[number], float(scores_N[number])) for number in order)
+
+
+def open_scorer(model: Path, *, evaluate: Evaluate, device: torch.device) -> Scorer:
+    """Read a trained model's folder, or an exported model's file.
+
+    Raises:
+        PlainError: it cannot be read, or is not one of ours.
+    """
+    return _trained(model, evaluate, device) if model.is_dir() or not model.suffix else _exported(model, evaluate)
+
+
+def _trained(folder: Path, evaluate: Evaluate, device: torch.device) -> Scorer:
+    network, about = load_model(folder)
+    network.to(device)
+
+    def score(pixels_LYXC: np.ndarray) -> np.ndarray:
+        return score_video(network, pixels_LYXC, about.frames, evaluate)
+
+    return Scorer(about.actions, about.frames, evaluate, score)
+
+
+def _exported(file: Path, evaluate: Evaluate) -> Scorer:
+    exported = open_exported(file, threads=THREADS)
+    about = exported.description
+    try:
+        frames = Frames.model_validate(about["frames"])
+        views = Evaluate.model_validate(evaluate.model_dump() | about["evaluate"])
+        actions = tuple(map(str, about["actions"]))
+    except (KeyError, TypeError, ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise PlainError(f"{file}: its description is not one of `m3a export`: {reason}") from error
+
+    @torch.inference_mode()
+    def scores(batch_BFYXC: np.ndarray) -> np.ndarray:
+        return exported.scores(as_clips(torch.from_numpy(batch_BFYXC), frames)).numpy()
+
+    return Scorer(actions, frames, views, lambda pixels_LYXC: score_views(scores, pixels_LYXC, frames, views))
