@@ -72,6 +72,18 @@ def action_estimates(scores_BN: np.ndarray, targets_BN: np.ndarray, draws_BR: np
     return [estimate(value, over_draws) for value, over_draws in zip(values, over_draws_RN.T, strict=True)]
 
 
+def action_leads(
+    ours_BN: np.ndarray, theirs_BN: np.ndarray, targets_BN: np.ndarray, draws_BR: np.ndarray
+) -> list[Estimate]:
+    """Our lead in each action's average precision, with the interval of a paired bootstrap."""
+    values = metrics.action_precisions(ours_BN, targets_BN) - metrics.action_precisions(theirs_BN, targets_BN)
+    ours_RN, theirs_RN = (_action_precisions(scores_BN, targets_BN, draws_BR) for scores_BN in (ours_BN, theirs_BN))
+    return [
+        estimate(value, over_draws, lowest=-100.0)
+        for value, over_draws in zip(values, (ours_RN - theirs_RN).T, strict=True)
+    ]
+
+
 def estimate(value: float, over_draws_R: np.ndarray, *, lowest: float = 0.0, highest: float = 100.0) -> Estimate:
     """A figure and its interval, from what it was over the draws; draws without a figure (NaN) do not count."""
     known = over_draws_R[~np.isnan(over_draws_R)]

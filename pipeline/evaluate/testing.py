@@ -90,7 +90,7 @@ def score_shard(
     with reproducible(threads=1), Guard(media) as guard:
         for video in videos:
             try:
-                pixels = _pixels(video, guard, description.frames.fps, evaluate, media)
+                pixels = pixels_of(video, guard, media, fps=description.frames.fps, short_side=evaluate.short_side)
             except Undecodable as error:
                 scores.append([])
                 reasons.append(str(error))
@@ -133,11 +133,15 @@ def score_views(
     return combine(scores_VN, evaluate.combine)
 
 
-def _pixels(video: Video, guard: Guard, fps: float, evaluate: Evaluate, media: Media) -> np.ndarray:
-    """The frames of a video that is what `index` found it to be."""
+def pixels_of(video: Video, guard: Guard, media: Media, *, fps: float, short_side: int) -> np.ndarray:
+    """The frames of a video that is what `index` found it to be, as `read_frames` gives them.
+
+    Raises:
+        Undecodable: the file is absent, changed, or cannot be decoded.
+    """
     path = Path(video.path)
     unchanged.check(path, bytes=video.bytes, sha256=video.sha256)
-    pixels: np.ndarray = guard.call(read_frames, path, media, fps=fps, short_side=evaluate.short_side)
+    pixels: np.ndarray = guard.call(read_frames, path, media, fps=fps, short_side=short_side)
     return pixels
 
 

@@ -146,6 +146,22 @@ def test_each_action_has_the_interval_of_its_own_precision(case):
         assert one == pytest.approx(intervals.estimate(one.value, np.array(values)), abs=1e-9)
 
 
+def test_the_lead_in_an_actions_precision_is_that_of_the_videos_written_out(case):
+    ours, targets, draws = case
+    theirs = np.random.default_rng(9).random(ours.shape)
+    lead = intervals.action_leads(ours, theirs, targets, draws)[3]
+    written = [np.repeat(np.arange(30), times.astype(int)) for times in draws.T]
+    over_draws = [
+        (metrics.action_precisions(ours[rows], targets[rows]) - metrics.action_precisions(theirs[rows], targets[rows]))[
+            3
+        ]
+        for rows in written
+    ]
+    value = metrics.action_precisions(ours, targets)[3] - metrics.action_precisions(theirs, targets)[3]
+    assert lead == pytest.approx(intervals.estimate(value, np.array(over_draws), lowest=-100.0))
+    assert intervals.action_leads(ours, ours, targets, draws)[3] == (0.0, 0.0, 0.0)
+
+
 def test_a_thousand_draws_of_the_sample_take_no_loop_over_rankings():
     rng = np.random.default_rng(0)
     scores, targets = rng.random((120, 24)), rng.random((120, 24)) < 0.1
