@@ -1,7 +1,7 @@
 """What a model is held against: rankings that never see a video.
 
-Expectations are in closed form, over all orders of the ranked items being equally likely; nothing is drawn. Shapes:
-B videos, N actions, R draws.
+Expectations are in closed form, over all orders of the ranked items being equally likely. Shapes: B videos, N
+actions, R draws.
 """
 
 import math
@@ -12,32 +12,35 @@ from scipy.special import digamma
 from pipeline.evaluate import intervals
 from pipeline.evaluate.intervals import Measured
 from pipeline.evaluate.metrics import METRICS
+from pipeline.seeds import generator
 
 
-def frequency(training_actions: np.ndarray, targets_BN: np.ndarray, draws_BR: np.ndarray) -> Measured:
-    """Ranking by training frequency: the commonest action first, for every video; of equals, the lower id.
+def frequency(training_actions: np.ndarray, targets_BN: np.ndarray, draws_BR: np.ndarray, *, seed: int) -> Measured:
+    """Ranking by training frequency: the commonest action first, for every video; equals in any order.
 
-    It says nothing about which video has an action more likely, so an action's ranking of videos is any order, and
-    `map_action` is what any order reaches on average. (Taken as one step of equal scores it would be lower than
-    that, and a model of random scores would seem to lead.)
+    Equal scores taken as one step would be held against the ranking, and a model of random scores would seem to lead
+    it. So equally common actions stand in an order that is drawn for each video; and an action's ranking of videos,
+    of which it says nothing, is any order: `map_action` is what any order reaches on average.
 
     Args:
         training_actions: the training videos' actions, rows x N, boolean.
         targets_BN: of the scored videos.
         draws_BR: of the scored videos.
+        seed: of the order of equals.
     """
-    order = np.argsort(-training_actions.sum(axis=0), kind="stable")
-    scores_N = np.empty(len(order))
-    scores_N[order] = np.arange(len(order), 0, -1)
-    measured = intervals.measure(np.tile(scores_N, (len(targets_BN), 1)), targets_BN, draws_BR)
-    positives_NR = targets_BN.T.astype(np.float64) @ draws_BR
-    over_draws = [
-        expected_precision(positives_N[positives_N > 0], len(targets_BN)).mean() for positives_N in positives_NR.T
-    ]
+    less_than_one_video_BN = generator(seed, "frequency").random(targets_BN.shape)
+    scores_BN = training_actions.sum(axis=0) + less_than_one_video_BN
+    measured = intervals.measure(scores_BN, targets_BN, draws_BR)
+    over_draws_R = [_by_any_order(positives_N, len(targets_BN)) for positives_N in (targets_BN.T @ draws_BR).T]
     return Measured(
-        measured.values | {"map_action": chance(targets_BN)["map_action"]},
-        measured.over_draws | {"map_action": 100.0 * np.array(over_draws)},
+        measured.values | {"map_action": _by_any_order(targets_BN.sum(axis=0), len(targets_BN))},
+        measured.over_draws | {"map_action": np.array(over_draws_R)},
     )
+
+
+def _by_any_order(positives_N: np.ndarray, videos: int) -> float:
+    """`map_action` of a random order of the videos, on average, in percent."""
+    return float(100.0 * expected_precision(positives_N[positives_N > 0], videos).mean())
 
 
 def chance(targets_BN: np.ndarray) -> dict[str, float]:
@@ -47,7 +50,7 @@ def chance(targets_BN: np.ndarray) -> dict[str, float]:
     own = targets_BN.sum(axis=1)
     reached: dict[str, float] = {
         "map_sample": float(expected_precision(own, evaluated.shape[1]).mean()),
-        "map_action": float(expected_precision(evaluated.sum(axis=0), videos).mean()),
+        "map_action": _by_any_order(targets_BN.sum(axis=0), videos) / 100.0,
         "map_micro": float(expected_precision(own.sum(), videos * actions)),
         "top1": float(np.mean([expected_hit(int(k), actions, best=1) for k in own])),
         "top5": float(np.mean([expected_hit(int(k), actions, best=5) for k in own])),

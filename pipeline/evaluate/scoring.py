@@ -33,7 +33,7 @@ def figures(predictions: pa.Table, training: pa.Table, actions: pa.Table, *, boo
         training: the split that the frequency reference counts.
         actions: the vocabulary.
         bootstrap: draws of videos for the intervals.
-        seed: of the draws.
+        seed: of the draws, and of the order of actions that are equally frequent.
 
     Raises:
         PlainError: the predictions are of another vocabulary, or there are none.
@@ -42,7 +42,7 @@ def figures(predictions: pa.Table, training: pa.Table, actions: pa.Table, *, boo
     trained_BN = tables.multi_hot(training["actions"], actions.num_rows)
     draws = intervals.draw(len(scores_BN), bootstrap, seed)
     model = intervals.measure(scores_BN, targets_BN, draws)
-    frequency = references.frequency(trained_BN, targets_BN, draws)
+    frequency = references.frequency(trained_BN, targets_BN, draws, seed=seed)
     rows = {
         "model": intervals.estimates(model),
         "frequency": intervals.estimates(frequency),
