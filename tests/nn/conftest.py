@@ -9,8 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.nn.heads import Head
+from pipeline.nn.export import ClipShape, export
+from pipeline.nn.heads import FullyConnected, Head
 from pipeline.nn.model import MultiActionModel, build_head, build_model
+from pipeline.nn.pooling import Pooling
+from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
 from pipeline.params import Params
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -92,3 +95,12 @@ def published() -> dict[str, dict]:
     """Tensor names, shapes and parameter counts of published checkpoints, by variant."""
     files = [DATA / "checkpoints" / name for name in ("official_repository.json", "ig65m_torch_hub.json")]
     return {variant: content for file in files for variant, content in json.loads(file.read_text()).items()}
+
+
+@pytest.fixture(scope="session")
+def exported_fc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an exported model of three actions; clips of 2 x 16 x 16. Not to be written into."""
+    model = MultiActionModel(ResNet3d(ARCHITECTURES["r3d_tiny"]), Pooling("global"), FullyConnected(128, 3))
+    folder = tmp_path_factory.mktemp("exported")
+    export(model, folder, ClipShape(frames=2, height=16, width=16), {"actions": ["a", "b", "c"]})
+    return folder
