@@ -20,7 +20,7 @@ from pipeline.train.loop import NOT_FINITE, STATE, Run, fit
 from pipeline.train.optimizer import batch_norms
 from pipeline.train.schedule import learning_rate
 from pipeline.train.state import Progress, load_state
-from pipeline.train.team import Team
+from pipeline.train.team import Team, reproducible
 
 
 class Stopped(Exception):  # noqa: N818  an event, no error
@@ -274,6 +274,26 @@ def test_validation_sees_each_video_once(setup):
         alone = [learner.model(as_clips(picture[None], run.frames)) for picture in pictures]
     np.testing.assert_allclose(seen["scores"], torch.cat(alone).sigmoid().numpy(), rtol=1e-4)
     assert record["val/loss"] == pytest.approx(bce(torch.cat(alone), torch.from_numpy(expected)).item(), rel=1e-4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("mixed", [False, True])
+def test_on_cuda_too_the_same_run_gives_the_same_bits(setup, miniature, design, straight, mixed):
+    """Every operation has a deterministic form there; in float32 the first epoch's loss is the CPU's."""
+    team, ended = Team(rank=0, size=1, device=torch.device("cuda", 0)), []
+    with reproducible(threads=1):
+        for _ in range(2):
+            _, data, run = setup(mixed_precision=mixed)
+            model, _, _ = assemble(miniature.knowledge, design, seed=7)
+            learner = make_learner(model, run.train, team)
+            history = fit(learner, data, Run(**vars(run) | {"team": team}), renew=ignore, log=ignore).history
+            ended.append(([weight.tobytes() for weight in numpy_weights(learner)], history))
+    assert ended[0] == ended[1]
+    assert history[0]["train/loss"] == pytest.approx(straight(None)[1][0]["train/loss"], rel=0.05 if mixed else 1e-3)
+
+
+def numpy_weights(learner):
+    return [weight.detach().cpu().numpy() for weight in learner.model.parameters()]
 
 
 def test_progress_of_a_fresh_run_is_nothing(setup):
