@@ -20,6 +20,7 @@ NotNegative = Annotated[float, Field(ge=0.0)]
 Decibels = Annotated[float, Field(le=0.0)]
 Head = Literal["visual", "audio", "text", "audio_text", "fc"]
 Scope = Literal["mini", "full"]
+Layer = Literal["layer1", "layer2", "layer3", "layer4"]
 
 
 class Section(BaseModel):
@@ -64,7 +65,7 @@ class Media(Section):
     timeout_seconds: Positive
     """Wall-clock limit for one video; past it the decoder is replaced and the video is undecodable."""
     memory_mb: Count
-    """Address space that a decoder may take beyond what it has at start."""
+    """Address space that decoding one video may take; a quarter of it bounds the pictures that come out."""
 
 
 class Render(Section):
@@ -314,6 +315,35 @@ class Evaluate(Section):
         return self
 
 
+class Explain(Section):
+    """What a trained model looks at, and which actions it relates."""
+
+    videos: Annotated[int, Field(ge=0)] | Annotated[tuple[str, ...], Field(strict=False)]
+    """To draw: how many, taken by their scores (by their gain where there is a baseline), or which."""
+    actions: Count
+    """Of a video that is drawn, at most; its own."""
+    layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)]
+    """Of the 3D-CNN, which Grad-CAM reads; pictures are drawn from the first of them."""
+    clips: Count
+    """Along a video, evenly spread."""
+    frames: Count
+    """In a strip of pictures."""
+    short_side: Count
+    """Pixels of a picture."""
+    neighbours: Count
+    """Of an action."""
+    perplexity: Annotated[float, Field(ge=1.0)]
+    """Of t-SNE; lowered where there are few actions."""
+    baseline: str | None
+    """Folder of another run, with its models/m3a and data/predictions, to show beside this one."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.layers)) < len(self.layers):
+            raise ValueError(f"layers {list(self.layers)} name one twice")
+        return self
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -339,6 +369,7 @@ class Params(Section):
     model: Model
     train: Train
     evaluate: Evaluate
+    explain: Explain
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -9,6 +9,8 @@ import resource
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from pickle import PicklingError
@@ -23,21 +25,29 @@ OUT_OF_MEMORY = 12
 def serve(pipe: Connection) -> None:
     """Answer calls: a pair (seconds, megabytes) of limits, then (function, args, kwargs); one answer each."""
     pipe.send("ready")
-    limited = False
     while True:
         try:
-            timeout_seconds, memory_mb = pipe.recv()
+            seconds, megabytes = pipe.recv()
             call = _receive(pipe)
-            if not limited:  # after the first call's modules are loaded
-                limit_memory(memory_mb)
-                limited = True
-            signal.setitimer(signal.ITIMER_REAL, timeout_seconds)
-            _send(pipe, call if isinstance(call, Exception) else _answer(*call))
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            with limits(seconds, megabytes):
+                _send(pipe, call if isinstance(call, Exception) else _answer(*call))
         except (EOFError, BrokenPipeError):
             return
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
+
+
+@contextmanager
+def limits(seconds: float, megabytes: int) -> Iterator[None]:
+    """Hold what runs inside to a time, and to an address space beyond what the process has now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    space = pages * resource.getpagesize() + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (space, before[1]))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _receive(pipe: Connection) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | Exception:
@@ -68,13 +78,6 @@ def _send(pipe: Connection, answer: Any) -> None:
         pipe.send(answer)
     except (TypeError, AttributeError, PicklingError) as error:
         pipe.send(error)
-
-
-def limit_memory(memory_mb: int) -> None:
-    """Hold this process's address space to what it has now plus `memory_mb`."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + memory_mb * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A video's pictures on a constant time line."""
 
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,17 @@ def read_frames(path: Path, media: Media, *, fps: float, short_side: int) -> np.
         Undecodable: anything that is wrong with the file.
     """
     pictures: list[np.ndarray] = []
-    budget = media.memory_mb * 2**20 // 4  # for the array; it exists twice while it travels between processes
+    budget = media.memory_mb * 2**20 // 4  # for the array; it exists twice while it is made and while it travels
     with opened(path, media, "video") as (container, stream):
         scaler = VideoReformatter()
         for frame, ticks in _time_line(decode(container, stream), fps, media.max_seconds):
             picture = _picture(frame, scaler, short_side, media.max_pixels)
             pictures += [picture] * ticks
             if len(pictures) * picture.nbytes > budget:
-                raise Undecodable(f"more than {budget >> 20} MB of pictures at {fps:g} fps and short side {short_side}")
+                raise Undecodable(
+                    f"more than {budget >> 20} MB of pictures at {fps:g} fps and short side {short_side}, a quarter of "
+                    "media.memory_mb"
+                )
     if len({picture.shape for picture in pictures}) != 1:
         raise Undecodable("pictures change their shape on the way")
     return np.stack(pictures)
@@ -64,7 +68,7 @@ def _time_line(frames: Iterator[Any], fps: float, max_seconds: float) -> Iterato
 
 def _ticks_before(seconds: float, fps: float) -> int:
     """How many ticks lie before a time, counting tick 0."""
-    return int(np.ceil((seconds - SLACK) * fps))
+    return ceil((seconds - SLACK) * fps)
 
 
 def _picture(frame: Any, scaler: VideoReformatter, short_side: int, max_pixels: int) -> np.ndarray:
