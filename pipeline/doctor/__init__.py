@@ -1,0 +1,1 @@
+"""`m3a doctor`: tells before hours are spent whether a run has all that it needs."""
