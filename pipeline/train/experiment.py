@@ -89,7 +89,7 @@ def run(
             folder=folder,
             checkpoint_minutes=execution.checkpoint_minutes,
         )
-        with Curves(folder / "curves", ()) if team.leads else nullcontext() as curves:
+        with Curves(folder / "curves") if team.leads else nullcontext() as curves:
             log = curves.log if curves else _ignore
             progress = fit(learner, data, setting, renew=partial(renew_forms, learner, forms), log=log)
         if team.leads:
