@@ -111,6 +111,8 @@ def _read_split(
         fault = path_fault(path)
         if not fault and not comma:
             fault = f"found no label behind {path!r}, expected folder/file.mp4,index[,index...]"
+            if split == "test":
+                fault += "; a test file without labels cannot be scored: leave it out"
         if fault:
             faults.add(file, number, fault)
             continue

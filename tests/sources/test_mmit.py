@@ -23,6 +23,11 @@ def test_a_test_file_is_read_only_where_it_is_there(mmit_folder):
     assert {video.split for video in mmit.read(mmit_folder()).videos} == {"train", "val"}
 
 
+def test_a_test_file_without_labels_says_what_to_do(mmit_folder):
+    with pytest.raises(PlainError, match=r"testSet\.txt: line 1: found no label behind 'a/b\.mp4'.*: leave it out"):
+        mmit.read(mmit_folder(test=b"a/b.mp4\n"))
+
+
 @pytest.mark.parametrize(
     ("line", "video_id", "path", "actions"),
     [
