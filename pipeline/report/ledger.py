@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pipeline.report.evidence import Evidence
 
 VERDICTS = {
-    "audible": "a sound worth describing",
+    "audible": "audible",
     "no_audio_stream": "no audio stream",
     "digital_silence": "digital silence",
     "below_threshold": "too faint",
@@ -24,6 +24,7 @@ class Entry(NamedTuple):
     """A stage's line in the ledger."""
 
     kept: str
+    """In a few words; what follows a colon is left out where there is little room."""
     dropped: tuple[tuple[int, str], ...]
     """How many, and why."""
 
@@ -110,7 +111,7 @@ def _split_mini(evidence: Evidence) -> Entry:
         for video in out["video_id"].to_pylist()
     ]
     sizes = " / ".join(f"{table.num_rows:,}" for table in (evidence.train, evidence.val, evidence.test))
-    return Entry(f"{sizes} videos to train, validate and test", _counted(why))
+    return Entry(f"{sizes} videos: to train, validate and test", _counted(why))
 
 
 def _fetch_weights(evidence: Evidence) -> Entry:
@@ -159,7 +160,7 @@ def _prepare_clips(evidence: Evidence) -> Entry:
 
 def _train(evidence: Evidence) -> Entry:
     epochs = max(step for curve in evidence.curves.values() for step, _ in curve)
-    return Entry(f"{' + '.join(evidence.model['model']['heads'])}, {epochs:,} epochs", ())
+    return Entry(f"{epochs:,} epochs: {' + '.join(evidence.model['model']['heads'])}", ())
 
 
 def _evaluate(evidence: Evidence) -> Entry:

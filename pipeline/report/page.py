@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from pipeline.params import Params
 from pipeline.report import evidence as sources
-from pipeline.report.dag import Stage, read_stages
+from pipeline.report.dag import Stage, feeding, read_stages
 from pipeline.report.evidence import Evidence, read_evidence
 from pipeline.report.figures.curves import panels
 from pipeline.report.ledger import VERDICTS, exclusions, ledger
@@ -21,11 +21,14 @@ EXCLUSIONS_SHOWN = 500
 def build(root: Path, params: Params) -> str:
     """The report on the run below `root`, as HTML: the same bytes each time.
 
+    It reads dvc.yaml, which DVC lets no stage name as an input of its own.
+
     Raises:
         PlainError: a file of the run is absent or not what it should be.
     """
     stages = read_stages([root / path for path in PIPELINE], values={"dataset.watch": params.dataset.watch})
-    return render(read_evidence(root), stages, source=params.dataset.source, split=params.evaluate.split)
+    needed = feeding(stages, "report")
+    return render(read_evidence(root), needed, source=params.dataset.source, split=params.evaluate.split)
 
 
 def render(evidence: Evidence, stages: Sequence[Stage], *, source: str, split: str) -> str:

@@ -20,7 +20,7 @@ from pipeline.report.ledger import VERDICTS, exclusions, ledger, occurrences, oc
         ),
         (
             "split_mini",
-            "5 / 2 / 4 videos to train, validate and test",
+            "5 / 2 / 4 videos: to train, validate and test",
             ((1, "no audio stream"), (1, "not drawn"), (1, "undecodable")),
         ),
         ("fetch_weights", "2 files: vggish, words", ()),
@@ -30,7 +30,7 @@ from pipeline.report.ledger import VERDICTS, exclusions, ledger, occurrences, oc
         ("build_text_lexicon", "6 forms of 8", ((1, "word without a vector: colliding"),)),
         ("build_adjacency", "4 edges", ((1, "actions without an edge"),)),
         ("prepare_clips", "3 copies, 6 frames", ((1, "changed since `index`"),)),
-        ("train", "visual + text, 3 epochs", ()),
+        ("train", "3 epochs: visual + text", ()),
         ("evaluate", "3 videos scored", ((1, "cut <off>"),)),
     ],
 )

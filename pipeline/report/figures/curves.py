@@ -37,12 +37,10 @@ def panels(curves: Mapping[str, Curve]) -> list[Panel]:
 def _panel(title: str, group: Mapping[str, Curve]) -> Panel:
     name = "curve-" + "".join(letter if letter.isalnum() else "-" for letter in title)
     with drawing(4.1, 2.7) as (figure, axes):
-        for place, (label, curve) in enumerate(group.items()):
+        for place, (label, curve) in enumerate(zip(_labels(list(group)), group.values(), strict=True)):
             style = {"color": COLOURS[place % 4], "linestyle": STYLES[place // 4 % 4]}
             epochs, values = zip(*curve, strict=True)
-            axes.plot(
-                epochs, values, label=label.split("/")[-1], marker="o" if len(curve) < 12 else None, ms=3, **style
-            )
+            axes.plot(epochs, values, label=label, marker="o" if len(curve) < 12 else None, ms=3, **style)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(visible=False, axis="x")
@@ -50,3 +48,9 @@ def _panel(title: str, group: Mapping[str, Curve]) -> Panel:
             axes.legend(fontsize=8.5, ncols=2, loc="best", labelcolor=INK)
         about = f"{title} over epochs: {', '.join(f'{key} ends at {curve[-1][1]:.4g}' for key, curve in group.items())}"
         return Panel(title, to_svg(figure, name=name, about=about))
+
+
+def _labels(names: Sequence[str]) -> list[str]:
+    """What tells curves of one panel apart: the metric, or the split where the metric is the same."""
+    splits, metrics = zip(*(name.rpartition("/")[::2] for name in names), strict=True)
+    return list(splits if len(set(metrics)) == 1 and len(names) > 1 else metrics)

@@ -34,7 +34,7 @@ def network(names: Sequence[str], edges: Sequence[Edge], *, name: str, about: st
         axes.scatter(*places.T, s=2.2 * size, color=INK, zorder=3)
         for label, angle, place in zip(names, angles, places, strict=True):
             _label(axes, label, angle, place, size)
-        axes.set(xlim=(-1.75, 1.75), ylim=(-1.75, 1.75), aspect="equal")
+        axes.set(xlim=(-1.62, 1.62), ylim=(-1.62, 1.62), aspect="equal")
         axes.axis("off")
         return to_svg(figure, name=name, about=about)
 

@@ -9,17 +9,16 @@ def untrained(weights: Mapping[str, Mapping[str, Any]]) -> bool:
     return not weights["vggish"]["trained"]
 
 
-def settings(model: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """The settings of the trained model: section, key and value."""
-    rows = []
-    for section, content in model.items():
-        if section == "actions":
-            rows.append(("actions", "number", f"{len(content):,}"))
+def settings(description: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """The settings of the trained model: key and value, by section."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for name, content in description.items():
+        if name == "actions":
+            sections[name] = [("number", f"{len(content):,}")]
         elif isinstance(content, Mapping):
-            rows += [(section, key, _plain(value)) for key, value in content.items()]
-        else:
-            rows.append(("model", section, _plain(content)))
-    return rows
+            sections[name] = [(key, _plain(value)) for key, value in content.items()]
+    loose = [(name, _plain(content)) for name, content in description.items() if name not in sections]
+    return sections | {"other": loose}
 
 
 def _plain(value: object) -> str:

@@ -33,6 +33,11 @@ def test_a_panel_of_several_curves_names_each(found):
     assert "map_sample</text>" in found["validation, percent"]
 
 
+def test_curves_of_one_name_are_told_apart_by_their_split(found):
+    assert "train</text>" in found["loss"]
+    assert "val</text>" in found["loss"]
+
+
 def test_panels_have_ids_of_their_own(found):
     assert all(
         f'id="curve-{name}' in found[title] for title, name in (("loss", "loss"), ("learning rate", "learning-rate"))

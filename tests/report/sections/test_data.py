@@ -18,6 +18,4 @@ def test_verdicts_of_a_split_add_up(evidence):
     train, val, test = data.verdicts(evidence)
     assert (train.name, train.total, val.total, test.total) == ("train", 8, 2, 4)
     assert [part.videos for part in train.parts] == [6, 1, 0, 0, 1]
-    assert train.spoken == (
-        "train: 6 a sound worth describing, 1 no audio stream, 0 digital silence, 0 too faint, 1 undecodable"
-    )
+    assert train.spoken == ("train: 6 audible, 1 no audio stream, 0 digital silence, 0 too faint, 1 undecodable")

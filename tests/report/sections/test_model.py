@@ -3,20 +3,19 @@
 from pipeline.report.sections import model
 
 
-def test_settings_are_flat_and_plain():
+def test_settings_stand_by_section_in_plain_words():
     content = {
         "actions": ["a", "b"],
         "gcn": {"layers": 2, "bias": True},
         "model": {"heads": ["visual", "text"]},
-        "n": "x",
+        "n": 7,
     }
-    assert model.settings(content) == [
-        ("actions", "number", "2"),
-        ("gcn", "layers", "2"),
-        ("gcn", "bias", "True"),
-        ("model", "heads", "visual, text"),
-        ("model", "n", "x"),
-    ]
+    assert model.settings(content) == {
+        "actions": [("number", "2")],
+        "gcn": [("layers", "2"), ("bias", "True")],
+        "model": [("heads", "visual, text")],
+        "other": [("n", "7")],
+    }
 
 
 def test_untrained_is_what_the_weights_say():
