@@ -115,9 +115,14 @@ def _exported(file: Path, evaluate: Evaluate) -> Scorer:
         frames = Frames.model_validate(about["frames"])
         views = Evaluate.model_validate(evaluate.model_dump() | about["evaluate"])
         actions = tuple(map(str, about["actions"]))
-    except (KeyError, TypeError, ValidationError) as error:
-        reason = " ".join(str(error).split())
-        raise PlainError(f"{file}: its description is not one of `m3a export`: {reason}") from error
+    except (KeyError, TypeError) as error:
+        raise PlainError(f"{file}: its description lacks {error}; expected a model written by `m3a export`") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = f"{error.title.lower()}.{'.'.join(map(str, fault['loc']))}"
+        raise PlainError(
+            f"{file}: its description is not one of `m3a export`: {key}: {fault['msg'].lower()}"
+        ) from error
 
     @torch.inference_mode()
     def scores(batch_BFYXC: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from pipeline import tables
 from pipeline.cli import app
 from pipeline.graph import adjacency_table
+from pipeline.media.write import write_video
 from pipeline.nn.heads import FullyConnected
 from pipeline.nn.model import MultiActionModel, build_model
 from pipeline.nn.pooling import Pooling
@@ -49,9 +50,9 @@ def test_convert_weights_says_what_became_of_the_tensors(tmp_path, published_fc)
     assert "params.yaml, to use its head: model.heads: ['fc']" in lines
 
 
-@pytest.mark.slow
-def test_export_carries_what_a_reader_needs(tmp_path, params, monkeypatch):
-    """A saved model, exported: its input is a clip of params.yaml, its actions travel with it."""
+@pytest.fixture
+def trained(tmp_path, params, monkeypatch):
+    """The folder of a saved, untrained model of two actions, and the working directory where params.yaml is."""
     monkeypatch.chdir(ROOT)
     sections = {"backbone": params.backbone, "model": Model(heads=("fc",), relation="gcn"), "gcn": params.gcn}
     sections |= {"transformer": params.transformer}
@@ -61,8 +62,21 @@ def test_export_carries_what_a_reader_needs(tmp_path, params, monkeypatch):
         normalization="paper", audio_size=None, text_size=None, batch_norm=model.batch_norm,
     )  # fmt: skip
     save_model(tmp_path / "m3a", model, about)
+    return tmp_path / "m3a"
 
-    result = run.invoke(app, ["export", "--model", str(tmp_path / "m3a"), "--to", str(tmp_path / "out")])
+
+@pytest.fixture
+def video(tmp_path):
+    """Half a second of noise."""
+    planes = np.random.default_rng(0).integers(0, 256, (15, 96 * 64 * 3 // 2), dtype=np.uint8)
+    write_video(tmp_path / "noise [1].mp4", planes, size=(96, 64), fps=30, sound=None, rate=16_000)
+    return tmp_path / "noise [1].mp4"
+
+
+@pytest.mark.slow
+def test_export_carries_what_a_reader_needs(tmp_path, params, trained):
+    """A saved model, exported: its input is a clip of params.yaml, its actions travel with it."""
+    result = run.invoke(app, ["export", "--model", str(trained), "--to", str(tmp_path / "out")])
     assert result.exit_code == 0
     assert result.output.endswith("model.onnx and model.pt2, 2 actions, clips of 3 x 8 x 56 x 56\n")
     session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx")
@@ -72,6 +86,25 @@ def test_export_carries_what_a_reader_needs(tmp_path, params, monkeypatch):
     assert carried["frames"]["mean"] == params.frames.mean
     assert carried["evaluate"]["temporal_views"] == params.evaluate.temporal_views
     assert (tmp_path / "out" / "model.pt2").is_file()
+
+
+def test_predict_names_the_best_actions_and_the_files_it_cannot_read(tmp_path, trained, video):
+    (tmp_path / "bad.mp4").write_bytes(b"bad")
+    ask = ["predict", str(tmp_path / "bad.mp4"), str(video), "--model", str(trained)]
+    result = run.invoke(app, ask)
+    assert result.exit_code == 1
+    reason = "not a readable MP4, Matroska or AVI file: starts with b'bad'"
+    assert result.stderr == f"{tmp_path}/bad.mp4: cannot be read: {reason}\n"
+    name, *lines = result.stdout.splitlines()
+    assert name == str(video)
+    assert {line.split(maxsplit=1)[1] for line in lines} == {"frying", "größer werden"}
+    as_json = run.invoke(app, [*ask, "--json", "--top", "1"])
+    assert as_json.exit_code == 1
+    bad, good = json.loads(as_json.stdout)
+    assert bad == {"video": f"{tmp_path}/bad.mp4", "actions": [], "reason": reason}
+    assert good["reason"] == ""
+    assert f"  {good['actions'][0]['score']:.3f}  {good['actions'][0]['action']}" == lines[0]
+    assert run.invoke(app, ["predict", str(video), "--model", str(trained)]).exit_code == 0
 
 
 def test_a_published_model_is_adopted_with_its_head(tmp_path, published_fc, params, monkeypatch):
