@@ -15,7 +15,7 @@ app = typer.Typer(
     help="Multi-Modal Multi-Action Video Recognition. The pipeline itself runs with `dvc repro`.",
     epilog="`m3a COMMAND --help` tells more, with an example.",
 )
-MODELS, DATA, LINEAGE = "Models", "Data", "Lineage"
+RESULTS, MODELS, DATA, LINEAGE = "Results", "Models", "Data", "Lineage"
 """Groups of commands, as the help shows them."""
 
 out = Console(highlight=False, soft_wrap=True)

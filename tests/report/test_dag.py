@@ -30,8 +30,8 @@ def test_metrics_and_plots_are_outputs_and_options_are_no_paths(tmp_path):
 
 def test_the_committed_pipeline_is_one_piece_that_ends_in_the_report(stages):
     arrows = graph(stages)
-    assert arrows.number_of_nodes() == 14
-    assert [name for name in arrows if not arrows.out_degree(name)] == ["report"]
+    assert not [name for name in arrows if not arrows.degree(name)]
+    assert not arrows.out_degree("report")
     assert {name for name in arrows if not arrows.in_degree(name)} == {"render"}
     assert {("train", "evaluate"), ("build_adjacency", "train"), ("extract_vggish", "whiten")} <= set(arrows.edges)
 

@@ -1,0 +1,56 @@
+"""`m3a show`: the metrics as a table or as JSON, and where the report is."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline import tables
+from pipeline.cli import app
+from pipeline.errors import PlainError
+from pipeline.evaluate.metrics import METRICS
+
+run = CliRunner()
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    entries = sorted((row, metric) for row in ("model", "frequency", "chance", "lead") for metric in METRICS)
+    columns = {
+        "row": [row for row, _ in entries],
+        "metric": [metric for _, metric in entries],
+        "value": [12.25] * 20,
+        "low": [float("nan") if row == "chance" else 11.0 for row, _ in entries],
+        "high": [float("nan") if row == "chance" else 13.5 for row, _ in entries],
+    }
+    tables.write("metrics", Path("data/predictions/metrics.parquet"), tables.from_columns("metrics", columns))
+    return tmp_path
+
+
+def test_the_table_and_the_path_of_the_report(project):
+    report = project / "data/report/index.html"
+    report.parent.mkdir()
+    report.touch()
+    shown = run.invoke(app, ["show"])
+    assert shown.exit_code == 0
+    assert all(metric in shown.output for metric in METRICS)
+    assert "12.2 (11.0 to 13.5)" in shown.output
+    assert shown.output.splitlines()[-1] == f"the report: {report.as_uri()}"
+
+
+def test_without_a_report_it_says_how_to_get_one(project):
+    assert run.invoke(app, ["show"]).output.splitlines()[-1] == "the report: not there yet; run `dvc repro`"
+
+
+def test_json_holds_the_whole_table_and_no_nan(project):
+    rows = json.loads(run.invoke(app, ["show", "--json"]).output, parse_constant=pytest.fail)
+    assert len(rows) == 20
+    assert {"row": "chance", "metric": "top1", "value": 12.25, "low": None, "high": None} in rows
+
+
+def test_before_a_run_the_missing_table_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PlainError, match=r"data/predictions/metrics\.parquet: cannot be read"):
+        run.invoke(app, ["show"], catch_exceptions=False)
