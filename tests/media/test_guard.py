@@ -34,7 +34,7 @@ def hasty(media: Media) -> Media:
 
 @pytest.fixture
 def small(media: Media) -> Media:
-    return media.model_copy(update={"memory_mb": 256})
+    return media.model_copy(update={"memory_mb": 64})
 
 
 @pytest.fixture
@@ -128,10 +128,10 @@ def test_so_is_a_call_without_an_end(function: Callable[..., object], argument: 
         assert guard.call(len, "abc") == 3
 
 
-@pytest.mark.parametrize("size", [2**30, 200 * 2**20])  # at once; and what fits, but not twice, on its way here
+@pytest.mark.parametrize("size", [2**30, 50 * 2**20])  # at once; and what fits, but not twice, on its way here
 def test_so_is_a_call_that_takes_too_much_memory(size: int, small: Media):
     with Guard(small) as guard:
-        with pytest.raises(Undecodable, match=r"^decoding needs more than 256 MB$"):
+        with pytest.raises(Undecodable, match=r"^decoding needs more than 64 MB$"):
             guard.call(bytes, size)
         assert guard.call(len, "abc") == 3
 
@@ -187,7 +187,7 @@ def test_a_call_that_filled_its_memory_leaves_the_next_its_own(fresh: None, smal
     with Guard(small) as guard:
         served = guard.call(os.getpid)
         for _ in range(3):
-            assert len(guard.call(bytes, 100 * 2**20)) == 100 * 2**20
+            assert len(guard.call(bytes, 20 * 2**20)) == 20 * 2**20
         assert guard.call(os.getpid) == served
 
 
