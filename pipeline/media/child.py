@@ -82,4 +82,7 @@ def _send(pipe: Connection, answer: Any) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; the pipe tells
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever the parent does with its own alarms
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is expected and leaves no file behind
     serve(Connection(int(sys.argv[1])))

@@ -19,6 +19,8 @@ from pipeline.media.child import OUT_OF_MEMORY
 from pipeline.media.faults import Undecodable
 from pipeline.params import Media
 
+KEPT = 2
+"""Children that may wait between two guards."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -43,6 +45,8 @@ class Guard:
     ) -> None:
         if self._child and error is None:
             _idle.append(self._child)
+            if len(_idle) > KEPT:
+                _idle.pop(0).end()
         elif self._child:  # interrupted, maybe in the middle of a call, whose answer nobody should get
             self._child.end(patience=0.0)
         self._child = None

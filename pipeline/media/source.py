@@ -28,15 +28,15 @@ CONTAINERS = "mov,matroska,avi"
 
 DECODERS: dict[Kind, tuple[str, ...]] = {
     "audio": (
-        "aac", "aac_fixed", "ac3", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "alac", "amrnb", "amrwb", "dca", "eac3",
-        "flac", "gsm", "gsm_ms", "libopus", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float",
-        "opus", "pcm_alaw", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_mulaw", "pcm_s16be", "pcm_s16le",
-        "pcm_s24be", "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_s8", "pcm_u8", "qdm2", "vorbis", "wmav1", "wmav2",
+        "aac", "ac3", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "alac", "amrnb", "amrwb", "dca", "eac3", "flac",
+        "gsm", "gsm_ms", "libopus", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "opus", "pcm_alaw",
+        "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_mulaw", "pcm_s16be", "pcm_s16le", "pcm_s24be",
+        "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_s8", "pcm_u8", "qdm2", "vorbis", "wmav1", "wmav2",
     ),
     "video": (
         "av1", "cinepak", "dvvideo", "ffv1", "flv", "h263", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg",
-        "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "png", "prores", "qtrle", "rawvideo",
-        "svq1", "svq3", "theora", "vc1", "vp8", "vp9", "wmv1", "wmv2", "wmv3",
+        "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "png", "prores", "qtrle",
+        "rawvideo", "svq1", "svq3", "theora", "vc1", "vp8", "vp9", "wmv1", "wmv2", "wmv3",
     ),
 }  # fmt: skip
 """The decoders that may run, in FFmpeg's names. Reading sound, no decoder of pictures starts at all: FFmpeg would

@@ -157,6 +157,18 @@ def test_pictures_larger_than_the_bound_are_refused(tmp_path: Path, video: Make,
         read_frames(path, media.model_copy(update={"max_pixels": 64 * 48 - 1}), fps=10.0, short_side=48)
 
 
+def test_pictures_that_grow_on_the_way_do_not_get_round_the_bound(
+    tmp_path: Path, video: Make, ffmpeg: Run, media: Media
+):
+    joined = tmp_path / "joined.h264"
+    with joined.open("wb") as file:
+        for size in ("64x48", "640x480"):
+            file.write(video(tmp_path / f"{size}.h264", picture=size, sound=False).read_bytes())
+    ffmpeg("-r 10 -i", joined, "-c copy", tmp_path / "joined.mkv")
+    with pytest.raises(Undecodable, match=r"damaged: 10 of 20 packets cannot be decoded"):
+        read_frames(tmp_path / "joined.mkv", media.model_copy(update={"max_pixels": 64 * 48}), fps=10.0, short_side=48)
+
+
 def test_more_pictures_than_memory_allows_are_refused(counting: Callable[..., Path], media: Media):
     small = media.model_copy(update={"memory_mb": 4})
     assert read_frames(counting("10", 10), small, fps=10.0, short_side=128).nbytes == 10 * 128 * 128 * 3

@@ -128,6 +128,15 @@ def test_so_is_a_call_without_an_end(function: Callable[..., object], argument: 
         assert guard.call(len, "abc") == 3
 
 
+def test_the_watchdog_wakes_also_where_the_parent_ignores_and_blocks_alarms(fresh: None, hasty: Media):
+    before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    with Guard(hasty) as guard, pytest.raises(Undecodable, match="decoding takes longer"):
+        guard.call(time.sleep, 60)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.parametrize("size", [2**30, 50 * 2**20])  # at once; and what fits, but not twice, on its way here
 def test_so_is_a_call_that_takes_too_much_memory(size: int, small: Media):
     with Guard(small) as guard:
@@ -155,6 +164,15 @@ def test_other_bounds_take_another_child(media: Media, small: Media):
         loose = guard.call(os.getpid)
     with Guard(small) as guard:
         assert guard.call(os.getpid) != loose
+
+
+def test_few_children_are_kept_waiting(fresh: None, media: Media):
+    for seconds in (10.0, 20.0, 30.0, 40.0):
+        with Guard(media.model_copy(update={"timeout_seconds": seconds})) as guard:
+            served = guard.call(os.getpid)
+    assert len(module._idle) == module.KEPT
+    with Guard(media.model_copy(update={"timeout_seconds": 40.0})) as guard:
+        assert guard.call(os.getpid) == served
 
 
 def test_the_death_of_a_child_that_served_before_is_not_held_against_the_video(media: Media):
