@@ -1,7 +1,7 @@
 """The command that the groups of sub-commands join, and how they speak: results to standard output, the rest not."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 RESULTS, MODELS, DATA, LINEAGE = "Results", "Models", "Data", "Lineage"
 """Groups of commands, as the help shows them."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 out = Console(highlight=False, soft_wrap=True)
 """Standard output; coloured on a terminal alone, and never where NO_COLOR is set."""

@@ -1,13 +1,49 @@
 """Data in: the authors' files, and whether all that a run needs is there."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import DATA, app
+from pipeline.cli.app import DATA, AsJson, app, out, write_json
 from pipeline.errors import PlainError
 from pipeline.progress import say
+
+if TYPE_CHECKING:
+    from pipeline.doctor.finding import Finding
+
+NEXT, INDENT = "\n", " " * 28
+
+
+@app.command(rich_help_panel=DATA, epilog="Example: m3a doctor --json")
+def doctor(as_json: AsJson = False) -> None:
+    """Tell before hours are spent whether a run has all that it needs, and what to do where it has not.
+
+    Looks at the folders of params.yaml, the annotations and their counts, the files and a sample of them decoded, the
+    weights, disk, memory, GPU and versions. Green: well. Yellow: look at it. Red: a run would stop, or mean nothing;
+    the exit status is then 1.
+    """
+    from pipeline.doctor.examine import examine
+    from pipeline.doctor.finding import worst
+    from pipeline.params import load_params
+
+    findings = []
+    for finding in examine(Path(), load_params()):
+        findings.append(finding)
+        if not as_json:
+            _print_finding(finding)
+    colour = worst(findings)
+    if as_json:
+        write_json({"worst": colour, "findings": [finding._asdict() for finding in findings]})
+    if colour == "red":
+        raise typer.Exit(1)
+
+
+def _print_finding(finding: "Finding") -> None:
+    out.print(f"{finding.colour:<7}", style=finding.colour, end="")
+    out.print(f"{finding.subject:<21}{finding.found.replace(NEXT, NEXT + INDENT)}", markup=False)
+    if finding.advice:
+        out.print(f"{INDENT}-> {finding.advice}", markup=False)
 
 
 @app.command(

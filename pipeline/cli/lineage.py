@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import LINEAGE, app, out, write_json
+from pipeline.cli.app import LINEAGE, AsJson, app, out, write_json
 from pipeline.errors import PlainError
 from pipeline.progress import say
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 HERE = Path()
 TOLERANCE = 1e-4
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command(rich_help_panel=LINEAGE, epilog="Example: m3a audit --against ../run-on-the-server --tolerance 1e-4")

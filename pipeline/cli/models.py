@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import MODELS, app, out, write_json
+from pipeline.cli.app import MODELS, AsJson, app, out, write_json
 from pipeline.progress import say
 
 
@@ -111,7 +111,7 @@ def predict(
         Path, typer.Option(help="Folder of a trained model, or a model.onnx or model.pt2 of `m3a export`.")
     ] = Path("models/m3a"),
     top: Annotated[int, typer.Option(min=1, help="How many actions to name.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Name the best actions of any video file, with scores in [0, 1].
 

@@ -1,0 +1,173 @@
+"""Are the annotations and the videos there, can they be read, and are they all?"""
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from math import comb
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.doctor.finding import Finding
+from pipeline.doctor.probe import Probe, probe
+from pipeline.doctor.published import BY_ACTIONS, ROUNDED, Published
+from pipeline.errors import PlainError
+from pipeline.index import check_missing, survey
+from pipeline.media.faults import Undecodable
+from pipeline.media.guard import Guard
+from pipeline.params import Dataset, Params, SplitMini
+from pipeline.progress import track
+from pipeline.seeds import generator
+from pipeline.sources.annotations import Annotations
+from pipeline.sources.dataset import read_annotations
+
+SAMPLE = 50
+"""Videos that are decoded."""
+NAMED = 3
+"""Videos that a finding names."""
+UNLIKELY = 0.05
+
+
+class Seen(NamedTuple):
+    """What later questions start from."""
+
+    annotations: Annotations
+    present: tuple[Path, ...]
+    """The annotated videos that are there."""
+    probes: tuple[Probe, ...]
+    """Of the sampled videos that can be decoded."""
+
+
+def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | None]:
+    """The findings, in the order in which a run would meet them; ends early where one stands in the way.
+
+    Returns:
+        What was seen, or None where the videos are not to be had.
+    """
+    dataset = params.dataset
+    if dataset.source == "sample" and not (root / dataset.watch).exists():
+        yield Finding("yellow", "sample", "not rendered yet", "nothing: `dvc repro` renders it")
+        return None
+    folders = list(check_folders(root, dataset))
+    yield from folders
+    if any(finding.colour == "red" for finding in folders):
+        return None
+    try:
+        annotations = read_annotations(dataset.model_copy(update={"annotations": str(root / dataset.annotations)}))
+    except PlainError as error:
+        yield Finding("red", "annotations", str(error), "correct the files, or dataset.annotations and dataset.source")
+        return None
+    yield from counts(annotations, params.split_mini)
+    finding, present = presence(annotations, root / dataset.videos, params)
+    yield finding
+    if not present:
+        return None
+    finding, probes = decodable(present, params)
+    yield finding
+    return Seen(annotations, tuple(present), tuple(probes))
+
+
+def check_folders(root: Path, dataset: Dataset) -> Iterator[Finding]:
+    """The three paths of `dataset`; an absent one is what DVC itself only says by an error number."""
+    for key in ("annotations", "videos", "watch"):
+        folder = getattr(dataset, key)
+        if (root / folder).is_dir() or (key == "watch" and (root / folder).exists()):
+            yield Finding("green", f"dataset.{key}", f"{folder} is there")
+        else:
+            what = "is no folder" if (root / folder).exists() else "does not exist"
+            advice = "mount it, or name the right folder in params.yaml"
+            yield Finding("red", f"dataset.{key}", f"the folder {folder} {what}", advice)
+
+
+def counts(annotations: Annotations, split_mini: SplitMini) -> Iterator[Finding]:
+    """How much there is, beside what is published for a vocabulary of this size."""
+    training = [video for video in annotations.videos if video.split == "train"]
+    labels = sum(len(video.actions) for video in annotations.videos)
+    several = [sum(len(video.actions) >= least for video in training) for least in (2, 3)]
+    published = BY_ACTIONS.get(len(annotations.actions))
+    yield _count("videos", len(annotations.videos), published, "videos", f" of {len(annotations.actions)} actions")
+    yield _count("labels", labels, published, "labels", "")
+    yield _count("two actions or more", several[0], published, "two_or_more", " training videos")
+    yield _count("three or more", several[1], published, "three_or_more", " training videos")
+    if split_mini.draw != "all":
+        pools, most = drawn_at_most(annotations, split_mini)
+        how = f" at most: up to {split_mini.per_action:,} for each of {pools:,} {split_mini.draw}s"
+        yield _count("mini training split", most, published, "mini", how)
+
+
+def drawn_at_most(annotations: Annotations, split_mini: SplitMini) -> tuple[int, int]:
+    """Into how many pools the training videos fall, and how many the draw lets through if all have sound."""
+    training = [video for video in annotations.videos if video.split == "train"]
+    if split_mini.draw == "all":
+        return 1, len(training)
+    if split_mini.draw == "folder":
+        pools = Counter(video.path.partition("/")[0] for video in training)
+    else:
+        pools = Counter(annotations.actions[action] for video in training for action in video.actions)
+    drawn = sum(min(count, split_mini.per_action) for count in pools.values())
+    return len(pools), min(len(training), drawn)
+
+
+def _count(subject: str, found: int, published: Published | None, key: str, unit: str) -> Finding:
+    expected = getattr(published, key) if published else None
+    if published is None or expected is None:
+        return Finding("green", subject, f"{found:,}{unit}")
+    exact = key in ("two_or_more", "three_or_more")
+    alike = found == expected if exact else abs(found - expected) <= ROUNDED * expected
+    line = f"{found:,}{unit}; published for {published.name}: {'' if exact else 'about '}{expected:,.0f}"
+    advice = "" if alike else "a part of the data set, or another edition? results will not compare with the paper's"
+    return Finding("green" if alike else "yellow", subject, line, advice)
+
+
+def presence(annotations: Annotations, videos: Path, params: Params) -> tuple[Finding, list[Path]]:
+    """Whether the annotated files are there, and those that are."""
+    states, reasons = survey(annotations.videos, videos, workers=params.execution.workers)
+    present = sorted(Path(state.path) for state in states.values())
+    line = f"{len(present):,} of {len(annotations.videos):,} annotated videos are there"
+    try:
+        check_missing(reasons, len(annotations.videos), videos, params.index.max_missing_rate)
+    except PlainError as error:
+        return Finding("red", "files", str(error)), present
+    if reasons:
+        line += f"; absent: {', '.join(list(reasons)[:NAMED])}"
+        return Finding("yellow", "files", line, "they are left out by name, or bring them"), present
+    return Finding("green", "files", line), present
+
+
+def decodable(present: Sequence[Path], params: Params) -> tuple[Finding, list[Probe]]:
+    """Decode a sample, drawn from the seed; returns what the good ones take."""
+    chosen = generator(params.seed, "doctor").permutation(len(present))[:SAMPLE]
+    probes: list[Probe] = []
+    reasons: list[str] = []
+    with Guard(params.media) as guard:
+        for number in track(sorted(chosen.tolist()), total=len(chosen), label="decoding a sample"):
+            path = present[number]
+            try:
+                found = guard.call(probe, path, params.media, fps=params.frames.fps, clips=params.clips)
+            except Undecodable as error:
+                reasons.append(f"{path}: {error}")
+            else:
+                probes.append(found)
+    return _judge(probes, reasons, len(present), params), probes
+
+
+def _judge(probes: Sequence[Probe], reasons: Sequence[str], present: int, params: Params) -> Finding:
+    allowed = min(section.max_failure_rate for section in (params.filter_silent, params.clips, params.evaluate))
+    tried = len(probes) + len(reasons)
+    line = f"{len(probes)} of {tried} sampled videos can be decoded, {sum(probe.sound for probe in probes)} have sound"
+    if not reasons:
+        return Finding("green", "decoding", line)
+    line += f"; not {'; '.join(reasons[:NAMED])}"
+    advice = f"the stages leave such files out by name, up to {allowed:.2%} (max_failure_rate)"
+    if too_many(len(reasons), tried, allowed, everything=tried == present):
+        return Finding("red", "decoding", line, f"{advice}; more would stop them: mend the files")
+    return Finding("yellow", "decoding", line, advice)
+
+
+def too_many(failed: int, tried: int, allowed: float, *, everything: bool) -> bool:
+    """Whether more than the part `allowed` of all videos fail.
+
+    Certain where everything was tried; else where so many failures in a sample are unlikely (5%) at that part.
+    """
+    if everything:
+        return failed > allowed * tried
+    fewer = sum(comb(tried, k) * allowed**k * (1 - allowed) ** (tried - k) for k in range(failed))
+    return 1 - fewer < UNLIKELY

@@ -1,0 +1,21 @@
+"""The whole examination, in the order in which a run would meet what is wrong."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.doctor import machine, needs
+from pipeline.doctor.data import examine_data
+from pipeline.doctor.finding import Finding
+from pipeline.doctor.weights import examine_weights
+from pipeline.params import Params
+
+
+def examine(root: Path, params: Params) -> Iterator[Finding]:
+    """All findings on the project at `root`; nothing is written, and of the network nothing is asked."""
+    yield machine.versions(root)
+    seen = yield from examine_data(root, params)
+    yield from examine_weights(root, params)
+    if seen:
+        yield needs.disk(seen, params, root)
+        yield needs.memory(seen, params)
+    yield machine.accelerator(params)

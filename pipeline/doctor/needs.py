@@ -1,0 +1,136 @@
+"""Disk and memory: what a run will take, estimated from what was counted and measured, beside what there is."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import torch
+from torch import Tensor
+
+from pipeline.audio.vggish import PARAMETERS as VGGISH_PARAMETERS
+from pipeline.doctor.data import Seen, drawn_at_most
+from pipeline.doctor.finding import Finding, size
+from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
+from pipeline.params import Frames, Params
+from pipeline.schemas import FORM_SIZE
+
+FLOAT = 4  # bytes
+COPIES = 2
+"""Of every output: in the working folder and in DVC's cache (where the file system cannot share them)."""
+TIGHT = 0.8
+"""Part of what there is from which an estimate is too close to call."""
+PROCESS = 500e6
+"""Bytes of a worker that has loaded PyTorch and PyArrow, measured."""
+_MADE = ("data/clips", "data/features", "data/lexicons", "data/predictions", "models", ".dvc/cache")
+
+
+class Need(NamedTuple):
+    """A part of an estimate."""
+
+    bytes: float
+    what: str
+    """With how it was reckoned."""
+
+
+def disk(seen: Seen, params: Params, root: Path) -> Finding:
+    """What the outputs will take, less what is there already, beside the free space."""
+    needs = outputs(seen, params)
+    there = sum(path.stat().st_size for folder in _MADE for path in (root / folder).rglob("*") if path.is_file())
+    needed = max(0.0, COPIES * sum(need.bytes for need in needs) - there)
+    parts = "; ".join(f"{size(need.bytes)} {need.what}" for need in needs)
+    how = f"{parts}; each twice, since DVC's cache keeps a copy" + (f"; {size(there)} are there" if there else "")
+    return _beside("disk", needed, shutil.disk_usage(root).free, how, "free some space, or run on a larger disk")
+
+
+def outputs(seen: Seen, params: Params) -> list[Need]:
+    """The outputs that count, each once."""
+    splits = Counter(video.split for video in seen.annotations.videos)
+    _, drawn = drawn_at_most(seen.annotations, params.split_mini)
+    copied = drawn + splits["val"]
+    copy = sum(probe.copy_bytes for probe in seen.probes) / max(1, len(seen.probes))
+    heard = sum(probe.sound for probe in seen.probes) / max(1, len(seen.probes))
+    form = FORM_SIZE * FLOAT
+    lenders = drawn if params.audio_lexicon.scope == "mini" else splits["train"]
+    labels = sum(len(video.actions) for video in seen.annotations.videos) / max(1, len(seen.annotations.videos))
+    forms = heard * (2 * len(seen.annotations.videos) + lenders * labels)
+    scored = splits[params.evaluate.split] * len(seen.annotations.actions) * FLOAT
+    weights = parameters(ResNet3d(ARCHITECTURES[params.backbone.name])) * FLOAT
+    return [
+        Need(copied * copy, f"training copies ({copied:,} x {size(copy)}, measured on {len(seen.probes)})"),
+        Need(forms * form, f"sound ({forms:,.0f} forms of {form:,} bytes: raw, whitened, lexicon)"),
+        Need(scored, "predictions"),
+        Need(VGGISH_PARAMETERS * FLOAT + 4 * weights, "networks (VGGish; backbone, model, training state)"),
+    ]
+
+
+def memory(seen: Seen, params: Params) -> Finding:
+    """The larger of what embedding sounds and what training takes, beside the memory that is free."""
+    pictures = max((probe.pixel_bytes for probe in seen.probes), default=0)
+    worker = PROCESS + VGGISH_PARAMETERS * FLOAT + 2 * pictures
+    workers = params.execution.workers
+    needs = [Need(workers * worker, f"for {workers} workers of {size(worker)} (PyTorch, VGGish, one decoded video)")]
+    if not torch.cuda.is_available():
+        needs.append(Need(training(params), "to train on the CPU (weights, gradients, momentum, activations)"))
+    most = max(needs)
+    return _beside("memory", most.bytes, free_memory(), most.what, "fewer execution.workers, or a smaller train.batch")
+
+
+def free_memory() -> float:
+    """Bytes that this process may still take: the system's, or its control group's where that is less."""
+    free = float(psutil.virtual_memory().available)
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        texts = [Path(path).read_text(encoding="ascii").strip() for path in (limit, used) if Path(path).is_file()]
+        if len(texts) == 2 and texts[0] != "max":
+            free = min(free, float(texts[0]) - float(texts[1]))
+    return free
+
+
+def training(params: Params) -> float:
+    """Bytes that a training step takes on one device: three numbers a weight, and what a batch leaves for backward."""
+    with torch.device("meta"):
+        network = ResNet3d(ARCHITECTURES[params.backbone.name])
+    clip = held_for_backward(network, params.frames, params.train.crop)
+    return (3 + (params.train.ema is not None)) * FLOAT * parameters(network) + params.train.batch * clip
+
+
+def parameters(network: torch.nn.Module) -> int:
+    """The number of weights."""
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def held_for_backward(network: ResNet3d, frames: Frames, crop: int) -> float:
+    """Bytes that one clip leaves in a network between forward and backward: reckoned by PyTorch, without numbers.
+
+    Args:
+        network: on the `meta` device, where only shapes are computed; or on another, where the same is held in fact.
+        frames: of a clip.
+        crop: its height and width.
+    """
+    own = {weight.untyped_storage()._cdata for weight in [*network.parameters(), *network.buffers()]}
+    held: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            held[storage._cdata] = storage.nbytes()
+        return tensor
+
+    clips = torch.empty(2, 3, frames.count, crop, crop, device=next(network.parameters()).device)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        outputs = network.train()(clips)
+    del outputs
+    return sum(held.values()) / len(clips)
+
+
+def _beside(subject: str, needed: float, there: float, how: str, advice: str) -> Finding:
+    line = f"about {size(needed)} needed, {size(there)} free\n{how}"
+    if needed > there:
+        return Finding("red", subject, line, advice)
+    if needed > TIGHT * there:
+        return Finding("yellow", subject, line, f"tight: {advice}")
+    return Finding("green", subject, line)

@@ -1,0 +1,112 @@
+"""Which weights are here, and are they the real ones?"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import torch
+
+from pipeline import files
+from pipeline.audio.logmel import RATE, log_mel_patches
+from pipeline.audio.vggish import load_vggish
+from pipeline.doctor.finding import Finding
+from pipeline.errors import PlainError
+from pipeline.params import Params
+
+FOLDER = "models/pretrained"
+REFETCH = "dvc repro --force fetch_weights"
+SECONDS, HERTZ = 3, 1000
+MEAN, DEVIATION = -0.0333, 0.380
+"""Of the raw embeddings of that sine, published with VGGish (its smoke test)."""
+WITHIN = 0.1
+"""Relative; as published."""
+
+
+def examine_weights(root: Path, params: Params) -> Iterator[Finding]:
+    """The files of models/pretrained; before they were fetched, where they will come from."""
+    manifest = root / FOLDER / "weights.json"
+    if not manifest.is_file():
+        yield from sources(root, params)
+        return
+    for name, entry in json.loads(manifest.read_text(encoding="utf-8")).items():
+        yield _file(root, name, entry, params)
+
+
+def sources(root: Path, params: Params) -> Iterator[Finding]:
+    """Where each file will come from; what is named as local must be there."""
+    later = "nothing: stage `fetch_weights` brings it"
+    if params.vggish.source == "seeded":
+        yield _untrained("vggish", params, f"untrained, from seed {params.seed}")
+    else:
+        yield _source(root, "vggish", "vggish.handle", params.vggish.handle.partition("#")[0])
+    if params.words.source == "gensim":
+        yield Finding("yellow", "words", f"not here yet: gensim's {params.words.name}", later)
+    else:
+        yield _source(root, "words", "words.name", params.words.name)
+    if params.backbone.weights is None:
+        yield Finding("green", "backbone", f"{params.backbone.name} starts from the seed (backbone.weights is null)")
+    else:
+        yield _source(root, "backbone", "backbone.weights", params.backbone.weights.partition("#")[0])
+
+
+def _source(root: Path, name: str, key: str, place: str) -> Finding:
+    if urlsplit(place).scheme in ("http", "https"):
+        return Finding("yellow", name, f"not here yet: {place}", "nothing: stage `fetch_weights` brings it")
+    if (root / place).exists():
+        return Finding("green", name, f"{key}: {place} is there")
+    return Finding("red", name, f"{key}: {place} does not exist", "correct the path in params.yaml, or bring the file")
+
+
+def _file(root: Path, name: str, entry: Mapping[str, Any], params: Params) -> Finding:
+    path = root / FOLDER / entry["file"]
+    try:
+        same = files.sha256(path) == entry["sha256"]
+    except OSError as error:
+        return Finding("red", name, f"{path}: cannot be read: {error.strerror}", REFETCH)
+    if not same:
+        return Finding("red", name, f"{path}: not the file that was fetched from {entry['source']}", REFETCH)
+    if name != "vggish":
+        return Finding("green", name, f"{entry['note']}, from {entry['source']}")
+    if not entry["trained"]:
+        return _untrained(name, params, entry["note"])
+    return check_vggish(path, entry["source"])
+
+
+def _untrained(name: str, params: Params, note: str) -> Finding:
+    heard = {"audio", "audio_text"} & set(params.model.heads)
+    if not heard:
+        return Finding("green", name, f"{note}; no head of model.heads hears")
+    return Finding("yellow", name, f"{note}; scores from sound mean nothing", "vggish.source: hub, then dvc repro")
+
+
+def check_vggish(path: Path, source: str) -> Finding:
+    """VGGish's published check, on the weights of a file."""
+    try:
+        network = load_vggish(path)
+    except PlainError as error:
+        return Finding("red", "vggish", str(error), REFETCH)
+    with torch.inference_mode():
+        embeddings = network(torch.from_numpy(log_mel_patches(sine())).float()).numpy()
+    return judge(embeddings, source)
+
+
+def sine() -> np.ndarray:
+    """3 s of 1 kHz at full scale, 16 kHz, float64."""
+    tone: np.ndarray = np.sin(2 * np.pi * HERTZ * np.arange(SECONDS * RATE) / RATE)
+    return tone
+
+
+def judge(embeddings: np.ndarray, source: str) -> Finding:
+    """Whether embeddings of the sine (3 x 128) are those that real VGGish weights give."""
+    mean, deviation = float(embeddings.mean()), float(embeddings.std())
+    line = (
+        f"1 kHz for 3 s gives embeddings of mean {mean:.4f} and standard deviation {deviation:.3f}; published: {MEAN} "
+        f"and {DEVIATION:.3f}, within {WITHIN:.0%}; from {source}"
+    )
+    real = abs(mean - MEAN) <= WITHIN * abs(MEAN) and abs(deviation - DEVIATION) <= WITHIN * DEVIATION
+    if real:
+        return Finding("green", "vggish", line)
+    return Finding("red", "vggish", line, f"not VGGish's released weights: correct vggish.handle, then {REFETCH}")
