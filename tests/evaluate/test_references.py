@@ -74,10 +74,10 @@ def test_frequency_ranks_the_commonest_first(frequent):
 
 def test_equally_common_actions_stand_in_any_order():
     """Two actions as common as each other: on average over videos, a video's own is first in half of them."""
-    targets = np.tile(np.eye(2, dtype=bool), (2000, 1))
-    found = frequency(np.eye(2, dtype=bool), targets, np.ones((4000, 1)), seed=0)
-    assert found.values["top1"] == pytest.approx(50, abs=3)
-    assert found.values["map_sample"] == pytest.approx(75, abs=2)
+    targets = np.tile(np.eye(2, dtype=bool), (200, 1))
+    found = frequency(np.eye(2, dtype=bool), targets, np.ones((400, 1)), seed=0)
+    assert found.values["top1"] == pytest.approx(50, abs=8)  # three standard errors
+    assert found.values["map_sample"] == pytest.approx(50 + found.values["top1"] / 2)
 
 
 def test_the_order_of_equals_is_from_the_seed(frequent):

@@ -103,10 +103,10 @@ def test_too_many_failures_stop_the_stage(run, video_of, evaluate):
 def test_bytes_are_the_same_for_any_number_of_workers(run, video_of, tmp_path, execution):
     videos = [video_of(f"video{seed}", seed=seed, frames=9 + seed) for seed in range(7)]
     found = []
-    for workers in (1, 2, 3):
+    for workers in (1, 2):
         run(videos, execution=execution.model_copy(update={"workers": workers}))
         found.append((tmp_path / "predictions" / "predictions.parquet").read_bytes())
-    assert found[0] == found[1] == found[2]
+    assert found[0] == found[1]
 
 
 def test_a_stopped_run_goes_on_with_the_shards_it_has(run, video_of, tmp_path, monkeypatch):

@@ -1,0 +1,48 @@
+"""A small untrained model in a folder, and small videos of moving noise."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+
+from pipeline.nn.model import build_model
+from pipeline.params import Params
+from pipeline.train.checkpoint import Description, save_model
+
+ACTIONS = ("applauding", "diving", "playing+music", "singing", "swimming")
+
+
+def write_model(folder: Path, params: Params) -> None:
+    """A seeded visual model of five actions, whose clips are 4 frames of 8 at 10 fps."""
+    torch.manual_seed(0)
+    sections = {"model": params.model.model_copy(update={"heads": ("visual",)}), "transformer": params.transformer}
+    sections |= {"gcn": params.gcn.model_copy(update={"hidden": 16})}
+    backbone = params.backbone.model_copy(update={"name": "r3d_tiny", "weights": None})
+    model = build_model(
+        backbone=backbone, actions=5, adjacency=torch.eye(5), audio_forms=None, text_forms=None, **sections
+    )
+    description = Description(
+        actions=ACTIONS,
+        frames=params.frames.model_copy(update={"fps": 10.0, "span": 8, "count": 4}),
+        backbone=backbone,
+        lexicon=params.lexicon,
+        normalization="paper",
+        audio_size=None,
+        text_size=None,
+        batch_norm=model.batch_norm,
+        **sections,
+    )
+    save_model(folder, model, description)
+
+
+def write_video(path: Path, *, seed: int, frames: int = 12) -> None:
+    """An AVI of 48 x 32 pixels at 10 fps."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (frames, 32, 48, 3), dtype=np.uint8)
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = pixels.shape[2], pixels.shape[1]
+        pictures = [av.VideoFrame.from_ndarray(picture, format="rgb24") for picture in pixels]
+        for picture in [*pictures, None]:
+            for packet in stream.encode(picture):
+                container.mux(packet)

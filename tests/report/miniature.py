@@ -1,0 +1,128 @@
+"""A small finished run on disk, with counts that can be checked by eye."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import tables
+from pipeline.evaluate import scoring
+from pipeline.report.evidence import CURVES, MODEL, TABLES, WEIGHTS
+
+ROOT = Path(__file__).resolve().parents[2]
+ACTIONS = ["applauding", "diving", "hitting/colliding", "playing+music", "singing", "swimming"]
+TRAIN = {"t0": [0, 3, 4], "t1": [0, 4], "t2": [1, 5], "t3": [5], "t4": [3, 4], "t5": [2], "t6": [1, 5], "t7": [0]}
+VAL = {"v0": [0, 4], "v1": [5]}
+TEST = {"x0": [0, 4], "x1": [1, 5], "x2": [5], "x3": [3]}
+VERDICTS = {"t3": "no_audio_stream", "t6": "undecodable", "v1": "digital_silence", "x2": "below_threshold"}
+
+
+def _rows(videos: dict[str, list[int]], **columns: object) -> dict[str, object]:
+    return {"video_id": list(videos), "actions": list(videos.values()), **columns}
+
+
+def _write(root: Path, name: str, columns: dict[str, object]) -> None:
+    schema, path = TABLES[name]
+    tables.write(schema, root / path, tables.from_columns(schema, columns))
+
+
+def _write_index(root: Path) -> None:
+    videos = TRAIN | VAL | TEST
+    splits = ["train"] * len(TRAIN) + ["val"] * len(VAL) + ["test"] * len(TEST)
+    files = {"path": [f"{name}.mp4" for name in videos], "bytes": [9] * len(videos), "sha256": ["00"] * len(videos)}
+    _write(root, "videos", _rows(videos, split=splits, **files))
+    words = [name.replace("+", "/").split("/") for name in ACTIONS]
+    _write(root, "actions", {"action_id": range(6), "action": ACTIONS, "words": words})
+    _write(root, "missing", {"video_id": ["gone"], "reason": ["no file"]})
+    silent = {name: VERDICTS.get(name, "audible") for name in videos}
+    _write(
+        root,
+        "verdicts",
+        {
+            "video_id": list(silent),
+            "verdict": list(silent.values()),
+            "reason": ["" if verdict == "audible" else f"it is <{verdict}>" for verdict in silent.values()],
+            **{name: np.ones(len(silent), np.float32) for name in ("seconds", "peak_dbfs", "rms_dbfs")},
+        },
+    )
+    kept = {name: actions for name, actions in TRAIN.items() if name not in ("t3", "t6", "t7")}
+    _write(root, "train", _rows(kept, drawn_for=[actions[0] for actions in kept.values()]))
+    for name, split in (("val", VAL), ("test", TEST)):
+        _write(root, name, _rows(split, drawn_for=[None] * len(split)))
+
+
+def _write_knowledge(root: Path) -> None:
+    rng = np.random.default_rng(0)
+    _write(root, "unembedded", {"video_id": ["t7"], "reason": ["shorter than 46,320 samples"]})
+    whitening = {"component": range(3), "mean": np.zeros(3), "variance": np.ones(3), "vector": np.eye(3)}
+    _write(root, "whitening", whitening)
+    pairs = [(0, "t0"), (3, "t0"), (4, "t0"), (0, "t1"), (4, "t1"), (1, "t2"), (5, "t2")]
+    ids, names = zip(*pairs, strict=True)
+    _write(root, "audio", {"action_id": ids, "video_id": names, "form": rng.normal(size=(7, 384)).astype(np.float32)})
+    _write(
+        root,
+        "text",
+        {
+            "action_id": range(6),
+            "action": ACTIONS,
+            "form": rng.normal(size=(6, 8)).astype(np.float32),
+            "words": [[name] for name in ACTIONS],
+            "missing": [[], [], ["colliding"], [], [], []],
+        },
+    )
+    psi, edge = np.zeros((6, 6)), np.zeros((6, 6), dtype=bool)
+    for source, target, value in ((0, 4, 0.67), (4, 0, 0.67), (1, 5, 1.0), (3, 4, 1.0)):
+        psi[source, target], edge[source, target] = value, True
+    psi[2] = np.nan
+    source, target = np.divmod(np.arange(36), 6)
+    counts = {"source_count": np.full(36, 3), "pair_count": np.full(36, 1)}
+    _write(
+        root,
+        "adjacency",
+        {"source": source, "target": target, "psi": psi.ravel(), "edge": edge.ravel().tolist()} | counts,
+    )
+    _write(
+        root,
+        "clips",
+        {
+            "video_id": ["t0", "t1", "v0"],
+            "pack": [0] * 3,
+            "width": [96] * 3,
+            "height": [72] * 3,
+            "offsets": [[0, 5, 9], [9, 12], [12, 13, 14, 15]],
+        },
+    )
+    _write(root, "uncopied", {"video_id": ["t2"], "reason": ["changed since `index`"]})
+
+
+def _write_result(root: Path) -> None:
+    rng = np.random.default_rng(1)
+    scored = {name: actions for name, actions in TEST.items() if name != "x2"}
+    _write(root, "predictions", _rows(scored, scores=rng.random((len(scored), 6)).astype(np.float32)))
+    _write(root, "unscored", {"video_id": ["x2"], "reason": ["cut <off>"]})
+    read = {name: tables.read(TABLES[name][0], root / TABLES[name][1]) for name in ("predictions", "train", "actions")}
+    figures = scoring.figures(read["predictions"], read["train"], read["actions"], bootstrap=50, seed=0)
+    for name, table in (("metrics", figures.metrics), ("per_action", figures.per_action)):
+        tables.write(name, root / TABLES[name][1], table)
+    model = {"actions": ACTIONS, "model": {"heads": ["visual", "text"], "relation": "gcn"}, "normalization": "paper"}
+    weights = {"vggish": {"trained": False}, "words": {"trained": True}}
+    for path, content in ((MODEL, model), (WEIGHTS, weights)):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(json.dumps(content))
+    curves = {"train/loss": [0.7, 0.4, 0.3], "train/learning_rate": [0.1, 0.1, 0.01], "val/map_sample": [20, 30, 35]}
+    for name, values in curves.items():
+        path = root / CURVES / "plots" / "metrics" / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [f"{step}\t{value}" for step, value in enumerate(values, start=1)]
+        path.write_text("\n".join([f"step\t{name}", *lines]) + "\n")
+
+
+def write_run(root: Path) -> None:
+    """The whole run, with dvc.yaml and params.yaml as committed."""
+    for path in ("dvc.yaml", "data/raw/dvc.yaml", "params.yaml"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, root / path)
+    _write_index(root)
+    _write_knowledge(root)
+    _write_result(root)
