@@ -10,7 +10,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro test soak lint presets format deps clean
+.PHONY: help install repro doctor test soak lint presets format deps clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,8 +32,11 @@ endif
 	touch $@
 
 repro: $(INSTALLED)  ## run the pipeline; print the metrics and where the report is
-	dvc repro
+	dvc repro || { echo 'What a run needs and has not: make doctor' >&2; exit 1; }
 	m3a show
+
+doctor: $(INSTALLED)  ## tell what a run needs and has not, before hours are spent
+	m3a doctor
 
 test: $(INSTALLED)  ## the tests
 	pytest -n 2 --dist loadgroup -m 'not soak'
