@@ -112,3 +112,11 @@ def crate(target: Annotated[Path, typer.Argument(metavar="TARGET", help="The fol
     from pipeline.lineage.crate import write_crate
 
     say(f"{target}: {write_crate(HERE, target):,} files; ro-crate-metadata.json tells what each is")
+
+
+@app.command(rich_help_panel=LINEAGE, epilog="Example: m3a croissant ../mini-split")
+def croissant(target: Annotated[Path, typer.Argument(metavar="TARGET", help="The folder to write.")]) -> None:
+    """Pack the mini split and the lexicons with Croissant metadata, for others' loaders, with PROV on where from."""
+    from pipeline.lineage.croissant import write_croissant
+
+    say(f"{target}: {write_croissant(HERE, target)} tables; croissant.json tells what each is")

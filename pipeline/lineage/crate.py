@@ -2,12 +2,11 @@
 
 Profiles: RO-Crate 1.1, Workflow RO-Crate 1.0, and Process, Workflow and Provenance Run Crate 0.5
 (https://www.researchobject.org/workflow-run-crate). The same run gives the same bytes: every date is one that the
-stages recorded.
+stages recorded, and a file goes in only while it is what dvc.lock says it was.
 """
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,175 +14,200 @@ from rocrate.model.computerlanguage import ComputerLanguage
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from pipeline.errors import PlainError
 from pipeline.files import placed
 from pipeline.lineage import lock
-from pipeline.lineage.lock import Stage
-from pipeline.lineage.record import FOLDER as RUNS
+from pipeline.lineage.finished import check_unchanged, keep, read_record
+from pipeline.lineage.lock import Recorded, Stage
 
+VERSION = "1.1"
+"""Of RO-Crate: the one that the run crates' profiles 0.5 build on."""
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
     "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
-TERMS = "https://w3id.org/ro/terms/workflow-run/context"
-WORKFLOW, SETTINGS = "dvc.yaml", ("params.yaml", "dvc.lock")
+TERMS = {"resourceUsage": "https://w3id.org/ro/terms/workflow-run#resourceUsage"}
+"""Terms beyond RO-Crate's own, inline: a reader needs no second context."""
+TOOL = {"@type": ["File", "SoftwareSourceCode"]}
+WORKFLOW, SETTINGS = "dvc.yaml", ("params.yaml", "dvc.lock", "data/raw/dvc.lock")
+README = "README.md"
+COMPLETED = "http://schema.org/CompletedActionStatus"
+FORMATS = {".py": "text/x-python", ".yaml": "application/yaml", ".lock": "application/yaml", ".md": "text/markdown",
+           ".json": "application/json", ".html": "text/html", ".parquet": "application/vnd.apache.parquet",
+           ".txt": "text/plain", ".wav": "audio/wav"}  # fmt: skip
+OTHER_FORMAT = "application/octet-stream"
 
 
 def write_crate(root: Path, target: Path) -> int:
-    """Write the crate of the run at `root` as a folder, files included by hard link where possible.
+    """Write the crate of the run at `root` as a folder; what stages wrote goes in by hard link where possible.
 
     Returns the number of files in it.
 
     Raises:
-        PlainError: nothing has run here, or a stage left no record.
+        PlainError: nothing has run here, a stage left no record of a finished run, or a file is not what it was.
     """
     stages = lock.read_stages(root)
-    records = {name: _record(root, name) for name in stages}
+    records = {name: read_record(root, name) for name in stages}
     with placed(target) as draft:
         draft.mkdir()
         crate = _Builder(root, draft, stages, records).build()
         content = json.dumps(crate.metadata.generate(), indent=2, sort_keys=True, ensure_ascii=False)
         (draft / "ro-crate-metadata.json").write_text(content + "\n", encoding="utf-8")
-    return sum(path.is_file() for path in target.rglob("*"))
-
-
-def _record(root: Path, name: str) -> Mapping[str, Any]:
-    path = root / RUNS / f"{name}.json"
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PlainError(f"{path}: no record of the stage's run; run `dvc repro --force {name}`") from error
-    return record
+        return sum(path.is_file() for path in draft.rglob("*"))
 
 
 class _Builder:
-    """Turns stages and their records into the entities of a crate."""
+    """Turns stages and their records into the entities of a crate, and brings their files in."""
 
     def __init__(
         self, root: Path, folder: Path, stages: Mapping[str, Stage], records: Mapping[str, Mapping[str, Any]]
     ) -> None:
         self.root, self.folder, self.stages, self.records = root, folder, stages, records
-        self.crate = ROCrate(gen_preview=False)
+        self.written = [out.path for stage in stages.values() for out in stage.outs]
+        self.unchanged: set[Recorded] = set()
+        self.crate = ROCrate(gen_preview=False, version=VERSION)
 
     def build(self) -> ROCrate:
         """The whole crate."""
         crate = self.crate
-        last = max(record["started"] for record in self.records.values())
         crate.name = "Multi-Modal Multi-Action Video Recognition: a run of the pipeline"
         crate.description = "Every stage of dvc.yaml as it ran, with its code, parameters, inputs and outputs."
-        crate.datePublished = last
-        crate.license = "https://spdx.org/licenses/Apache-2.0"
-        crate.metadata.extra_contexts.append(TERMS)
+        crate.datePublished = max(record["ended"] for record in self.records.values())
+        crate.license = self._add("#rights", {
+            "@type": "CreativeWork", "name": "No licence stated",
+            "description": "The project states no licence; data sets and published weights keep their own terms.",
+        })  # fmt: skip
+        crate.metadata.extra_terms.update(TERMS)
         for profile, name in PROFILES.items():
             properties = {"@type": "CreativeWork", "name": name, "version": profile.rpartition("/")[2]}
-            crate.root_dataset.append_to("conformsTo", crate.add(ContextEntity(crate, profile, properties)))
+            crate.root_dataset.append_to("conformsTo", self._add(profile, properties))
+        if (self.root / README).exists():
+            self._file(README, about={"@id": "./"})
         workflow = self._workflow()
-        agent = crate.add(ContextEntity(crate, "#runner", {"@type": "Person", "name": "whoever ran dvc repro"}))
-        actions = {name: self._action(name, agent) for name in self.stages}
-        self._run(workflow, actions, agent)
+        actions = {name: self._action(name) for name in self.stages}
+        self._run(workflow, actions)
         return crate
 
+    def _add(self, identifier: str, properties: Mapping[str, Any]) -> Any:
+        return self.crate.add(ContextEntity(self.crate, identifier, properties))
+
+    def _recorded(self, entry: Recorded, stage: str) -> Any:
+        """What a stage read or wrote, as an entity, if it is still the same.
+
+        Raises:
+            PlainError: it is not.
+        """
+        if entry not in self.unchanged:
+            check_unchanged(self.root, entry, stage)
+            self.unchanged.add(entry)
+        return self._file(entry.path, identifier=f"md5:{entry.md5}")
+
     def _file(self, path: str, **properties: Any) -> Any:
-        """A file or folder of the project, linked into the crate, as an entity; each once."""
-        known = self.crate.get(path) or self.crate.get(path + "/")
+        """A file or folder of the project, brought into the crate, as an entity; each once.
+
+        One outside the project stays there and is only named.
+        """
+        inside = path.rstrip("/")
+        known = self.crate.get(inside) or self.crate.get(inside + "/")
         if known is not None:
             return known
         source = self.root / path
-        properties = {"name": path, **properties}
+        if not source.resolve().is_relative_to(self.root.resolve()):
+            return self.crate.get(f"#outside{source}") or self._add(
+                f"#outside{source}", {"@type": "CreativeWork", "name": path, **properties}
+            )
+        written = any(lock.holds(out, path) for out in self.written)
+        keep(source, self.folder / path, link=written)
         if source.is_dir():
-            for file in sorted(file for file in source.rglob("*") if file.is_file()):
-                self._link(file)
-            return self.crate.add_directory(dest_path=path, properties=properties)
-        if source.exists():
-            self._link(source)
-            properties["contentSize"] = str(source.stat().st_size)
-        return self.crate.add_file(dest_path=path, properties=properties)
-
-    def _link(self, source: Path) -> None:
-        target = self.folder / source.relative_to(self.root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, target)
-        except OSError:  # another file system: a copy instead
-            target.write_bytes(source.read_bytes())
+            return self.crate.add_directory(dest_path=path, properties={"name": path, **properties})
+        return self.crate.add_file(dest_path=path, properties={
+            "name": path, "contentSize": str(source.stat().st_size),
+            "encodingFormat": FORMATS.get(source.suffix, OTHER_FORMAT), **properties,
+        })  # fmt: skip
 
     def _workflow(self) -> Any:
         """dvc.yaml as the workflow: its steps in running order, and the tools that they run."""
         crate = self.crate
-        self._link(self.root / WORKFLOW)
-        language = ComputerLanguage(
-            crate, identifier="#dvc",
-            properties={"name": "DVC pipeline", "url": {"@id": "https://dvc.org"}, "version": "3"},
-        )  # fmt: skip
+        keep(self.root / WORKFLOW, self.folder / WORKFLOW, link=False)
+        language = ComputerLanguage(crate, identifier="https://dvc.org", properties={
+            "name": "DVC pipeline", "url": {"@id": "https://dvc.org"}, "version": self._version("dvc"),
+        })  # fmt: skip
         crate.add(language)
         workflow = crate.add_workflow(
-            dest_path=WORKFLOW, main=True, lang=language, properties={"name": "Multi-action recognition pipeline"}
-        )
-        workflow["@type"] = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
+            dest_path=WORKFLOW, main=True, lang=language,
+            properties={"@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+                        "name": "Multi-action recognition pipeline", "encodingFormat": FORMATS[".yaml"],
+                        "version": self._revision(next(iter(self.stages)))},
+        )  # fmt: skip
+        tools, steps = [], []
         for position, name in enumerate(self.stages):
-            tool = self._file(f"stages/{name}.py")
-            tool["@type"] = ["File", "SoftwareSourceCode", "SoftwareApplication"]
-            tool["name"] = f"stage {name}"
-            step = ContextEntity(
-                crate, f"#step-{name}", {"@type": "HowToStep", "name": name, "position": str(position)}
-            )
-            crate.add(step)
+            tool = self._file(f"stages/{name}.py", **TOOL, version=self._revision(name))
+            step = self._add(f"#step-{name}", {"@type": "HowToStep", "name": name, "position": str(position)})
             step["workExample"] = tool
-            workflow.append_to("step", step)
-            workflow.append_to("hasPart", tool)
+            tools.append(tool)
+            steps.append(step)
+        workflow["hasPart"], workflow["step"] = _single(tools), _single(steps)
         return workflow
 
-    def _action(self, name: str, agent: Any) -> Any:
-        """One stage's run: its tool, what it read, what it wrote, with which parameters."""
+    def _version(self, package: str) -> str:
+        return str(next(iter(self.records.values()))["versions"][package])
+
+    def _revision(self, stage: str) -> str:
+        git = self.records[stage]["git"]
+        return f"{git['revision']}, changed" if git["changed"] else str(git["revision"])
+
+    def _action(self, name: str) -> Any:
+        """One stage's run: its tool, what it read, what it wrote, with which parameters, at what cost."""
         stage, record = self.stages[name], self.records[name]
-        action = self.crate.add(ContextEntity(self.crate, f"#run-{name}", {
-            "@type": "CreateAction", "name": f"run of stage {name}", "startTime": record["started"],
-            "endTime": record["ended"], "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
-            "description": f"{record['seconds']} s on {record['host']['cpu']}, git {record['git']['revision']}",
-        }))  # fmt: skip
+        action = self._add(f"#run-{name}", {
+            "@type": "CreateAction", "name": f"run of stage {name}", "actionStatus": COMPLETED,
+            "startTime": record["started"], "endTime": record["ended"],
+            "description": f"{record['seconds']} s on {record['host']['cpu']}, device {record['device']}, "
+                           f"Python {record['versions']['python']}, git {self._revision(name)}",
+        })  # fmt: skip
         action["instrument"] = self.crate.get(f"stages/{name}.py")
-        action["agent"] = agent
-        for dep in stage.deps:
-            action.append_to("object", self._file(dep.path, identifier=f"md5:{dep.md5}"))
-        for key, value in stage.params.items():
-            action.append_to("object", self._parameter(name, key, value))
-        for out in stage.outs:
-            action.append_to("result", self._file(out.path, identifier=f"md5:{out.md5}"))
+        parameters = [
+            self._add(f"#param-{name}-{key}", {"@type": "PropertyValue", "name": key, "value": json.dumps(value)})
+            for key, value in stage.params.items()
+        ]
+        action["object"] = _single([*(self._recorded(dep, name) for dep in stage.deps), *parameters])
+        action["result"] = _single([self._recorded(out, name) for out in stage.outs])
+        action["resourceUsage"] = self._add(f"#memory-{name}", {
+            "@type": "PropertyValue", "name": "peak resident memory", "value": str(record["peak_memory_mb"]["self"]),
+            "propertyID": "https://man7.org/linux/man-pages/man2/getrusage.2.html#ru_maxrss",
+            "unitCode": "https://qudt.org/vocab/unit/MegaBYTE",
+        })  # fmt: skip
         return action
 
-    def _parameter(self, stage: str, key: str, value: Any) -> Any:
-        properties = {"@type": "PropertyValue", "name": key, "value": json.dumps(value, sort_keys=True)}
-        return self.crate.add(ContextEntity(self.crate, f"#param-{stage}-{key}", properties))
-
-    def _run(self, workflow: Any, actions: Mapping[str, Any], agent: Any) -> None:
+    def _run(self, workflow: Any, actions: Mapping[str, Any]) -> None:
         """The run of the whole: DVC orders it, each step controls a stage's run."""
-        crate = self.crate
         records = self.records.values()
         times = {"startTime": min(record["started"] for record in records),
                  "endTime": max(record["ended"] for record in records)}  # fmt: skip
-        whole = crate.add(ContextEntity(crate, "#run", {
-            "@type": "CreateAction", "name": "run of the pipeline", **times,
-            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
-        }))  # fmt: skip
-        whole["instrument"], whole["agent"] = workflow, agent
-        settings = [self._file(path) for path in SETTINGS]
-        whole["object"] = settings
-        whole["result"] = [self._file(out.path) for stage in self.stages.values() for out in stage.outs]
-        version = next(iter(records))["versions"]["dvc"]
-        engine = crate.add(ContextEntity(crate, "#engine", {
-            "@type": "SoftwareApplication", "name": "DVC", "url": "https://dvc.org",
-            "version": version, "softwareVersion": version,
-        }))  # fmt: skip
-        order = crate.add(ContextEntity(crate, "#orchestration", {
-            "@type": "OrganizeAction", "name": "dvc repro", **times,
-        }))  # fmt: skip
-        order["instrument"], order["agent"], order["result"] = engine, agent, whole
-        for name, action in actions.items():
-            control = crate.add(ContextEntity(crate, f"#control-{name}", {
-                "@type": "ControlAction", "name": f"DVC runs stage {name}",
-            }))  # fmt: skip
-            control["instrument"], control["object"] = crate.get(f"#step-{name}"), action
-            order.append_to("object", control)
-        crate.root_dataset["mentions"] = [whole, order, *actions.values()]
+        whole = self._add("#run", {
+            "@type": "CreateAction", "name": "run of the pipeline", "actionStatus": COMPLETED, **times,
+            "description": f"{len(actions)} stages, each at its last run; DVC leaves out what has not changed",
+        })  # fmt: skip
+        whole["instrument"] = workflow
+        whole["object"] = _single([self._file(path) for path in SETTINGS if (self.root / path).exists()])
+        whole["result"] = _single([self._file(path) for path in self.written])
+        dvc = self._version("dvc")
+        engine = self._add(f"https://pypi.org/project/dvc/{dvc}/", {
+            "@type": "SoftwareApplication", "name": "DVC", "url": "https://dvc.org", "softwareVersion": dvc,
+        })  # fmt: skip
+        order = self._add("#orchestration", {"@type": "OrganizeAction", "name": "dvc repro", **times})
+        order["instrument"], order["result"] = engine, whole
+        controls = [self._control(name, action) for name, action in actions.items()]
+        order["object"] = _single(controls)
+        self.crate.root_dataset["mentions"] = [whole, order, *actions.values()]
+
+    def _control(self, name: str, action: Any) -> Any:
+        control = self._add(f"#control-{name}", {"@type": "ControlAction", "name": f"DVC runs stage {name}"})
+        control["instrument"], control["object"] = self.crate.get(f"#step-{name}"), action
+        return control
+
+
+def _single(entities: Sequence[Any]) -> Any:
+    """The entities, or the only one by itself: RO-Crate's JSON has no lists of one."""
+    return entities[0] if len(entities) == 1 else entities

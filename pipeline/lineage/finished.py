@@ -1,0 +1,80 @@
+"""A finished run, as an export needs it: records that say so, files that are still the same, copies kept with it."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PlainError
+from pipeline.lineage import lock
+from pipeline.lineage.lock import Recorded
+from pipeline.lineage.record import FOLDER as RUNS
+
+
+def read_record(root: Path, stage: str) -> Mapping[str, Any]:
+    """What a stage's last run left behind (record.py).
+
+    Raises:
+        PlainError: there is none, or the run did not end well.
+    """
+    path = root / RUNS / f"{stage}.json"
+    again = f"run `dvc repro --force {stage}`"
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PlainError(f"{path}: found no record of the stage's run, expected one; {again}") from error
+    if record.get("outcome") != "finished":
+        raise PlainError(f"{path}: found a run that {record.get('outcome')}, expected a finished one; {again}")
+    return record
+
+
+def check_unchanged(root: Path, entry: Recorded, stage: str) -> None:
+    """Hold a file or folder against what dvc.lock remembers of a stage's run.
+
+    Raises:
+        PlainError: it is not the same.
+    """
+    try:
+        found = lock.md5(root / entry.path)
+    except OSError as error:
+        found = error.strerror or "unreadable"
+    if found != entry.md5:
+        raise PlainError(
+            f"{entry.path}: found {found}, expected {entry.md5} as of the run of {stage}; "
+            "run `dvc repro` first (`m3a audit` tells what else has changed)"
+        )
+
+
+def keep(source: Path, target: Path, *, link: bool) -> None:
+    """Put a file, or all files of a folder, at `target`; what is there already stays.
+
+    Args:
+        source: file or folder of the project.
+        target: where it goes; folders above it are made.
+        link: by hard link where the file system allows. For what stages write alone: that is replaced and never
+            edited, so the kept bytes stay as they were; what people edit must be copied.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    files = [source]
+    if source.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+        files = [path for path in sorted(source.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    for file in files:
+        place = target / file.relative_to(source)
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _put(file.resolve(), place, link=link)
+
+
+def _put(source: Path, target: Path, *, link: bool) -> None:
+    if link:
+        try:
+            os.link(source, target)
+        except OSError:  # another file system, or one without hard links
+            link = False
+    if not link:
+        shutil.copyfile(source, target)

@@ -1,0 +1,173 @@
+"""The crate of a run, judged by the published validator of its profiles."""
+
+import hashlib
+import json
+import shutil
+from importlib import resources
+
+import pytest
+import requests
+import requests_cache
+from rocrate.rocrate import ROCrate
+from rocrate_validator import services
+from rocrate_validator.models import Severity, ValidationSettings
+
+from pipeline.errors import PlainError
+from pipeline.lineage.crate import write_crate
+
+CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+BIOSCHEMAS_1_1 = {
+    "ComputationalWorkflow": "https://bioschemas.org/ComputationalWorkflow",
+    "FormalParameter": "https://bioschemas.org/FormalParameter",
+    "input": "https://bioschemas.org/ComputationalWorkflow#input",
+    "output": "https://bioschemas.org/ComputationalWorkflow#output",
+}
+"""Where the terms of RO-Crate 1.1 differ from those of 1.3, whose context rocrate brings along."""
+
+UNKNOWN = {
+    "The Action SHOULD have an agent that is a Person or Organization",
+    "The Application SHOULD have a url",
+    "The Main Workflow SHOULD comply with Bioschemas ComputationalWorkflow profile version 1.0 or later",
+    "The Root Data Entity SHOULD have a link to a Contextual Entity representing the `author` of the RO-Crate",
+    "The SoftwareApplication id SHOULD be an absolute URI",
+    "The `publisher` property of a `Root Data Entity` SHOULD be an `Organization`",
+}
+"""Recommended, and not to be made up: who ran it, who publishes it, and where on the web the code lies."""
+
+
+@pytest.fixture(scope="session")
+def web(tmp_path_factory):
+    """A cache of the web that holds RO-Crate's context, and nothing else, for the validator to work offline."""
+    path = tmp_path_factory.mktemp("web") / "cache"
+    context = json.loads(resources.files("rocrate").joinpath("data/ro-crate.jsonld").read_text(encoding="utf-8"))
+    context["@context"] |= BIOSCHEMAS_1_1
+    response = requests.Response()
+    response.status_code, response.url = 200, CONTEXT
+    response._content = json.dumps(context).encode()
+    response.headers["Content-Type"] = "application/ld+json"
+    response.request = requests.Request("GET", CONTEXT).prepare()
+    response.raw = requests_cache.CachedHTTPResponse(body=response._content, status=200)
+    with requests_cache.CachedSession(str(path), backend="sqlite", expire_after=-1) as session:
+        session.cache.save_response(response)
+    return path
+
+
+@pytest.fixture
+def crate(finished, tmp_path):
+    """The crate of the small run."""
+    write_crate(finished, tmp_path / "crate")
+    return tmp_path / "crate"
+
+
+def _issues(crate, web, severity):
+    settings = ValidationSettings(
+        rocrate_uri=str(crate), profile_identifier="provenance-run-crate", requirement_severity=severity,
+        cache_path=web, offline=True,
+    )  # fmt: skip
+    return services.validate(settings).get_issues()
+
+
+def _files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_it_has_all_that_the_profile_requires_and_what_it_recommends_as_far_as_we_know_it(crate, web):
+    issues = _issues(crate, web, Severity.RECOMMENDED)
+    assert [issue.message for issue in issues if issue.severity >= Severity.REQUIRED] == []
+    assert {issue.message for issue in issues} == UNKNOWN
+
+
+@pytest.mark.parametrize("left_out", ["instrument", "object"])
+def test_the_validator_sees_what_is_left_out(crate, web, left_out):
+    path = crate / "ro-crate-metadata.json"
+    metadata = json.loads(path.read_text())
+    for entity in metadata["@graph"]:
+        if entity["@type"] == "ControlAction":
+            del entity[left_out]
+    path.write_text(json.dumps(metadata))
+    assert any(left_out in issue.message for issue in _issues(crate, web, Severity.REQUIRED))
+
+
+def test_each_stages_action_names_what_it_read_and_wrote_with_which_parameters(crate):
+    action = ROCrate(str(crate)).get("#run-build_audio_lexicon")
+    read = [entity["name"] for entity in action["object"] if entity.type == "File"]
+    settings = {entity["name"]: entity["value"] for entity in action["object"] if entity.type == "PropertyValue"}
+    assert action["instrument"].id == "stages/build_audio_lexicon.py"
+    assert action["result"].id == "data/lexicons/audio.parquet"
+    assert {"data/index/actions.parquet", "data/splits/train.parquet"} <= set(read)
+    assert settings == {"audio_lexicon": '{"draw": "fixed"}'}
+    assert (action["startTime"], action["endTime"]) == ("2026-01-02T03:02:00+00:00", "2026-01-02T03:02:30+00:00")
+
+
+def test_steps_come_in_running_order_and_the_lexicon_reads_what_the_split_wrote(crate):
+    opened = ROCrate(str(crate))
+    steps = sorted(opened.mainEntity["step"], key=lambda step: int(step["position"]))
+    assert [step["name"] for step in steps[:2]] == ["index", "split_mini"]
+    split, lexicon = opened.get("#run-split_mini"), opened.get("#run-build_audio_lexicon")
+    assert {entity.id for entity in split["result"]} & {entity.id for entity in lexicon["object"]} == {
+        "data/splits/train.parquet"
+    }
+
+
+def test_it_holds_the_files_with_their_digests(crate, finished):
+    train = crate / "data/splits/train.parquet"
+    assert train.read_bytes() == (finished / "data/splits/train.parquet").read_bytes()
+    assert (crate / "data/raw/annotations/trainingSet.txt").exists()
+    digest = ROCrate(str(crate)).get("data/splits/train.parquet")["identifier"]
+    assert digest == "md5:" + hashlib.md5(train.read_bytes()).hexdigest()
+
+
+def test_what_stages_write_is_linked_and_what_people_edit_is_copied(crate, finished):
+    written, edited = "data/splits/train.parquet", "stages/split_mini.py"
+    assert (crate / written).samefile(finished / written)
+    assert not (crate / edited).samefile(finished / edited)
+    (finished / edited).write_text("edited in place")
+    assert (crate / edited).read_text() == '"""Stage split_mini."""\n'
+
+
+def test_the_same_run_gives_the_same_bytes(crate, finished, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(finished, elsewhere)
+    write_crate(elsewhere, tmp_path / "again")
+    assert _files(tmp_path / "again") == _files(crate)
+
+
+def test_it_replaces_an_earlier_crate_and_counts_its_files(crate, finished):
+    (crate / "left over").write_text("of another run")
+    assert write_crate(finished, crate) == len(_files(crate))
+    assert not (crate / "left over").exists()
+
+
+def test_what_lies_outside_the_project_is_named_and_left_there(finished, tmp_path):
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/trainingSet.txt").write_text("waving/a.mp4,0\n")
+    lock = finished / "dvc.lock"
+    lock.write_text(lock.read_text().replace("data/raw/annotations", str(tmp_path / "annotations")))
+    write_crate(finished, tmp_path / "crate")
+    outside = [e for e in ROCrate(str(tmp_path / "crate")).get("#run-index")["object"] if "outside" in e.id]
+    assert [entity["name"] for entity in outside] == [str(tmp_path / "annotations")]
+    assert not list((tmp_path / "crate").rglob("trainingSet.txt"))
+
+
+@pytest.mark.parametrize("path", ["data/splits/train.parquet", "stages/split_mini.py"])
+def test_a_file_that_is_no_longer_what_it_was_is_refused_by_name(finished, tmp_path, path):
+    (finished / path).write_bytes(b"another")
+    with pytest.raises(PlainError, match=f"{path}: found .*, expected .* of split_mini"):
+        write_crate(finished, tmp_path / "crate")
+    assert not (tmp_path / "crate").exists()
+
+
+@pytest.mark.parametrize("change", [None, "failed"])
+def test_a_stage_without_the_record_of_a_finished_run_is_refused_by_name(finished, tmp_path, change):
+    path = finished / "data/runs/split_mini.json"
+    path.unlink() if change is None else path.write_text(json.dumps({"outcome": change}))
+    with pytest.raises(PlainError, match=r"split_mini\.json: found .*dvc repro --force split_mini"):
+        write_crate(finished, tmp_path / "crate")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("house")
+def test_a_real_run_makes_a_valid_crate_of_every_stage(house, tmp_path, web):
+    write_crate(house.root, tmp_path / "crate")
+    assert [issue.message for issue in _issues(tmp_path / "crate", web, Severity.REQUIRED)] == []
+    assert len(ROCrate(str(tmp_path / "crate")).mainEntity["step"]) == len(house.stages)
