@@ -1,0 +1,159 @@
+"""The doctor on folders as they are in life: whole, absent, empty, broken, and a part."""
+
+from math import comb
+
+import pytest
+
+from pipeline.doctor.data import counts, drawn_at_most, examine_data, too_many
+from pipeline.sources.annotations import Annotations, Video
+
+
+def examined(root, params):
+    """All findings, and what the examination returned."""
+    findings = []
+    examination = examine_data(root, params)
+    while True:
+        try:
+            findings.append(next(examination))
+        except StopIteration as end:
+            return {finding.subject: finding for finding in findings}, end.value
+
+
+def test_a_whole_data_set_is_green(project, own):
+    found, seen = examined(project, own)
+    assert {finding.colour for finding in found.values()} == {"green"}
+    assert found["videos"].found == "4 of 2 actions"
+    assert found["labels"].found == "6"
+    assert found["two actions or more"].found == "2 training videos"
+    assert found["three or more"].found == "0 training videos"
+    assert found["mini training split"].found == "3 at most: up to 300 for each of 2 folders"
+    assert found["files"].found == "4 of 4 annotated videos are there"
+    assert found["decoding"].found == "4 of 4 sampled videos can be decoded, 3 have sound"
+    assert len(seen.annotations.videos) == len(seen.present) == len(seen.probes) == 4
+    for probe in seen.probes:
+        assert probe.pixel_bytes == 15 * 72 * 108 * 3  # frames x short side x 72 * 96 / 64 x RGB
+        assert 15 * 1_000 < probe.copy_bytes < probe.pixel_bytes
+
+
+def test_an_absent_folder_is_said_in_plain_words(tmp_path, own):
+    found, seen = examined(tmp_path, own)
+    assert seen is None
+    assert set(found) == {"dataset.annotations", "dataset.videos", "dataset.watch"}
+    for finding in found.values():
+        assert finding.colour == "red"
+        assert "does not exist" in finding.found
+        assert "params.yaml" in finding.advice
+    assert found["dataset.videos"].found == "the folder videos does not exist"
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(project, own):
+    (project / "file").touch()
+    dataset = own.dataset.model_copy(update={"videos": "file"})
+    found, _ = examined(project, own.model_copy(update={"dataset": dataset}))
+    assert found["dataset.videos"].found == "the folder file is no folder"
+
+
+def test_empty_folders_are_red_for_what_they_lack(tmp_path, own):
+    for name in ("annotations", "videos"):
+        (tmp_path / name).mkdir()
+    found, seen = examined(tmp_path, own)
+    assert seen is None
+    assert found["annotations"].colour == "red"
+    assert "moments_categories.txt: cannot be read: No such file" in found["annotations"].found
+
+
+def test_annotations_without_a_single_video_are_red(project, own):
+    for path in (project / "videos").rglob("*.mp4"):
+        path.unlink()
+    found, seen = examined(project, own)
+    assert seen is None
+    assert found["files"].colour == "red"
+    assert "4 of 4 annotated videos cannot be used" in found["files"].found
+    assert "decoding" not in found
+
+
+def test_malformed_lines_are_named_with_file_and_line(project, own):
+    with (project / "annotations/trainingSet.txt").open("a") as file:
+        file.write("singing/e.mp4,7\n")
+    found, _ = examined(project, own)
+    assert found["annotations"].colour == "red"
+    assert "trainingSet.txt: line 4: found the label '7'" in found["annotations"].found
+
+
+@pytest.mark.parametrize(("allowed", "colour"), [(0.0, "red"), (0.5, "yellow")])
+def test_missing_files_are_red_where_stage_index_would_stop(project, own, allowed, colour):
+    (project / "videos/singing/b.mp4").unlink()
+    index = own.index.model_copy(update={"max_missing_rate": allowed})
+    found, seen = examined(project, own.model_copy(update={"index": index}))
+    assert found["files"].colour == colour
+    assert "singing/b" in found["files"].found
+    assert len(seen.present) == 3
+
+
+@pytest.mark.parametrize(("allowed", "colour"), [(0.02, "red"), (0.5, "yellow")])
+def test_broken_files_are_named_with_their_reason(project, own, allowed, colour):
+    broken = project / "videos/singing/b.mp4"
+    broken.write_bytes(broken.read_bytes()[:2_000])
+    sections = ("filter_silent", "clips", "evaluate")
+    rates = {name: getattr(own, name).model_copy(update={"max_failure_rate": allowed}) for name in sections}
+    found, seen = examined(project, own.model_copy(update=rates))
+    assert found["decoding"].colour == colour
+    assert found["decoding"].found.startswith("3 of 4 sampled videos can be decoded, 2 have sound; not ")
+    assert "b.mp4: MP4 without a readable index" in found["decoding"].found
+    assert len(seen.probes) == 3
+
+
+def test_the_sample_before_it_is_rendered_is_no_fault(tmp_path, params):
+    found, seen = examined(tmp_path, params)
+    assert seen is None
+    assert [(finding.colour, finding.found) for finding in found.values()] == [("yellow", "not rendered yet")]
+
+
+def annotations(actions, rows):
+    """Videos of a folder `x` each, from (split, actions) rows, each so many times."""
+    videos = [
+        Video(f"x/{number}-{copy}", f"x/{number}-{copy}.mp4", split, labels)
+        for number, (split, labels, times) in enumerate(rows)
+        for copy in range(times)
+    ]
+    return Annotations(tuple(f"a{number}" for number in range(actions)), tuple(videos))
+
+
+def test_a_vocabulary_of_v1s_size_is_held_against_the_published_counts(own):
+    found = {f.subject: f for f in counts(annotations(313, [("train", (0, 1), 3), ("val", (0,), 1)]), own.split_mini)}
+    assert {finding.colour for finding in found.values()} == {"yellow"}
+    assert found["videos"].found == "4 of 313 actions; published for M-MiT V1: about 1,020,000"
+    assert found["labels"].found.endswith("about 2,010,000")
+    assert found["two actions or more"].found == "3 training videos; published for M-MiT V1: 553,535"
+    assert found["three or more"].found.endswith("257,491")
+    assert found["mini training split"].found.endswith("about 93,206")
+
+
+def test_a_vocabulary_of_v2s_size_has_counts_of_its_own(own):
+    found = {f.subject: f for f in counts(annotations(292, [("train", (0,), 1)]), own.split_mini)}
+    assert found["videos"].found.endswith("M-MiT V2: about 1,000,000")
+    assert found["labels"].found.endswith("about 1,920,000")
+    assert found["two actions or more"].found.endswith("525,542")
+    assert found["three or more"].found.endswith("243,083")
+    assert found["mini training split"].colour == "green"  # not published
+
+
+def test_what_the_draw_lets_through(own):
+    rows = [("train", (0,), 5), ("train", (1, 2), 2), ("val", (0,), 9)]
+    videos = annotations(3, rows)._replace(
+        videos=tuple(v._replace(path=f"f{v.actions[0]}/{v.path}") for v in annotations(3, rows).videos)
+    )
+    for draw, expected in (("folder", (2, 3 + 2)), ("label", (3, 7)), ("all", (1, 7))):
+        section = own.split_mini.model_copy(update={"draw": draw, "per_action": 3})
+        assert drawn_at_most(videos, section) == expected
+
+
+def test_a_sample_convicts_only_where_chance_does_not_explain_it():
+    assert not too_many(1, 50, 0.02, everything=False)  # 64% likely at 2%
+    assert not too_many(3, 50, 0.02, everything=False)  # 8%
+    assert too_many(4, 50, 0.02, everything=False)  # 2%
+    at_least_four = sum(comb(50, k) * 0.02**k * 0.98 ** (50 - k) for k in range(4, 51))
+    assert 0.01 < at_least_four < 0.05
+    assert too_many(2, 50, 0.02, everything=True)
+    assert not too_many(1, 50, 0.02, everything=True)
+    assert too_many(1, 50, 0.0, everything=False)

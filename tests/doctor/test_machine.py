@@ -1,0 +1,63 @@
+"""The machine: versions that differ are named, and a GPU is asked for only where it is needed."""
+
+import importlib.metadata
+import sys
+
+import pytest
+import torch
+
+from pipeline.doctor.machine import accelerator, versions
+
+
+def test_versions_as_in_the_lock_are_green_and_others_are_named(tmp_path):
+    numpy = importlib.metadata.version("numpy")
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(f"numpy=={numpy}\n")
+    assert versions(tmp_path).colour == "green"
+    lock.write_text(f"numpy==0.0.1\nno-such-package==1.0\npytest=={pytest.__version__}\n")
+    finding = versions(tmp_path)
+    assert finding.colour == "yellow"
+    assert finding.found == (
+        f"2 of 3 packages are not those of requirements.lock: numpy {numpy}, not 0.0.1, no-such-package absent, not 1.0"
+    )
+    assert "make install" in finding.advice
+
+
+def test_without_a_lock_or_with_another_python_it_is_said(tmp_path, monkeypatch):
+    assert versions(tmp_path).found == "requirements.lock cannot be read: No such file or directory"
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+    assert versions(tmp_path).colour == "red"
+    assert versions(tmp_path).found == "Python 3.9, expected 3.11"
+
+
+def changed(params, device="auto", backbone="r3d_tiny"):
+    sections = {"execution": {"device": device}, "backbone": {"name": backbone}}
+    return params.model_copy(
+        update={name: getattr(params, name).model_copy(update=values) for name, values in sections.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("device", "backbone", "colour"),
+    [("auto", "r3d_tiny", "green"), ("cpu", "r2plus1d_34", "yellow"), ("cuda", "r3d_tiny", "red")],
+)
+def test_no_gpu(params, monkeypatch, device, backbone, colour):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert accelerator(changed(params, device, backbone)).colour == colour
+
+
+@pytest.mark.parametrize(
+    ("device", "memory", "colour"), [("auto", 80e9, "green"), ("auto", 8e9, "yellow"), ("cpu", 80e9, "yellow")]
+)
+def test_a_gpu(params, monkeypatch, device, memory, colour):
+    """R(2+1)D-34 with the paper's batch takes some 26 GB."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "H200")
+    properties = type("Properties", (), {"total_memory": memory})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    paper = changed(params, device, "r2plus1d_34")
+    paper = paper.model_copy(update={"train": paper.train.model_copy(update={"batch": 64, "crop": 112})})
+    finding = accelerator(paper)
+    assert finding.colour == colour
+    assert "H200" in finding.found
