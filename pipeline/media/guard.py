@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Pipe
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -91,6 +92,7 @@ class _Child:
 
     def __init__(self, media: Media) -> None:
         self.media = media
+        self.folder = Path.cwd()
         self.calls = 0
         self._pipe, theirs = Pipe()
         path = os.pathsep.join(filter(None, sys.path))  # the same code there as here, in a copy of the tree too
@@ -138,9 +140,9 @@ os.register_at_fork(after_in_child=_idle.clear)
 
 
 def _idle_child(media: Media) -> _Child | None:
-    """A child that waits for work under the same bounds."""
+    """A child that waits for work under the same bounds, in the folder that relative paths start from."""
     for child in _idle:
-        if child.media == media:
+        if (child.media, child.folder) == (media, Path.cwd()):
             _idle.remove(child)
             return child
     return None

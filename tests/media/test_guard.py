@@ -166,6 +166,14 @@ def test_other_bounds_take_another_child(media: Media, small: Media):
         assert guard.call(os.getpid) != loose
 
 
+def test_relative_paths_start_where_this_process_is(media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        with Guard(media) as guard:
+            assert guard.call(os.getcwd) == str(tmp_path / name)
+
+
 def test_few_children_are_kept_waiting(fresh: None, media: Media):
     for seconds in (10.0, 20.0, 30.0, 40.0):
         with Guard(media.model_copy(update={"timeout_seconds": seconds})) as guard:
