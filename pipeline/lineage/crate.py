@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rocrate.model.computerlanguage import ComputerLanguage
 from rocrate.model.contextentity import ContextEntity
@@ -114,9 +115,9 @@ class _Builder:
             return known
         source = self.root / path
         if not source.resolve().is_relative_to(self.root.resolve()):
-            return self.crate.get(f"#outside{source}") or self._add(
-                f"#outside{source}", {"@type": "CreativeWork", "name": path, **properties}
-            )
+            outside = f"#outside-{quote(path)}"
+            properties = {"@type": "CreativeWork", "name": path, **properties}
+            return self.crate.get(outside) or self._add(outside, properties)
         written = any(lock.holds(out, path) for out in self.written)
         keep(source, self.folder / path, link=written)
         if source.is_dir():
@@ -168,7 +169,10 @@ class _Builder:
         })  # fmt: skip
         action["instrument"] = self.crate.get(f"stages/{name}.py")
         parameters = [
-            self._add(f"#param-{name}-{key}", {"@type": "PropertyValue", "name": key, "value": json.dumps(value)})
+            self._add(
+                f"#param-{name}-{key}",
+                {"@type": "PropertyValue", "name": key, "value": json.dumps(value, sort_keys=True)},
+            )
             for key, value in stage.params.items()
         ]
         action["object"] = _single([*(self._recorded(dep, name) for dep in stage.deps), *parameters])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from importlib import resources
 
@@ -11,7 +12,9 @@ import requests_cache
 from rocrate.rocrate import ROCrate
 from rocrate_validator import services
 from rocrate_validator.models import Severity, ValidationSettings
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.errors import PlainError
 from pipeline.lineage.crate import write_crate
 
@@ -132,6 +135,11 @@ def test_the_same_run_gives_the_same_bytes(crate, finished, tmp_path):
     assert _files(tmp_path / "again") == _files(crate)
 
 
+def test_every_date_is_one_of_the_run(crate):
+    dates = re.findall(r"\d{4}-\d{2}-\d{2}T[\d:]+", (crate / "ro-crate-metadata.json").read_text())
+    assert {date[:13] for date in dates} == {"2026-01-02T03"}
+
+
 def test_it_replaces_an_earlier_crate_and_counts_its_files(crate, finished):
     (crate / "left over").write_text("of another run")
     assert write_crate(finished, crate) == len(_files(crate))
@@ -139,13 +147,13 @@ def test_it_replaces_an_earlier_crate_and_counts_its_files(crate, finished):
 
 
 def test_what_lies_outside_the_project_is_named_and_left_there(finished, tmp_path):
-    (tmp_path / "annotations").mkdir()
-    (tmp_path / "annotations/trainingSet.txt").write_text("waving/a.mp4,0\n")
+    (tmp_path / "my annotations").mkdir()
+    (tmp_path / "my annotations/trainingSet.txt").write_text("waving/a.mp4,0\n")
     lock = finished / "dvc.lock"
-    lock.write_text(lock.read_text().replace("data/raw/annotations", str(tmp_path / "annotations")))
+    lock.write_text(lock.read_text().replace("data/raw/annotations", str(tmp_path / "my annotations")))
     write_crate(finished, tmp_path / "crate")
     outside = [e for e in ROCrate(str(tmp_path / "crate")).get("#run-index")["object"] if "outside" in e.id]
-    assert [entity["name"] for entity in outside] == [str(tmp_path / "annotations")]
+    assert [entity["name"] for entity in outside] == [str(tmp_path / "my annotations")]
     assert not list((tmp_path / "crate").rglob("trainingSet.txt"))
 
 
@@ -163,6 +171,13 @@ def test_a_stage_without_the_record_of_a_finished_run_is_refused_by_name(finishe
     path.unlink() if change is None else path.write_text(json.dumps({"outcome": change}))
     with pytest.raises(PlainError, match=r"split_mini\.json: found .*dvc repro --force split_mini"):
         write_crate(finished, tmp_path / "crate")
+
+
+def test_the_command_writes_it_and_says_how_many_files(finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(finished)
+    done = CliRunner().invoke(app, ["crate", str(tmp_path / "crate")])
+    assert done.exit_code == 0
+    assert f"{len(_files(tmp_path / 'crate'))} files" in done.stderr
 
 
 @pytest.mark.slow

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from mlcroissant._src.core.context import Context
 from mlcroissant._src.core.rdf import make_context
+from typer.testing import CliRunner
 
 from pipeline import tables
+from pipeline.cli import app
 from pipeline.errors import PlainError
 from pipeline.lineage.croissant import TABLES, write_croissant
 from pipeline.schemas import SCHEMAS
@@ -138,6 +140,14 @@ def test_a_table_that_no_stage_wrote_is_named(finished, tmp_path):
     lock.write_text(json.dumps(stages))
     with pytest.raises(PlainError, match=r"text\.parquet: found no stage .*dvc repro"):
         write_croissant(finished, tmp_path / "described")
+
+
+def test_the_command_writes_it_and_says_how_many_tables(finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(finished)
+    done = CliRunner().invoke(app, ["croissant", str(tmp_path / "described")])
+    assert done.exit_code == 0
+    assert "6 tables" in done.stderr
+    assert (tmp_path / "described/croissant.json").exists()
 
 
 @pytest.mark.slow
