@@ -102,7 +102,9 @@ class _Builder:
         if entry not in self.unchanged:
             check_unchanged(self.root, entry, stage)
             self.unchanged.add(entry)
-        return self._file(entry.path, identifier=f"md5:{entry.md5}")
+        entity = self._file(entry.path)
+        entity["identifier"] = f"md5:{entry.md5}"
+        return entity
 
     def _file(self, path: str, **properties: Any) -> Any:
         """A file or folder of the project, brought into the crate, as an entity; each once.

@@ -112,12 +112,16 @@ def test_steps_come_in_running_order_and_the_lexicon_reads_what_the_split_wrote(
     }
 
 
-def test_it_holds_the_files_with_their_digests(crate, finished):
-    train = crate / "data/splits/train.parquet"
-    assert train.read_bytes() == (finished / "data/splits/train.parquet").read_bytes()
-    assert (crate / "data/raw/annotations/trainingSet.txt").exists()
-    digest = ROCrate(str(crate)).get("data/splits/train.parquet")["identifier"]
-    assert digest == "md5:" + hashlib.md5(train.read_bytes()).hexdigest()
+@pytest.mark.parametrize("path", ["data/splits/train.parquet", "stages/split_mini.py"])
+def test_it_holds_the_files_with_their_digests(crate, finished, path):
+    content = (crate / path).read_bytes()
+    assert content == (finished / path).read_bytes()
+    assert ROCrate(str(crate)).get(path)["identifier"] == "md5:" + hashlib.md5(content).hexdigest()
+
+
+def test_a_folder_goes_in_with_all_its_files(crate, finished):
+    folder = "data/raw/annotations"
+    assert _files(crate / folder) == _files(finished / folder)
 
 
 def test_what_stages_write_is_linked_and_what_people_edit_is_copied(crate, finished):
