@@ -8,7 +8,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from pipeline.media.guard import Guard
+from pipeline.media.guard import Guard, _end_all
 from pipeline.params import Media, Params
 
 H264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 10"
@@ -26,6 +26,24 @@ def media(params: Params) -> Media:
 def guard(media: Media) -> Iterator[Guard]:
     with Guard(media) as guard:
         yield guard
+
+
+@pytest.fixture
+def hasty(media: Media) -> Media:
+    return media.model_copy(update={"timeout_seconds": 0.5})
+
+
+@pytest.fixture
+def small(media: Media) -> Media:
+    return media.model_copy(update={"memory_mb": 64})
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """No child is left from earlier, and none stays."""
+    _end_all()
+    yield
+    _end_all()
 
 
 @pytest.fixture(scope="session")
