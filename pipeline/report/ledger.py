@@ -65,12 +65,11 @@ def exclusions(evidence: Evidence) -> list[tuple[str, str, str]]:
 
 def verdicts_by_split(evidence: Evidence) -> dict[str, Counter[str]]:
     """How often each verdict was given, in each split."""
-    joined = evidence.verdicts.select(["video_id", "verdict"]).join(
-        evidence.videos.select(["video_id", "split"]), "video_id"
-    )
+    splits = evidence.videos.select(["video_id", "split"])
+    groups = evidence.verdicts.join(splits, "video_id").group_by(["split", "verdict"]).aggregate([([], "count_all")])
     counts: dict[str, Counter[str]] = {split: Counter() for split in ("train", "val", "test")}
-    for row in joined.to_pylist():
-        counts[row["split"]][row["verdict"]] += 1
+    for row in groups.to_pylist():
+        counts[row["split"]][row["verdict"]] = row["count_all"]
     return counts
 
 
@@ -102,14 +101,11 @@ def _filter_silent(evidence: Evidence) -> Entry:
 
 
 def _split_mini(evidence: Evidence) -> Entry:
-    annotated = evidence.videos.filter(pc.equal(evidence.videos["split"], "train"))
-    out = annotated.filter(pc.invert(pc.is_in(annotated["video_id"], evidence.train["video_id"].combine_chunks())))
-    verdicts = dict(zip(*(evidence.verdicts[name].to_pylist() for name in ("video_id", "verdict")), strict=True))
+    annotated = evidence.videos.filter(pc.equal(evidence.videos["split"], "train"))["video_id"].combine_chunks()
+    out = annotated.filter(pc.invert(pc.is_in(annotated, evidence.train["video_id"].combine_chunks())))
+    verdicts = evidence.verdicts.filter(pc.is_in(evidence.verdicts["video_id"], out))["verdict"].to_pylist()
     unusable = ("no_audio_stream", "undecodable")
-    why = [
-        VERDICTS[verdicts[video]] if verdicts.get(video) in unusable else "not drawn"
-        for video in out["video_id"].to_pylist()
-    ]
+    why = [VERDICTS[verdict] if verdict in unusable else "not drawn" for verdict in verdicts]
     sizes = " / ".join(f"{table.num_rows:,}" for table in (evidence.train, evidence.val, evidence.test))
     return Entry(f"{sizes} videos: to train, validate and test", _counted(why))
 

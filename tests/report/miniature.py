@@ -33,7 +33,7 @@ def _write_index(root: Path) -> None:
     files = {"path": [f"{name}.mp4" for name in videos], "bytes": [9] * len(videos), "sha256": ["00"] * len(videos)}
     _write(root, "videos", _rows(videos, split=splits, **files))
     words = [name.replace("+", "/").split("/") for name in ACTIONS]
-    _write(root, "actions", {"action_id": range(6), "action": ACTIONS, "words": words})
+    _write(root, "actions", {"action_id": range(len(ACTIONS)), "action": ACTIONS, "words": words})
     _write(root, "missing", {"video_id": ["gone"], "reason": ["no file"]})
     silent = {name: VERDICTS.get(name, "audible") for name in videos}
     _write(

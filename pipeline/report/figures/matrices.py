@@ -63,11 +63,11 @@ def heat_map(
         axes.set_xticks(ticks, names[: len(ticks)], rotation=90, fontsize=size)
         axes.set_yticks(ticks, names[: len(ticks)], fontsize=size)
         axes.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
-        axes.set_xticks(np.arange(actions - 1) + 0.5, minor=True)
-        axes.set_yticks(np.arange(actions - 1) + 0.5, minor=True)
         if actions <= LABELLED:
+            axes.set_xticks(np.arange(actions - 1) + 0.5, minor=True)
+            axes.set_yticks(np.arange(actions - 1) + 0.5, minor=True)
             axes.grid(which="minor", color=LINE, linewidth=0.5)
-        axes.tick_params(which="minor", length=0)
+            axes.tick_params(which="minor", length=0)
         if marked is not None:
             rows, columns = np.nonzero(marked)
             axes.scatter(columns, rows, marker="s", s=_cell(actions), facecolors="none", edgecolors=SECOND, lw=1.1)

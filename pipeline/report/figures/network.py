@@ -10,6 +10,10 @@ from matplotlib.patches import FancyArrowPatch
 from pipeline.report.figures.svg import ACCENT, INK, SECOND, drawing, to_svg
 
 
+CROWDED = 120
+"""Edges from which on each is drawn lighter, the more there are."""
+
+
 class Edge(NamedTuple):
     """An arrow of the graph, by places on the circle."""
 
@@ -27,10 +31,12 @@ def network(names: Sequence[str], edges: Sequence[Edge], *, name: str, about: st
     places = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     both = {(edge.source, edge.target) for edge in edges}
     size = float(np.interp(len(names), [20, 60, 150], [9, 6.5, 4]))
+    weight = min(1.0, (CROWDED / max(len(edges), 1)) ** 0.5)
     with drawing(5.4, 5.4) as (figure, axes):
         for edge in edges:
             mutual = (edge.target, edge.source) in both
-            axes.add_patch(_arrow(places[edge.source], places[edge.target], edge.psi, ACCENT if mutual else SECOND))
+            colour = ACCENT if mutual else SECOND
+            axes.add_patch(_arrow(places[edge.source], places[edge.target], edge.psi * weight, colour))
         axes.scatter(*places.T, s=2.2 * size, color=INK, zorder=3)
         for label, angle, place in zip(names, angles, places, strict=True):
             _label(axes, label, angle, place, size)
@@ -39,7 +45,7 @@ def network(names: Sequence[str], edges: Sequence[Edge], *, name: str, about: st
         return to_svg(figure, name=name, about=about)
 
 
-def _arrow(start: np.ndarray, end: np.ndarray, psi: float, colour: str) -> FancyArrowPatch:
+def _arrow(start: np.ndarray, end: np.ndarray, strength: float, colour: str) -> FancyArrowPatch:
     return FancyArrowPatch(
         tuple(start * 0.97),
         tuple(end * 0.97),
@@ -47,8 +53,8 @@ def _arrow(start: np.ndarray, end: np.ndarray, psi: float, colour: str) -> Fancy
         arrowstyle="-|>,head_length=3.6,head_width=1.8",
         mutation_scale=1.0,
         color=colour,
-        linewidth=0.5 + 1.6 * psi,
-        alpha=0.35 + 0.6 * psi,
+        linewidth=0.3 + 1.8 * strength,
+        alpha=0.2 + 0.75 * strength,
         shrinkA=2,
         shrinkB=2,
     )
