@@ -9,7 +9,6 @@ from matplotlib.patches import FancyArrowPatch
 
 from pipeline.report.figures.svg import ACCENT, INK, SECOND, drawing, to_svg
 
-
 CROWDED = 120
 """Edges from which on each is drawn lighter, the more there are."""
 
