@@ -59,8 +59,11 @@ def score(
     The bytes are the same for any number of workers on one kind of device. On CUDA one process does it all.
 
     Raises:
-        PlainError: more videos failed than `evaluate.max_failure_rate` allows, or CUDA was asked for and there is none.
+        PlainError: there is no video, more failed than `evaluate.max_failure_rate` allows, or CUDA was asked for and
+            there is none.
     """
+    if not videos:
+        raise PlainError(f"evaluate.split: found no labelled video in {evaluate.split}, expected some; set val or test")
     device = choose_device(execution.device).type
     what = evaluate.model_dump(exclude={"bootstrap", "max_failure_rate"})
     with shards(

@@ -99,6 +99,11 @@ def test_too_many_failures_stop_the_stage(run, video_of, evaluate):
         run(videos, evaluate=evaluate.model_copy(update={"max_failure_rate": 0.1}))
 
 
+def test_a_split_without_videos_is_refused(run):
+    with pytest.raises(PlainError, match=r"evaluate\.split: found no labelled video in test"):
+        run([])
+
+
 @pytest.mark.slow
 def test_bytes_are_the_same_for_any_number_of_workers(run, video_of, tmp_path, execution):
     videos = [video_of(f"video{seed}", seed=seed, frames=9 + seed) for seed in range(7)]

@@ -1,7 +1,7 @@
 """The graph of co-occurring actions on a circle: an arrow from i to j where P(j | i) passes the threshold."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -64,10 +64,10 @@ def _turn(start: np.ndarray, end: np.ndarray) -> float:
     return 1.0 if start[0] * end[1] - start[1] * end[0] < 0 else -1.0
 
 
-def _label(axes: object, label: str, angle: float, place: np.ndarray, size: float) -> None:
+def _label(axes: Any, label: str, angle: float, place: np.ndarray, size: float) -> None:
     """A name beside its place, along the circle's radius and never upside down."""
     right = np.cos(angle) >= -1e-9
-    axes.text(  # type: ignore[attr-defined]
+    axes.text(
         *(place * 1.05),
         label,
         rotation=float(np.degrees(angle)) if right else float(np.degrees(angle)) + 180,
