@@ -26,8 +26,19 @@ PAPER: Changes = {
         "name": "r2plus1d_34",
         "weights": f"{_IG65M}/r2plus1d_34_clip8_ft_kinetics_from_ig65m-0aa0550b.pth",
     },
-    "train": {"batch": 64, "learning_rate": 0.01, "jitter": [128, 160], "crop": 112},
+    "train": {
+        "epochs": 30,
+        "batch": 64,
+        "learning_rate": 0.01,
+        "schedule": "step",
+        "milestones": [12, 24],
+        "warmup_epochs": 0,
+        "warmup_rate": 1e-4,
+        "jitter": [128, 160],
+        "crop": 112,
+    },
     "evaluate": {"split": "val", "short_side": 128, "crop": 128},
+    "explain": {"short_side": 160, "perplexity": 30.0},
 }
 
 # Of a machine that trains on real data; shards large enough that a million videos are few files.
