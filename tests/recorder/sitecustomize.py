@@ -28,11 +28,11 @@ def _watch_params(module: object) -> None:
     """Note each field that is read off a section, under the section's name in params.yaml."""
     section, params = module.Section, module.Params  # type: ignore[attr-defined]
     names = {field.annotation: name for name, field in params.model_fields.items()}
-    plain = section.__getattribute__
+    plain, home = section.__getattribute__, Path(str(module.__file__)).parent  # type: ignore[attr-defined]
 
     def noting(self: object, attribute: str) -> object:
         kind = type(self)
-        checking = sys._getframe(1).f_code.co_filename == module.__file__  # a validator's look is not a stage's
+        checking = Path(sys._getframe(1).f_code.co_filename).parent == home  # a validator's look is not a stage's
         if attribute in kind.__pydantic_fields__ and not checking:  # type: ignore[attr-defined]
             if kind is not params:
                 _note("param", f"{names[kind]}.{attribute}")

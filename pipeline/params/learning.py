@@ -1,0 +1,191 @@
+"""The sections from training copies to explanations."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.params.section import Count, NotNegative, Positive, Rate, Section
+
+Head = Literal["visual", "audio", "text", "audio_text", "fc"]
+Layer = Literal["layer1", "layer2", "layer3", "layer4"]
+
+
+class Clips(Section):
+    """Training copies of videos."""
+
+    short_side: Count
+    """Pixels; the largest scale that training needs."""
+    quality: Annotated[int, Field(ge=1, le=100)]
+    """JPEG quality of a stored frame."""
+    max_failure_rate: Rate
+    shard_size: Count
+    """Videos a pack file."""
+
+
+class Frames(Section):
+    """What one clip is, for training and testing alike."""
+
+    fps: Positive
+    """The time line that frames are taken on, whatever the file's own rate."""
+    span: Count
+    """Consecutive frames a clip covers."""
+    count: Count
+    """Frames taken from the span."""
+    positions: Literal["linspace", "stride"]
+    """linspace(0, span - 1, count) cut to integers (released), or every span / count-th."""
+    mean: Rate
+    std: Positive
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.count > self.span:
+            raise ValueError(f"count {self.count} is more than the span's {self.span} frames")
+        return self
+
+
+class Backbone(Section):
+    """The 3D-CNN."""
+
+    name: Literal["r2plus1d_34", "r2plus1d_18", "r3d_18", "i3d_50", "r3d_tiny", "r2plus1d_tiny"]
+    weights: str | None
+    """A converted safetensors file to start from (`m3a convert-weights`); null starts from the seed."""
+    pooling: Literal["global", "released"]
+    """`released`: a 7 x 7 window slid over the last feature map, then the mean."""
+
+
+class Lexicon(Section):
+    """How a lexicon is queried for an action's forms (Section 3.2, Table 2)."""
+
+    draw: Literal["fixed", "mean", "resample"]
+    """One draw for good, the mean of all forms, or a new draw each epoch."""
+    forms: Annotated[int, Field(ge=1, le=3)]
+    combine: Literal["concat", "mean", "one"]
+
+
+class Gcn(Section):
+    """Equation 1."""
+
+    layers: Count
+    hidden: Count
+    bias: bool
+    last_activation: bool
+    slope: NotNegative
+    """Of Leaky ReLU."""
+
+
+class Transformer(Section):
+    """The authors' extension: self-attention over actions."""
+
+    layers: Count
+    hidden: Count
+    attention_heads: Count
+    block: Literal["simplified", "full"]
+    positions: bool
+    fusion: Literal["sum", "cross_attention"]
+
+
+class Model(Section):
+    """Which relation learners are summed (Equation 3)."""
+
+    heads: Annotated[tuple[Head, ...], Field(strict=False, min_length=1)]
+    relation: Literal["gcn", "transformer"]
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.heads)) < len(self.heads):
+            raise ValueError(f"heads {list(self.heads)} name one twice")
+        if "fc" in self.heads and len(self.heads) > 1:
+            raise ValueError("fc is the baseline and stands alone")
+        return self
+
+
+class Train(Section):
+    """SGD training."""
+
+    epochs: Count
+    batch: Count
+    learning_rate: Positive
+    schedule: Literal["step", "cosine"]
+    milestones: Annotated[tuple[int, ...], Field(strict=False)]
+    """Epochs from which the rate is 0.1, 0.01, ... of its start (step)."""
+    warmup_epochs: Annotated[int, Field(ge=0)]
+    warmup_rate: Positive
+    momentum: Rate
+    nesterov: bool
+    weight_decay: NotNegative
+    loss: Literal["bce", "wlsep"]
+    gradient_clip: Positive | None
+    ema: Rate | None
+    jitter: Annotated[tuple[int, int], Field(strict=False)]
+    """Short side in pixels, drawn uniformly between the two."""
+    crop: Count
+    flip: Rate
+    precise_bn_batches: Annotated[int, Field(ge=0)]
+    freeze_batch_norm: bool
+    """Its statistics stay as they came with the weights: neither updated nor measured."""
+    mixed_precision: bool
+    """On CUDA only."""
+    threads: Count
+    """Of the mathematics; part of the result's last bits."""
+    validate_every: Count
+    """Epochs between two looks at the validation split."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.crop <= self.jitter[0] <= self.jitter[1]:
+            raise ValueError(f"jitter {list(self.jitter)} must rise and start at the crop of {self.crop} or above")
+        if sorted(set(self.milestones)) != list(self.milestones):
+            raise ValueError(f"milestones {list(self.milestones)} must rise")
+        return self
+
+
+class Evaluate(Section):
+    """Multi-view testing."""
+
+    split: Literal["val", "test"]
+    temporal_views: Count
+    spatial_views: Literal[1, 3]
+    short_side: Count
+    crop: Count
+    combine: Literal["max", "mean"]
+    batch: Count
+    """Views a batch."""
+    bootstrap: Count
+    """Resamples for the intervals."""
+    max_failure_rate: Rate
+    shard_size: Count
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.crop > self.short_side:
+            raise ValueError(f"crop {self.crop} is larger than short_side {self.short_side}")
+        return self
+
+
+class Explain(Section):
+    """What a trained model looks at, and which actions it relates."""
+
+    videos: Annotated[int, Field(ge=0)] | Annotated[tuple[str, ...], Field(strict=False)]
+    """To draw: how many, taken by their scores (by their gain where there is a baseline), or which."""
+    actions: Count
+    """Of a video that is drawn, at most; its own."""
+    layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)]
+    """Of the 3D-CNN, which Grad-CAM reads; pictures are drawn from the first of them."""
+    clips: Count
+    """Along a video, evenly spread."""
+    frames: Count
+    """In a strip of pictures."""
+    short_side: Count
+    """Pixels of a picture."""
+    neighbours: Count
+    """Of an action."""
+    perplexity: Annotated[float, Field(ge=1.0)]
+    """Of t-SNE; lowered where there are few actions."""
+    baseline: str | None
+    """Folder of another run, with its models/m3a and data/predictions, to show beside this one."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.layers)) < len(self.layers):
+            raise ValueError(f"layers {list(self.layers)} name one twice")
+        return self
