@@ -26,6 +26,8 @@ _ACTION_ID = _column("action_id", pa.int16(), "row of the vocabulary, from 0")
 _ACTION = _column("action", pa.string(), "the action's name in the vocabulary")
 _WORDS = _column("words", _list(pa.string()), "the words of the action's name")
 _REASON = _column("reason", pa.string(), "why, in plain words; empty where there is nothing to say")
+_MODEL = _column("model", pa.string(), "model | baseline")
+_LEARNER = _column("learner", pa.string(), "audio | text | audio_text; fc; data, for psi")
 _FORM = pa.list_(pa.field("item", pa.float32(), nullable=False), FORM_SIZE)
 _VECTOR = _list(pa.float32())
 
@@ -134,4 +136,86 @@ SCHEMAS: dict[str, Schema] = {
         _column("chance", pa.float64(), "expected of a random ranking; percent, NaN without a positive"),
     ),
     "exclusions": _schema(("video_id",), _VIDEO, _REASON),
+    "pointing": _schema(
+        ("model", "layer", "video_id", "action_id"),
+        _MODEL,
+        _column("layer", pa.string(), "of the 3D-CNN, whose heat points"),
+        _VIDEO,
+        _ACTION_ID,
+        _column("times", pa.int16(), "recorded places of the action that were judged"),
+        _column("heat", pa.float32(), "part of them with the heat's maximum in the action's square; NaN without any"),
+        _column("elsewhere", pa.float32(), "in another action's square, mean over those; NaN where it is alone"),
+        _column("centre", pa.float32(), "part of them with the frame's middle in the action's square"),
+        _column("chance", pa.float32(), "the square's part of the frame, mean over them"),
+        _column("cold", pa.float32(), "part of them without any heat"),
+    ),
+    "pointing_scores": _schema(
+        ("model", "layer", "row"),
+        _MODEL,
+        _column("layer", pa.string(), "as in pointing"),
+        _column(
+            "row",
+            pa.string(),
+            "heat | cold | chance | centre | elsewhere | lead_ (of the heat) over each of the last three",
+        ),
+        _column("value", pa.float64(), "mean over pairs of video and action; percent, points for a lead"),
+        _column("low", pa.float64(), "of the 95% interval, by a bootstrap over videos"),
+        _column("high", pa.float64(), "of the 95% interval, by a bootstrap over videos"),
+        _column("pairs", pa.int64(), "how many there are"),
+    ),
+    "drawn": _schema(
+        ("number", "action_id", "model"),
+        _column("number", pa.int16(), "of the video among those drawn, from 0"),
+        _ACTION_ID,
+        _MODEL,
+        _VIDEO,
+        _column("layer", pa.string(), "of the 3D-CNN, whose heat is drawn"),
+        _column("score", pa.float32(), "of the action, as in predictions"),
+        _column("hottest", pa.float32(), "the heat at full strength; logits, 0 where there is no evidence"),
+        _column("frames", pa.string(), "file of the bare frames, below data/explain"),
+        _column("strip", pa.string(), "file of the same frames under the heat"),
+        _column("moving", pa.string(), "file of all frames under the heat, moving"),
+    ),
+    "embedding": _schema(
+        ("learner", "layer", "action_id"),
+        _LEARNER,
+        _column("layer", pa.int16(), "0 at the input, then after each layer"),
+        _ACTION_ID,
+        _column("x", pa.float32(), "by t-SNE, around 0"),
+        _column("y", pa.float32(), "by t-SNE, around 0"),
+    ),
+    "gathering": _schema(
+        ("learner", "layer"),
+        _LEARNER,
+        _column("layer", pa.int16(), "as in embedding"),
+        _column("size", pa.int32(), "features a node"),
+        _column("learnt", pa.float64(), "chance that a linked pair is closer than an unlinked one; percent"),
+        _column("smoothed", pa.float64(), "likewise, of the forms multiplied by the graph alone, without any weights"),
+    ),
+    "neighbours": _schema(
+        ("learner", "action_id", "rank"),
+        _LEARNER,
+        _ACTION_ID,
+        _column("rank", pa.int16(), "from 1, the strongest"),
+        _column("neighbour", pa.int16(), "the other action's id"),
+        _column("strength", pa.float64(), "cosine of the two actions' classifiers; psi in the data"),
+        _column("psi", pa.float64(), "P(neighbour | action) in the data; NaN where the action never occurs"),
+    ),
+    "boosts": _schema(
+        ("action_id",),
+        _ACTION_ID,
+        _column("positives", pa.int64(), "compared videos with it"),
+        _column("model", pa.float64(), "average precision; percent, NaN without a positive"),
+        _column("baseline", pa.float64(), "likewise"),
+        _column("boost", pa.float64(), "the model's lead; percentage points"),
+        _column("low", pa.float64(), "of its 95% interval, by a paired bootstrap"),
+        _column("high", pa.float64(), "of its 95% interval, by a paired bootstrap"),
+    ),
+    "compared": _schema(
+        ("video_id", "model"),
+        _VIDEO,
+        _MODEL,
+        _ACTIONS,
+        _column("scores", _VECTOR, "as in predictions"),
+    ),
 }

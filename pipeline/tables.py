@@ -4,7 +4,7 @@ Same rows, same bytes: rows sorted by key, a fixed row-group size, no pandas met
 canonical NaN, no timestamps (DESIGN.md, invariant 3).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from pipeline.files import placed
 from pipeline.schemas import FORM_SIZE, PATCH_SIZE, PATCHES, SCHEMAS, Schema
 
 __all__ = ["FORM_SIZE", "PATCHES", "PATCH_SIZE", "ROW_GROUP", "SCHEMAS", "Schema", "empty", "from_columns",
-           "multi_hot", "read", "read_stream", "rows_read", "rows_written", "vectors", "verify", "write",
+           "from_rows", "multi_hot", "read", "read_stream", "rows_read", "rows_written", "vectors", "verify", "write",
            "write_stream"]  # fmt: skip
 ROW_GROUP = 8192
 rows_read: dict[str, int] = {}
@@ -46,6 +46,16 @@ def from_columns(name: str, columns: Mapping[str, object]) -> pa.Table:
         return table
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise PlainError(f"table {name}: {error}") from error
+
+
+def from_rows(name: str, rows: Sequence[Sequence[object]]) -> pa.Table:
+    """A table of schema `name` from rows, in the order of its columns.
+
+    Raises:
+        PlainError: as `from_columns`.
+    """
+    names = SCHEMAS[name].columns.names
+    return from_columns(name, {column: [row[place] for row in rows] for place, column in enumerate(names)})
 
 
 def _check_nulls(column: pa.ChunkedArray, field: pa.Field) -> None:

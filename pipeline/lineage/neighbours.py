@@ -37,6 +37,14 @@ TABLES = {
     "data/predictions/excluded.parquet": "exclusions",
     "data/predictions/metrics.parquet": "metrics",
     "data/predictions/per_action.parquet": "per_action",
+    "data/explain/pointing.parquet": "pointing",
+    "data/explain/pointing_scores.parquet": "pointing_scores",
+    "data/explain/drawn.parquet": "drawn",
+    "data/explain/embedding.parquet": "embedding",
+    "data/explain/gathering.parquet": "gathering",
+    "data/explain/neighbours.parquet": "neighbours",
+    "data/explain/boosts.parquet": "boosts",
+    "data/explain/compared.parquet": "compared",
 }
 """Every table of the pipeline: its path and the schema that it follows."""
 SPLITS = ("train", "val", "test")

@@ -1,0 +1,53 @@
+"""The models that are explained: this run's, and a baseline's beside it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from pipeline import tables
+from pipeline.nn.model import MultiActionModel
+from pipeline.train.checkpoint import Description, load_model
+
+MODEL, BASELINE = "model", "baseline"
+FOLDER = Path("models/m3a")
+PREDICTIONS = Path("data/predictions/predictions.parquet")
+
+
+class Explained(NamedTuple):
+    """A trained and tested model."""
+
+    name: str
+    """`model` or `baseline`."""
+    root: Path
+    """Of its run."""
+    predictions: pa.Table
+
+    @property
+    def folder(self) -> Path:
+        """Where the model is."""
+        return self.root / FOLDER
+
+
+def explained(root: Path, baseline: str | None) -> list[Explained]:
+    """This run's model, and the baseline's where there is one.
+
+    Args:
+        root: of this run.
+        baseline: root of the other.
+
+    Raises:
+        PlainError: a table of predictions is absent, or not one.
+    """
+    roots = {MODEL: root} | ({BASELINE: Path(baseline)} if baseline else {})
+    return [Explained(name, root, tables.read("predictions", root / PREDICTIONS)) for name, root in roots.items()]
+
+
+def load(folder: Path) -> tuple[MultiActionModel, Description]:
+    """A trained model that is ready to be asked what it looks at: nothing before the asked layer keeps gradients.
+
+    Raises:
+        PlainError: there is no model.
+    """
+    network, description = load_model(folder)
+    return network.requires_grad_(requires_grad=False), description

@@ -1,0 +1,151 @@
+"""Everything that stage `explain` writes, from a finished run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline import files, tables
+from pipeline.errors import PlainError
+from pipeline.evaluate.testing import Video
+from pipeline.explain import pointing, relations
+from pipeline.explain.boosts import boosts, compare
+from pipeline.explain.draw import Subject, best_scored, choose, draw, scores_of
+from pipeline.explain.embedding import embedding, gathering
+from pipeline.explain.localize import Located, localize
+from pipeline.explain.models import MODEL, PREDICTIONS, Explained, load
+from pipeline.params import Evaluate, Execution, Explain, Media
+from pipeline.sources.sample.places import Place
+from pipeline.train.checkpoint import WEIGHTS
+
+Places = Mapping[str, Mapping[int, Sequence[Place]]]
+"""Where each action of a video is, by their ids; without the videos for which that is not known."""
+
+
+def run(
+    target: Path,
+    models: Sequence[Explained],
+    videos: Sequence[Video],
+    places: Places,
+    adjacency: pa.Table,
+    *,
+    explain: Explain,
+    evaluate: Evaluate,
+    media: Media,
+    execution: Execution,
+    seed: int,
+) -> str:
+    """Write the pictures and the tables into the folder `target`; returns what was found, in a line.
+
+    Args:
+        target: the folder.
+        models: this run's, and the baseline's where there is one.
+        videos: those of the tested split.
+        places: of the sample's actions; empty for data that do not tell.
+        adjacency: of this run, for the edges and psi.
+        explain: what to draw and what to compare.
+        evaluate: how large the frames were in testing, and how many draws its intervals take.
+        media: bounds of decoding.
+        execution: how the work is done.
+        seed: of t-SNE and of the draws.
+
+    Raises:
+        PlainError: a model cannot be read, or the baseline's is of other actions or videos; a video that is named
+            was not scored.
+        Undecodable: a video has changed since it was scored.
+    """
+    _check_vocabularies(models)
+    scored = set(models[0].predictions["video_id"].to_pylist())
+    known = {video.video_id: video for video in videos if video.video_id in scored}
+    made = {
+        "pointing": localize(
+            models,
+            [_located(video, places[name]) for name, video in known.items() if name in places],
+            explain=explain,
+            short_side=evaluate.short_side,
+            shard_size=evaluate.shard_size,
+            media=media,
+            execution=execution,
+        )
+    }
+    made["pointing_scores"] = pointing.scores(made["pointing"], bootstrap=evaluate.bootstrap, seed=seed)
+    subjects = _subjects(models, known, places, explain)
+    made["drawn"] = draw(target, models, subjects, explain=explain, short_side=evaluate.short_side, media=media)
+    made |= _relations(models[0], adjacency, explain, seed) | _comparison(models, subjects, evaluate.bootstrap, seed)
+    for name, table in made.items():
+        tables.write(name, target / f"{name}.parquet", table)
+    _record_origins(target, models)
+    return _summary(made, len(subjects))
+
+
+def _check_vocabularies(models: Sequence[Explained]) -> None:
+    vocabularies = {model.name: load(model.folder)[1].actions for model in models}
+    for model in models[1:]:
+        if vocabularies[model.name] != vocabularies[MODEL]:
+            raise PlainError(f"explain.baseline: {model.folder}: found a model of other actions than this run's")
+
+
+def _located(video: Video, places: Mapping[int, Sequence[Place]]) -> Located:
+    return Located(video, tuple(tuple(places[action]) for action in video.actions))
+
+
+def _subjects(
+    models: Sequence[Explained], videos: Mapping[str, Video], places: Places, explain: Explain
+) -> list[Subject]:
+    """The videos to draw, with those of their actions that are drawn."""
+    subjects = []
+    for number, name in enumerate(choose(models, explain)):
+        actions = best_scored(scores_of(models[0], name), videos[name].actions, explain.actions)
+        subjects.append(Subject(number, videos[name], actions, places.get(name, {})))
+    return subjects
+
+
+def _relations(model: Explained, adjacency: pa.Table, explain: Explain, seed: int) -> dict[str, pa.Table]:
+    """What this run's model relates, and how far that is in the data."""
+    network, description = load(model.folder)
+    psi_NN, edge_NN = relations.graph_of(adjacency, len(description.actions))
+    layers = relations.node_features(network)
+    return {
+        "embedding": embedding(layers, perplexity=explain.perplexity, seed=seed),
+        "gathering": gathering(layers, relations.smoothed_features(network), edge_NN),
+        "neighbours": relations.neighbours(relations.classifiers(network), psi_NN, explain.neighbours),
+    }
+
+
+def _comparison(
+    models: Sequence[Explained], subjects: Sequence[Subject], bootstrap: int, seed: int
+) -> dict[str, pa.Table]:
+    """What this run's model gains over the baseline, and the scores of the videos that are drawn."""
+    scores = [
+        (subject.video.video_id, model.name, list(subject.video.actions), scores_of(model, subject.video.video_id))
+        for subject in subjects
+        for model in models
+    ]
+    gained = tables.empty("boosts")
+    if len(models) > 1:
+        compared = compare(models[0].predictions, models[1].predictions)
+        gained = boosts(compared, bootstrap=bootstrap, seed=seed)
+    return {"boosts": gained, "compared": tables.from_rows("compared", scores)}
+
+
+def _record_origins(target: Path, models: Sequence[Explained]) -> None:
+    """Write the digests of what each model is: a baseline lies outside what DVC follows."""
+    digests = {
+        model.name: {path.name: files.sha256(path) for path in (model.folder / WEIGHTS, model.root / PREDICTIONS)}
+        for model in models
+    }
+    files.write_text(target / "models.json", json.dumps(digests, indent=2) + "\n")
+
+
+def _summary(made: Mapping[str, pa.Table], drawn: int) -> str:
+    figures = {(row["model"], row["layer"], row["row"]): row for row in made["pointing_scores"].to_pylist()}
+    parts = [f"{drawn:,} videos drawn"]
+    for (model, layer, row), heat in figures.items():
+        if row == "heat":
+            chance = figures[model, layer, "chance"]["value"]
+            parts.append(
+                f"the {model}'s heat at {layer} points at the action {heat['value']:.1f}% of the time "
+                f"({heat['low']:.1f} to {heat['high']:.1f}; chance {chance:.1f})"
+            )
+    return "; ".join(parts)

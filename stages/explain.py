@@ -1,0 +1,49 @@
+"""Look into the trained model: what it looks at, which actions it relates, and where it gains over a baseline."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline import tables
+from pipeline.evaluate.testing import videos_of
+from pipeline.explain.models import explained
+from pipeline.explain.run import Places, run
+from pipeline.params import Params
+from pipeline.sources.sample.places import read_places
+from stages import stage
+
+
+@stage
+def main(params: Params) -> str:
+    """Write the pictures and the tables of data/explain."""
+    split = tables.read("splits", Path(f"data/splits/{params.evaluate.split}.parquet"))
+    videos = tables.read("videos", Path("data/index/videos.parquet"))
+    return run(
+        Path("data/explain"),
+        explained(Path(), params.explain.baseline),
+        videos_of(split, videos, Path(params.dataset.videos)),
+        _places(params, videos),
+        tables.read("adjacency", Path("data/graph/adjacency.parquet")),
+        explain=params.explain,
+        evaluate=params.evaluate,
+        media=params.media,
+        execution=params.execution,
+        seed=params.seed,
+    )
+
+
+def _places(params: Params, videos: pa.Table) -> Places:
+    """Where the sample's actions are, by ids; of other data nobody has said."""
+    if params.dataset.source != "sample":
+        return {}
+    actions = tables.read("actions", Path("data/index/actions.parquet"))["action"].to_pylist()
+    ids = dict(zip(videos["path"].to_pylist(), videos["video_id"].to_pylist(), strict=True))
+    return {
+        ids[path]: {actions.index(action): places for action, places in known.items()}
+        for path, known in read_places(Path(params.dataset.annotations), params.render).items()
+        if path in ids
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Networks whose heat is known beforehand, and a small run that can be explained."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline import files, tables
+from pipeline.evaluate.testing import Video
+from pipeline.explain.models import FOLDER, PREDICTIONS, Explained, explained
+from pipeline.nn.graph import normalize
+from pipeline.nn.heads import FullyConnected
+from pipeline.nn.model import MultiActionModel, build_model
+from pipeline.nn.pooling import Pooling
+from pipeline.params import Params
+from pipeline.sources.sample.places import Place
+from pipeline.train.checkpoint import Description, save_model
+from tests.evaluate.miniature import ACTIONS, write_video
+from tests.train.miniature import changed
+
+EDGES = torch.tensor([[0, 1, 0, 1, 0], [0, 0, 0, 0, 1], [0, 0, 0, 1, 0], [1, 0, 1, 0, 0], [0, 1, 0, 0, 0]]).float()
+LABELS = {"a": (0, 3), "b": (1, 4), "c": (2,)}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_one_seed():
+    torch.set_num_threads(1)
+    torch.manual_seed(313)
+
+
+@pytest.fixture(scope="session")
+def small(params: Params) -> Params:
+    """The committed parameters, made small."""
+    return changed(
+        params,
+        {
+            "frames": {"fps": 10.0, "span": 8, "count": 4},
+            "backbone": {"name": "r3d_tiny", "weights": None, "pooling": "global"},
+            "gcn": {"hidden": 16},
+            "evaluate": {"short_side": 24, "crop": 24, "bootstrap": 40, "shard_size": 2},
+            "explain": {"videos": 2, "actions": 2, "clips": 2, "frames": 3, "short_side": 32, "neighbours": 2},
+            "execution": {"workers": 1, "device": "cpu"},
+        },
+    )
+
+
+@pytest.fixture
+def make_network(small: Params) -> Callable[..., MultiActionModel]:
+    """A network of five actions on r3d_tiny, in evaluation mode, with random weights and forms."""
+
+    def make(*heads: str, relation: str = "gcn") -> MultiActionModel:
+        model = small.model.model_copy(update={"heads": heads, "relation": relation})
+        transformer = small.transformer.model_copy(update={"attention_heads": 1})
+        return build_model(
+            backbone=small.backbone,
+            model=model,
+            gcn=small.gcn,
+            transformer=transformer,
+            actions=len(ACTIONS),
+            adjacency=normalize(EDGES, "paper"),
+            audio_forms=torch.randn(5, 12),
+            text_forms=torch.randn(5, 6),
+        ).eval()
+
+    return make
+
+
+@pytest.fixture
+def bright_network() -> MultiActionModel:
+    """Sees brightness alone, in blocks of one frame by 8 x 8 pixels; for action 0 it speaks, against action 1."""
+    see = nn.Conv3d(3, 1, (1, 8, 8), stride=(1, 8, 8), padding=(0, 3, 3), bias=False)
+    nn.init.constant_(see.weight, 1 / 192)
+    head = FullyConnected(1, 2)
+    head.weight.data = torch.tensor([[2.0], [-2.0]])
+    backbone = nn.Sequential(OrderedDict(layer3=nn.Sequential(see, nn.ReLU()), layer4=nn.Identity()))
+    return MultiActionModel(backbone, Pooling("global"), head).eval()
+
+
+@pytest.fixture
+def finished(small: Params, make_network, tmp_path: Path) -> Callable[..., Path]:
+    """Write a finished run of three videos below a folder of the given name: its model and its predictions."""
+
+    def make(name: str, *heads: str, actions: tuple[str, ...] = ACTIONS, seed: int = 0) -> Path:
+        torch.manual_seed(seed)
+        network, root = make_network(*heads), tmp_path / name
+        description = Description(
+            actions=actions,
+            frames=small.frames,
+            backbone=small.backbone,
+            model=small.model.model_copy(update={"heads": heads}),
+            gcn=small.gcn,
+            transformer=small.transformer,
+            lexicon=small.lexicon,
+            normalization="paper",
+            audio_size=12 if "audio" in heads else None,
+            text_size=6 if "text" in heads else None,
+            batch_norm=network.batch_norm,
+        )
+        save_model(root / FOLDER, network, description)
+        scores = np.random.default_rng(seed).random((3, 5)).astype(np.float32)
+        columns = {"video_id": list(LABELS), "actions": [list(own) for own in LABELS.values()], "scores": scores}
+        tables.write("predictions", root / PREDICTIONS, tables.from_columns("predictions", columns))
+        return root
+
+    return make
+
+
+@pytest.fixture
+def this_run(finished) -> list[Explained]:
+    """A finished run with all relations, alone."""
+    return explained(finished("run", "visual", "audio", "text"), None)
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> list[Video]:
+    """The three videos, of moving noise: 48 x 32 pixels, 12 frames at 10 a second."""
+    made = []
+    for number, (name, actions) in enumerate(LABELS.items()):
+        path = tmp_path / f"{name}.avi"
+        write_video(path, seed=number)
+        made.append(Video(name, str(path), path.stat().st_size, files.sha256(path), actions))
+    return made
+
+
+@pytest.fixture
+def places() -> dict[str, dict[int, tuple[Place, ...]]]:
+    """Each action stands still: the first of a video in the left half of the frame, the second in the right."""
+    halves = ((0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0))
+    return {
+        name: {
+            action: tuple(Place(time, *half) for time in (0.0, 0.4, 0.8))
+            for action, half in zip(own, halves, strict=False)
+        }
+        for name, own in LABELS.items()
+    }
