@@ -51,7 +51,7 @@ def _meet(out: str, dep: str) -> bool:
     return out == dep or dep.startswith(out + "/") or out.startswith(dep + "/")
 
 
-def feeding(stages: Sequence[Stage], last: str) -> list[Stage]:
-    """The stages that `last` rests on, and itself; the sample's is none of them where other data are read."""
-    needed = nx.ancestors(graph(stages), last) | {last}
-    return [stage for stage in stages if stage.name in needed]
+def connected(stages: Sequence[Stage]) -> list[Stage]:
+    """The stages that feed another or are fed by one; the sample's is neither where other data are read."""
+    arrows = graph(stages)
+    return [stage for stage in stages if arrows.degree(stage.name)]

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from pipeline.params import Params
 from pipeline.report import evidence as sources
-from pipeline.report.dag import Stage, feeding, read_stages
+from pipeline.report.dag import Stage, connected, read_stages
 from pipeline.report.evidence import Evidence, read_evidence
 from pipeline.report.figures.curves import panels
 from pipeline.report.ledger import VERDICTS, exclusions, ledger
@@ -27,8 +27,7 @@ def build(root: Path, params: Params) -> str:
         PlainError: a file of the run is absent or not what it should be.
     """
     stages = read_stages([root / path for path in PIPELINE], values={"dataset.watch": params.dataset.watch})
-    needed = feeding(stages, "report")
-    return render(read_evidence(root), needed, source=params.dataset.source, split=params.evaluate.split)
+    return render(read_evidence(root), connected(stages), source=params.dataset.source, split=params.evaluate.split)
 
 
 def render(evidence: Evidence, stages: Sequence[Stage], *, source: str, split: str) -> str:

@@ -1,6 +1,6 @@
 """Reading dvc.yaml, and which stage feeds which."""
 
-from pipeline.report.dag import Stage, feeding, graph, read_stages
+from pipeline.report.dag import Stage, connected, graph, read_stages
 
 
 def test_outputs_that_are_hold_or_lie_below_an_input_feed_it():
@@ -40,10 +40,10 @@ def test_a_folder_of_others_is_not_drawn_as_a_dependency_on_the_sample(finished)
     paths = [finished / "data/raw/dvc.yaml", finished / "dvc.yaml"]
     elsewhere = read_stages(paths, values={"dataset.watch": "/data/mmit"})
     assert not graph(elsewhere).out_degree("render")
-    assert [stage.name for stage in feeding(elsewhere, "report")] == [
+    assert [stage.name for stage in connected(elsewhere)] == [
         stage.name for stage in elsewhere if stage.name != "render"
     ]
 
 
-def test_every_stage_feeds_the_report_on_the_sample(stages):
-    assert feeding(stages, "report") == stages
+def test_every_stage_is_connected_on_the_sample(stages):
+    assert connected(stages) == stages
