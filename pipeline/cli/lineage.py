@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from pipeline.cli.app import LINEAGE, AsJson, app, out, write_json
 from pipeline.errors import PlainError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 HERE = Path()
 TOLERANCE = 1e-4
+WIDEST = 100_000
+"""Characters of a line, where no terminal says how many there are."""
 
 
 @app.command(rich_help_panel=LINEAGE, epilog="Example: m3a audit --against ../run-on-the-server --tolerance 1e-4")
@@ -83,7 +86,8 @@ def trace(
     if as_json:
         write_json(tree.to_json(node))
     else:
-        out.print(tree.to_rich(node), soft_wrap=not out.is_terminal)
+        page = out if out.is_terminal else Console(width=WIDEST)  # else rich cuts a tree's lines to 80 characters
+        page.print(tree.to_rich(node), soft_wrap=False)
 
 
 @app.command(rich_help_panel=LINEAGE, epilog="Example: m3a why train")

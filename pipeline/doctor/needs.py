@@ -128,7 +128,7 @@ def held_for_backward(network: ResNet3d, frames: Frames, crop: int) -> float:
 
 
 def _beside(subject: str, needed: float, there: float, how: str, advice: str) -> Finding:
-    line = f"about {size(needed)} needed, {size(there)} free\n{how}"
+    line = f"{f'about {size(needed)}' if needed else 'nothing more'} needed, {size(there)} free\n{how}"
     if needed > there:
         return Finding("red", subject, line, advice)
     if needed > TIGHT * there:

@@ -71,7 +71,7 @@ def _file(root: Path, name: str, entry: Mapping[str, Any], params: Params) -> Fi
     if name != "vggish":
         return Finding("green", name, f"{entry['note']}, from {entry['source']}")
     if not entry["trained"]:
-        return _untrained(name, params, entry["note"])
+        return _untrained(name, params, f"untrained, from {entry['source']}")
     return check_vggish(path, entry["source"])
 
 

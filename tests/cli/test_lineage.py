@@ -72,6 +72,9 @@ def test_a_run_is_audited_traced_and_explained(house, monkeypatch, tmp_path):
     traced = run.invoke(app, ["trace", "map_sample"])
     assert "map_sample a metric: " in traced.stdout
     assert "made by evaluate" in traced.stdout
+    longest = max(traced.stdout.splitlines(), key=len)
+    assert longest.count("[") == longest.count("]")  # nothing is cut off where no terminal sets a width
+    assert len(longest) > 200
     assert json.loads(run.invoke(app, ["trace", "train", "--json"]).stdout)["label"] == "train"
     assert run.invoke(app, ["why", "train"]).stdout == "train would not run again: all is as it was at its last run\n"
     crate = run.invoke(app, ["crate", str(tmp_path / "crate")])
