@@ -26,17 +26,20 @@ WITHIN = 0.1
 
 
 def examine_weights(root: Path, params: Params) -> Iterator[Finding]:
-    """The files of models/pretrained; before they were fetched, where they will come from."""
+    """Each file of models/pretrained; one that was not fetched yet by where it will come from."""
     manifest = root / FOLDER / "weights.json"
-    if not manifest.is_file():
-        yield from sources(root, params)
+    try:
+        fetched = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
+    except (OSError, ValueError) as error:
+        yield Finding("red", "weights", f"{manifest}: cannot be read: {error}", REFETCH)
         return
-    for name, entry in json.loads(manifest.read_text(encoding="utf-8")).items():
-        yield _file(root, name, entry, params)
+    for source in sources(root, params):
+        entry = fetched.get(source.subject)
+        yield _file(root, source.subject, entry, params) if entry else source
 
 
 def sources(root: Path, params: Params) -> Iterator[Finding]:
-    """Where each file will come from; what is named as local must be there."""
+    """Where each file comes from, by params.yaml; what is named as local must be there."""
     later = "nothing: stage `fetch_weights` brings it"
     if params.vggish.source == "seeded":
         yield _untrained("vggish", params, f"untrained, from seed {params.seed}")

@@ -4,6 +4,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pytest
 from typer.testing import CliRunner
 
 from pipeline import tables
@@ -27,3 +28,17 @@ def test_import_released_puts_tables_in_place_and_says_how_dvc_learns_of_it(tmp_
     assert tables.vectors(tables.read("text", Path("data/lexicons/text.parquet"))["form"]).tolist() == [[1, 0], [0, 1]]
     nothing = run.invoke(app, ["import-released"])
     assert "name at least one file" in str(nothing.exception)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("house")
+def test_the_doctor_finds_a_run_of_the_sample_in_order(house, monkeypatch):
+    """All is green but for VGGish's weights, which are untrained, and whatever the machine has little of."""
+    monkeypatch.chdir(house.root)
+    result = run.invoke(app, ["doctor"])
+    assert result.exit_code == 0, result.stdout
+    colours = {line[7:28].strip(): line.split()[0] for line in result.stdout.splitlines() if line[:1] != " "}
+    assert colours.pop("vggish") == "yellow"
+    assert {colours[name] for name in ("dataset.videos", "files", "words", "backbone", "disk")} == {"green"}
+    assert colours["decoding"] in ("green", "yellow")  # of its 104 videos two are cut off
+    assert "nothing more needed" in result.stdout

@@ -73,6 +73,12 @@ def test_a_file_that_changed_or_went_is_red(tmp_path, params):
     assert "cannot be read: No such file" in found(tmp_path, params)["words"].found
 
 
+def test_a_damaged_record_is_red(tmp_path, params):
+    fetched(tmp_path, "words", b"content")
+    (tmp_path / "models/pretrained/weights.json").write_text("{")
+    assert [(name, finding.colour) for name, finding in found(tmp_path, params).items()] == [("weights", "red")]
+
+
 def test_a_file_that_is_no_network_is_red(tmp_path):
     (tmp_path / "vggish.safetensors").write_bytes(b"no tensors")
     finding = check_vggish(tmp_path / "vggish.safetensors", "hub")
