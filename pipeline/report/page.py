@@ -44,6 +44,7 @@ def render(evidence: Evidence, stages: Sequence[Stage], *, source: str, split: s
         "split": split,
         "scored": f"{evidence.predictions.num_rows:,}",
         "untrained": model.untrained(evidence.weights),
+        "listening": model.listening(evidence.model),
         "lede": result.lede(evidence, metrics, split),
         "result": metrics,
         "actions": result.actions(evidence.per_action),

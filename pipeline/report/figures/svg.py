@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup, escape
+from matplotlib import style
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -48,8 +49,8 @@ _STYLE = {
 
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[tuple[Figure, Any]]:
-    """Yield a figure of some inches and its one pair of axes, in the page's style."""
-    with mpl.rc_context(_STYLE):
+    """Yield a figure of some inches and its one pair of axes, in the page's style whatever the user's own is."""
+    with style.context(["default", _STYLE]):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
         yield figure, figure.add_subplot()

@@ -9,6 +9,11 @@ def untrained(weights: Mapping[str, Mapping[str, Any]]) -> bool:
     return not weights["vggish"]["trained"]
 
 
+def listening(description: Mapping[str, Any]) -> str:
+    """The head that rests on audio forms, or nothing."""
+    return next((head for head in description["model"]["heads"] if head.startswith("audio")), "")
+
+
 def settings(description: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The settings of the trained model: key and value, by section."""
     sections: dict[str, list[tuple[str, str]]] = {}

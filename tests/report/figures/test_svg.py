@@ -2,6 +2,7 @@
 
 import re
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
@@ -59,6 +60,14 @@ def test_the_same_drawing_gives_the_same_bytes_and_no_date(draw):
     assert draw() == draw()
     assert "<metadata>" not in draw()
     assert "://" not in draw().replace("http://www.w3.org", "")
+
+
+def test_the_users_own_style_changes_nothing(draw):
+    plain = draw()
+    with mpl.rc_context(
+        {"xtick.direction": "in", "lines.dash_capstyle": "round", "axes.linewidth": 4, "font.size": 30}
+    ):
+        assert draw() == plain
 
 
 def test_opacity_follows_the_value():
