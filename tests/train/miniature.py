@@ -19,12 +19,16 @@ from pipeline.train.experiment import Videos
 ACTIONS = ("clapping", "diving", "singing")
 LENGTH, WIDTH, HEIGHT = 9, 26, 20
 SMALL = {
-    "frames": {"span": 4, "count": 2},
+    "frames": {"span": 4, "count": 2, "positions": "linspace"},
     "backbone": {"name": "r3d_tiny", "weights": None, "pooling": "global"},
-    "gcn": {"hidden": 8},
+    "lexicon": {"draw": "fixed", "forms": 1, "combine": "concat"},
+    "gcn": {"layers": 2, "hidden": 8, "bias": True, "last_activation": False},
+    "model": {"heads": ("visual", "audio", "text"), "relation": "gcn"},
     "train": {
-        "epochs": 3, "batch": 4, "milestones": (2,), "learning_rate": 0.01, "jitter": (16, 20), "crop": 16,
-        "precise_bn_batches": 2, "threads": 1, "validate_every": 2,
+        "epochs": 3, "batch": 4, "learning_rate": 0.01, "schedule": "step", "milestones": (2,), "warmup_epochs": 0,
+        "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "loss": "bce", "gradient_clip": None, "ema": None,
+        "jitter": (16, 20), "crop": 16, "flip": 0.5, "precise_bn_batches": 2, "freeze_batch_norm": False,
+        "threads": 1, "validate_every": 2,
     },
     "execution": {"workers": 1, "device": "cpu", "checkpoint_minutes": 60.0},
 }  # fmt: skip
