@@ -38,7 +38,7 @@ PAPER: Changes = {
         "crop": 112,
     },
     "evaluate": {"split": "val", "short_side": 128, "crop": 128},
-    "explain": {"short_side": 160, "perplexity": 30.0},
+    "explain": {"layers": ["layer4", "layer3"], "short_side": 160, "perplexity": 30.0},
 }
 
 # Of a machine that trains on real data; shards large enough that a million videos are few files.

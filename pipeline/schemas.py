@@ -169,6 +169,7 @@ SCHEMAS: dict[str, Schema] = {
         _ACTION_ID,
         _MODEL,
         _VIDEO,
+        _column("chosen", pa.string(), "by name | by score | by gain"),
         _column("layer", pa.string(), "of the 3D-CNN, whose heat is drawn"),
         _column("score", pa.float32(), "of the action, as in predictions"),
         _column("hottest", pa.float32(), "the heat at full strength; logits, 0 where there is no evidence"),

@@ -41,6 +41,7 @@ class Drawn(NamedTuple):
     action_id: int
     model: str
     video_id: str
+    chosen: str
     layer: str
     score: float
     hottest: float
@@ -76,6 +77,13 @@ def choose(models: Sequence[Explained], explain: Explain) -> list[str]:
     return order[: explain.videos]
 
 
+def how_chosen(models: Sequence[Explained], explain: Explain) -> str:
+    """What `choose` goes by, in words."""
+    if isinstance(explain.videos, tuple):
+        return "by name"
+    return "by gain" if len(models) > 1 else "by score"
+
+
 def best_scored(scores_N: Sequence[float], actions: Sequence[int], count: int) -> tuple[int, ...]:
     """At most `count` of some actions, the best scored first."""
     return tuple(sorted(actions, key=lambda action: (-scores_N[action], action))[:count])
@@ -105,7 +113,7 @@ def draw(
         Undecodable: a video has changed since it was scored.
     """
     rows: list[Drawn] = []
-    layer = explain.layers[0]
+    layer, chosen = explain.layers[0], how_chosen(models, explain)
     with reproducible(threads=1), Guard(media) as guard:
         for model in models:
             network, description = load(model.folder)
@@ -119,8 +127,8 @@ def draw(
                 scores_N = scores_of(model, subject.video.video_id)
                 for action, found in zip(subject.actions, heat, strict=True):
                     files = _write(target, subject, action, model.name, found, shown, frames.fps, explain.frames)
-                    about = (subject.number, action, model.name, subject.video.video_id, layer, scores_N[action])
-                    rows.append(Drawn(*about, float(found.values.max()), *files))
+                    about = (subject.number, action, model.name, subject.video.video_id, chosen, layer)
+                    rows.append(Drawn(*about, scores_N[action], float(found.values.max()), *files))
     return tables.from_rows("drawn", rows)
 
 

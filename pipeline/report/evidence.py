@@ -30,9 +30,17 @@ TABLES = {
     "unscored": ("exclusions", "data/predictions/excluded.parquet"),
     "metrics": ("metrics", "data/predictions/metrics.parquet"),
     "per_action": ("per_action", "data/predictions/per_action.parquet"),
+    "pointing_scores": ("pointing_scores", "data/explain/pointing_scores.parquet"),
+    "drawn": ("drawn", "data/explain/drawn.parquet"),
+    "embedding": ("embedding", "data/explain/embedding.parquet"),
+    "gathering": ("gathering", "data/explain/gathering.parquet"),
+    "neighbours": ("neighbours", "data/explain/neighbours.parquet"),
+    "boosts": ("boosts", "data/explain/boosts.parquet"),
+    "compared": ("compared", "data/explain/compared.parquet"),
 }
 """Each table of the evidence: its schema and its path."""
 MODEL, WEIGHTS, CURVES = "models/m3a/model.json", "models/pretrained/weights.json", "data/curves"
+PICTURES = "data/explain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +65,21 @@ class Evidence:
     unscored: pa.Table
     metrics: pa.Table
     per_action: pa.Table
+    pointing_scores: pa.Table
+    drawn: pa.Table
+    embedding: pa.Table
+    gathering: pa.Table
+    neighbours: pa.Table
+    boosts: pa.Table
+    compared: pa.Table
     model: dict[str, Any]
     """The trained model's description."""
     weights: dict[str, dict[str, Any]]
     """What models/pretrained holds, by name."""
     curves: dict[str, list[tuple[int, float]]]
     """Each learning curve by its name, as epoch and value."""
+    pictures: dict[str, bytes]
+    """Each picture of data/explain, by its file."""
 
     @property
     def names(self) -> list[str]:
@@ -78,7 +95,26 @@ def read_evidence(root: Path) -> Evidence:
         PlainError: a file is absent or not what it should be.
     """
     read = {name: tables.read(schema, root / path) for name, (schema, path) in TABLES.items()}
-    return Evidence(**read, model=_json(root / MODEL), weights=_json(root / WEIGHTS), curves=read_curves(root / CURVES))
+    return Evidence(
+        **read,
+        model=_json(root / MODEL),
+        weights=_json(root / WEIGHTS),
+        curves=read_curves(root / CURVES),
+        pictures=read_pictures(root / PICTURES, read["drawn"]),
+    )
+
+
+def read_pictures(folder: Path, drawn: pa.Table) -> dict[str, bytes]:
+    """The files that the table `drawn` names.
+
+    Raises:
+        PlainError: one of them is absent.
+    """
+    names = {name for column in ("frames", "strip", "moving") for name in drawn[column].to_pylist()}
+    try:
+        return {name: (folder / name).read_bytes() for name in sorted(names)}
+    except OSError as error:
+        raise PlainError(f"{folder}: cannot be read: {error}; run `dvc repro explain`") from error
 
 
 def read_curves(folder: Path) -> dict[str, list[tuple[int, float]]]:

@@ -44,6 +44,7 @@ def ledger(evidence: Evidence) -> dict[str, Entry]:
         "prepare_clips": _prepare_clips,
         "train": _train,
         "evaluate": _evaluate,
+        "explain": _explain,
     }
     return {name: entry(evidence) for name, entry in entries.items()}
 
@@ -161,3 +162,8 @@ def _train(evidence: Evidence) -> Entry:
 
 def _evaluate(evidence: Evidence) -> Entry:
     return Entry(f"{evidence.predictions.num_rows:,} videos scored", _reasons(evidence.unscored))
+
+
+def _explain(evidence: Evidence) -> Entry:
+    videos = len(set(evidence.drawn["video_id"].to_pylist()))
+    return Entry(f"{videos:,} videos drawn, {evidence.neighbours.num_rows:,} neighbours", ())

@@ -12,7 +12,7 @@ from pipeline.report.dag import Stage, connected, read_stages
 from pipeline.report.evidence import Evidence, read_evidence
 from pipeline.report.figures.curves import panels
 from pipeline.report.ledger import VERDICTS, exclusions, ledger
-from pipeline.report.sections import data, flow, model, relations, result
+from pipeline.report.sections import data, flow, learnt, model, relations, result, sight
 
 PIPELINE = ("data/raw/dvc.yaml", "dvc.yaml")
 EXCLUSIONS_SHOWN = 500
@@ -48,6 +48,8 @@ def render(evidence: Evidence, stages: Sequence[Stage], *, source: str, split: s
         "lede": result.lede(evidence, metrics, split),
         "result": metrics,
         "actions": result.actions(evidence.per_action),
+        "sight": sight.sight(evidence),
+        "learnt": learnt.learnt(evidence),
         "dag": flow.dag(stages, entries),
         "stages": flow.rows(stages, entries),
         "verdicts": data.verdicts(evidence),
@@ -87,5 +89,6 @@ def _files() -> Mapping[str, tuple[str, ...]]:
         "model": (sources.MODEL,),
         "weights": (sources.WEIGHTS,),
         "curves": (sources.CURVES,),
+        "pictures": (sources.PICTURES,),
         "dag": PIPELINE,
     }

@@ -42,7 +42,17 @@ def small(params: Params) -> Params:
             "backbone": {"name": "r3d_tiny", "weights": None, "pooling": "global"},
             "gcn": {"hidden": 16},
             "evaluate": {"short_side": 24, "crop": 24, "bootstrap": 40, "shard_size": 2},
-            "explain": {"videos": 2, "actions": 2, "clips": 2, "frames": 3, "short_side": 32, "neighbours": 2},
+            "explain": {
+                "videos": 2,
+                "actions": 2,
+                "layers": ("layer4", "layer3"),
+                "clips": 2,
+                "frames": 3,
+                "short_side": 32,
+                "neighbours": 2,
+                "perplexity": 8.0,
+                "baseline": None,
+            },
             "execution": {"workers": 1, "device": "cpu"},
         },
     )

@@ -68,6 +68,7 @@ def test_what_is_written_is_what_the_table_says(finished, videos, places, small,
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         row[file] for row in rows for file in ("frames", "strip", "moving")
     }
+    assert {(row["chosen"], row["layer"]) for row in rows} == {("by gain", "layer4")}
     for row in rows:
         assert row["score"] == pytest.approx(
             scores_of(models[row["model"] == "baseline"], row["video_id"])[row["action_id"]]

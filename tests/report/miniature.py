@@ -5,10 +5,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from pipeline import tables
 from pipeline.evaluate import scoring
-from pipeline.report.evidence import CURVES, MODEL, TABLES, WEIGHTS
+from pipeline.report.evidence import CURVES, MODEL, PICTURES, TABLES, WEIGHTS
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTIONS = ["applauding", "diving", "hitting/colliding", "playing+music", "singing", "swimming"]
@@ -118,6 +119,42 @@ def _write_result(root: Path) -> None:
         path.write_text("\n".join([f"step\t{name}", *lines]) + "\n")
 
 
+def write_rows(root: Path, name: str, rows: list[tuple]) -> None:
+    """One table of the run, from rows."""
+    schema, path = TABLES[name]
+    tables.write(schema, root / path, tables.from_rows(schema, rows))
+
+
+def _write_explained(root: Path) -> None:
+    """Two videos under the heat of the model alone; text relations of six actions; no baseline."""
+    rows = []
+    for number, (video, action, hottest) in enumerate((("x0", 0, 1.5), ("x0", 4, 0.5), ("x1", 5, 0.0))):
+        files = (f"{video}-frames.webp", f"{number}.webp", f"{number}-moving.webp")
+        for color, file in enumerate(files):
+            picture = Image.new("RGB", (8, 6), (40 * number, 80 * color, 200))
+            (root / PICTURES).mkdir(parents=True, exist_ok=True)
+            picture.save(root / PICTURES / file)
+        rows.append((int(video[1]), action, "model", video, "by score", "layer4", 0.9 - number / 10, hottest, *files))
+    write_rows(root, "drawn", rows)
+    figures = {"heat": 40, "cold": 1, "chance": 7, "centre": 9, "lead_chance": 33, "elsewhere": 30, "lead_elsewhere": 6}
+    rows = [
+        ("model", layer, name, value + extra, value - 2.0, value + 4.0, 3 if "elsewhere" in name else 5)
+        for extra, layer in enumerate(("layer3", "layer4"))
+        for name, value in figures.items()
+    ]
+    write_rows(root, "pointing_scores", rows)
+    places = np.random.default_rng(2).normal(size=(3, 6, 2)).round(3)
+    nodes = [(layer, action) for layer in range(3) for action in range(6)]
+    write_rows(root, "embedding", [("text", *node, *places[node]) for node in nodes])
+    write_rows(root, "gathering", [("text", layer, 8, 60.0 + layer, 50.0 + layer) for layer in range(3)])
+    near = [(action, rank, (action + rank) % 6) for action in range(6) for rank in (1, 2)]
+    learnt = [("text", action, rank, other, 1 / rank, 0.5) for action, rank, other in near]
+    known = [("data", action, rank, (action + 3 - rank) % 6, 1 / rank, 1 / rank) for action, rank, _ in near]
+    write_rows(root, "neighbours", learnt + known)
+    write_rows(root, "boosts", [])
+    write_rows(root, "compared", [(video, "model", TEST[video], [0.1 * n for n in range(6)]) for video in ("x0", "x1")])
+
+
 def write_run(root: Path) -> None:
     """The whole run, with dvc.yaml and params.yaml as committed."""
     for path in ("dvc.yaml", "data/raw/dvc.yaml", "params.yaml"):
@@ -126,3 +163,4 @@ def write_run(root: Path) -> None:
     _write_index(root)
     _write_knowledge(root)
     _write_result(root)
+    _write_explained(root)

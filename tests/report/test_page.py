@@ -72,7 +72,18 @@ def test_links_within_the_page_lead_somewhere(reader):
     inner = {link[1:] for link in reader.links if link.startswith("#")}
     assert inner
     assert inner <= set(reader.ids)
-    assert {"result", "actions", "pipeline", "data", "training", "graph", "lexicons", "model"} <= inner
+    assert {
+        "result",
+        "actions",
+        "sight",
+        "learnt",
+        "pipeline",
+        "data",
+        "training",
+        "graph",
+        "lexicons",
+        "model",
+    } <= inner
 
 
 def test_nothing_is_fetched_from_anywhere(html, reader):

@@ -37,11 +37,11 @@ def scatter(points_N2: np.ndarray, explained: np.ndarray, names: Sequence[str], 
         axes.spines[:].set_visible(True)
         figure.draw_without_rendering()  # settles the axes, which the labels are placed by
         if len(names) <= LABELLED:
-            _label(axes, points_N2, names)
+            label_points(axes, points_N2, names)
         return to_svg(figure, name=name, about=about)
 
 
-def _label(axes: Any, points_N2: np.ndarray, names: Sequence[str]) -> None:
+def label_points(axes: Any, points_N2: np.ndarray, names: Sequence[str]) -> None:
     """Name each point beside it, on the side where the fewest names, points and borders are in the way."""
     points = 72 / axes.figure.dpi
     places = axes.transData.transform(points_N2) * points

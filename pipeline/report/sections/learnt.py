@@ -1,0 +1,188 @@
+"""What the model relates: actions across the GCN's layers, learnt neighbours, and gains over a baseline."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from markupsafe import Markup
+
+from pipeline.report.evidence import Evidence
+from pipeline.report.figures.layers import marked
+from pipeline.report.sections.result import Figure
+
+DATA = "data"
+SCORED = 10
+"""Actions of which a video's scores are shown."""
+
+
+class Layer(NamedTuple):
+    """The actions at one layer."""
+
+    title: str
+    drawing: Markup
+    learnt: float
+    """The chance that a linked pair is closer than an unlinked one, percent."""
+    smoothed: float
+    """Likewise, of what the graph does alone."""
+
+
+class Neighbour(NamedTuple):
+    """An action beside another."""
+
+    action: str
+    strength: float
+    shared: bool
+    """Whether it is among the strongest both learnt and in the data."""
+
+
+class Related(NamedTuple):
+    """The neighbours of one action."""
+
+    action: str
+    learnt: list[list[Neighbour]]
+    """One list a learner."""
+    data: list[Neighbour]
+
+
+class Boost(NamedTuple):
+    """What one action gains over the baseline."""
+
+    action: str
+    positives: int
+    model: float
+    baseline: float
+    boost: Figure
+
+
+class Score(NamedTuple):
+    """The scores of one action in one video, in percent."""
+
+    action: str
+    target: bool
+    model: float
+    baseline: float
+
+
+class Learnt(NamedTuple):
+    """The section."""
+
+    learners: dict[str, list[Layer]]
+    """The layers of each learner that has any."""
+    marked: list[str]
+    """The actions that are marked in the drawings."""
+    video: str
+    """Whose actions they are."""
+    names: list[str]
+    """Of the learners that have neighbours to show."""
+    related: list[Related]
+    overlap: list[tuple[str, float, float]]
+    """Each learner, the part of the strongest neighbours in the data that are among its own, and chance; percent."""
+    boosts: list[Boost]
+    """The largest first; empty without a baseline."""
+    span: float
+    """The largest bound of their intervals; points."""
+    scores: dict[str, list[Score]]
+    """Of each drawn video; empty without a baseline."""
+
+
+def learnt(evidence: Evidence) -> Learnt:
+    """What the model relates."""
+    videos = [row for row in evidence.compared.to_pylist() if row["model"] == "model"]
+    order = {row["video_id"]: row["number"] for row in evidence.drawn.to_pylist()}
+    videos.sort(key=lambda row: (-len(row["actions"]), order.get(row["video_id"], len(order))))
+    chosen: list[int] = videos[0]["actions"] if videos else []
+    neighbours = neighbours_of(evidence.neighbours)
+    names = sorted(set(neighbours) - {DATA})
+    boosts = boosts_of(evidence)
+    bounds = [abs(bound) for row in boosts for bound in row.boost if not np.isnan(bound)]
+    return Learnt(
+        learners=layers_of(evidence, chosen),
+        marked=[evidence.names[action] for action in chosen],
+        video=videos[0]["video_id"] if videos else "",
+        names=names,
+        related=[_related(action, names, neighbours, evidence.names) for action in range(len(evidence.names))],
+        overlap=[(name, *_overlap(neighbours[name], neighbours.get(DATA, {}), len(evidence.names))) for name in names],
+        boosts=boosts,
+        span=max(bounds, default=1.0) or 1.0,
+        scores=scores_of(evidence, order) if boosts else {},
+    )
+
+
+def layers_of(evidence: Evidence, chosen: Sequence[int]) -> dict[str, list[Layer]]:
+    """The drawings of every learner, layer by layer, with some actions marked."""
+    points: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for row in evidence.embedding.to_pylist():
+        points.setdefault((row["learner"], row["layer"]), []).append((row["x"], row["y"]))
+    found: dict[str, list[Layer]] = {}
+    for row in evidence.gathering.to_pylist():
+        learner, layer = row["learner"], row["layer"]
+        title = f"after layer {layer}" if layer else "input"
+        about = f"Actions on a plane by the {learner} GCN's node features: {title}"
+        drawing = marked(
+            np.array(points[learner, layer]), evidence.names, chosen, name=f"layer-{learner}-{layer}", about=about
+        )
+        found.setdefault(learner, []).append(Layer(title, drawing, row["learnt"], row["smoothed"]))
+    return found
+
+
+Strengths = Mapping[int, Mapping[int, float]]
+"""By action, then by neighbour, the strongest first."""
+
+
+def neighbours_of(table: pa.Table) -> dict[str, Strengths]:
+    """The neighbours of every action, by learner."""
+    found: dict[str, dict[int, dict[int, float]]] = {}
+    for row in table.to_pylist():
+        found.setdefault(row["learner"], {}).setdefault(row["action_id"], {})[row["neighbour"]] = row["strength"]
+    return dict(found)
+
+
+def _related(action: int, learners: Sequence[str], found: Mapping[str, Strengths], names: Sequence[str]) -> Related:
+    known, learnt = found.get(DATA, {}).get(action, {}), [found[name].get(action, {}) for name in learners]
+
+    def listed(strengths: Mapping[int, float], others: Collection[int]) -> list[Neighbour]:
+        return [Neighbour(names[other], strength, other in others) for other, strength in strengths.items()]
+
+    return Related(
+        names[action], [listed(strengths, known) for strengths in learnt], listed(known, set().union(*learnt))
+    )
+
+
+def _overlap(learnt: Strengths, known: Strengths, actions: int) -> tuple[float, float]:
+    """The part of the data's strongest neighbours that are among the learnt ones, mean over actions; and chance."""
+    shares = [len(set(learnt.get(action, ())) & set(others)) / len(others) for action, others in known.items()]
+    most = max((len(others) for others in learnt.values()), default=0)
+    return 100.0 * float(np.mean(shares)) if shares else float("nan"), 100.0 * most / max(actions - 1, 1)
+
+
+def boosts_of(evidence: Evidence) -> list[Boost]:
+    """What each action gains over the baseline, the largest first; actions without a video are left out."""
+    rows = [row for row in evidence.boosts.to_pylist() if row["positives"]]
+    rows.sort(key=lambda row: -row["boost"])
+    return [
+        Boost(
+            evidence.names[row["action_id"]],
+            row["positives"],
+            row["model"],
+            row["baseline"],
+            Figure(row["boost"], row["low"], row["high"]),
+        )
+        for row in rows
+    ]
+
+
+def scores_of(evidence: Evidence, order: Mapping[str, int]) -> dict[str, list[Score]]:
+    """The best scored actions of each drawn video, by the model and by the baseline (Figure 4, d and e)."""
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in evidence.compared.to_pylist():
+        rows.setdefault(row["video_id"], {})[row["model"]] = row
+    return {video: _scores(rows[video], evidence.names) for video in sorted(rows, key=lambda video: order[video])}
+
+
+def _scores(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> list[Score]:
+    ours, theirs = rows["model"]["scores"], rows["baseline"]["scores"]
+    targets = set(rows["model"]["actions"])
+    best = sorted(range(len(ours)), key=lambda action: -max(ours[action], theirs[action]))[:SCORED]
+    shown = sorted(targets | set(best), key=lambda action: -ours[action])
+    return [Score(names[action], action in targets, 100 * ours[action], 100 * theirs[action]) for action in shown]

@@ -1,0 +1,155 @@
+"""What the model looks at: Grad-CAM of some videos, and the pointing game."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from pipeline.report.evidence import Evidence
+from pipeline.report.sections.result import Figure
+
+CHOSEN = {
+    "by name": "",
+    "by score": "Chosen are the videos that the model ranks best, so they are no fair sample of it.",
+    "by gain": "Chosen are the videos that gain most over the baseline, so they are no fair sample of either.",
+}
+"""What is said of how the videos were chosen."""
+
+
+class Row(NamedTuple):
+    """One action of a video, under the heat of one model."""
+
+    action: str
+    model: str
+    score: float
+    cold: bool
+    """Whether there is no heat anywhere."""
+    strip: str
+    """A picture as a data URI."""
+    moving: str
+
+
+class Video(NamedTuple):
+    """A video that is drawn."""
+
+    video_id: str
+    frames: str
+    """A picture as a data URI."""
+    rows: list[Row]
+
+
+class Pointing(NamedTuple):
+    """How often the heat of one model at one layer points at the action; percent, and points for a lead."""
+
+    model: str
+    layer: str
+    heat: Figure
+    cold: Figure
+    chance: Figure
+    centre: Figure
+    lead: Figure
+    """Over chance."""
+    elsewhere: Figure | None
+    lead_elsewhere: Figure | None
+    pairs: int
+    pairs_of_several: int
+
+
+class Sight(NamedTuple):
+    """The section."""
+
+    layer: str
+    """Whose heat is drawn; empty where nothing is."""
+    videos: list[Video]
+    pointing: list[Pointing]
+    sentence: str
+    """What the first row of the pointing game says; empty where there is none."""
+    against: bool
+    """Whether a baseline stands beside the model."""
+    chosen: str
+    """Why these videos."""
+
+
+def sight(evidence: Evidence) -> Sight:
+    """What the model looks at."""
+    rows: list[dict[str, Any]] = evidence.drawn.to_pylist()
+    pointing = points(evidence.pointing_scores)
+    against = any(row["model"] == "baseline" for row in rows)
+    return Sight(
+        rows[0]["layer"] if rows else "",
+        [_video(list(group), evidence) for _, group in groupby(rows, itemgetter("number"))],
+        pointing,
+        _sentence(pointing[0]) if pointing else "",
+        against,
+        CHOSEN[rows[0]["chosen"]] if rows else "",
+    )
+
+
+def _video(rows: Sequence[dict[str, Any]], evidence: Evidence) -> Video:
+    """One video: the best scored action first, each under the model's heat and then under the baseline's."""
+    ours = {row["action_id"]: row["score"] for row in rows if row["model"] == "model"}
+    order = sorted(rows, key=lambda row: (-ours[row["action_id"]], row["action_id"], row["model"] != "model"))
+    shown = [
+        Row(
+            evidence.names[row["action_id"]],
+            row["model"],
+            100.0 * row["score"],
+            row["hottest"] == 0,
+            _inline(evidence.pictures[row["strip"]]),
+            _inline(evidence.pictures[row["moving"]]),
+        )
+        for row in order
+    ]
+    return Video(rows[0]["video_id"], _inline(evidence.pictures[rows[0]["frames"]]), shown)
+
+
+def _inline(webp: bytes) -> str:
+    return f"data:image/webp;base64,{b64encode(webp).decode()}"
+
+
+def points(scores: pa.Table) -> list[Pointing]:
+    """The pointing game, the model's rows before the baseline's, the last layer first."""
+    found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for row in scores.to_pylist():
+        found.setdefault((row["model"], row["layer"]), {})[row["row"]] = row
+    order = sorted(sorted(found, key=itemgetter(1), reverse=True), key=lambda key: key[0] != "model")
+    return [_pointing(*key, found[key]) for key in order]
+
+
+def _pointing(model: str, layer: str, rows: dict[str, dict[str, Any]]) -> Pointing:
+    figures = {name: Figure(row["value"], row["low"], row["high"]) for name, row in rows.items()}
+    return Pointing(
+        model=model,
+        layer=layer,
+        heat=figures["heat"],
+        cold=figures["cold"],
+        chance=figures["chance"],
+        centre=figures["centre"],
+        lead=figures["lead_chance"],
+        elsewhere=figures.get("elsewhere"),
+        lead_elsewhere=figures.get("lead_elsewhere"),
+        pairs=rows["heat"]["pairs"],
+        pairs_of_several=rows["elsewhere"]["pairs"] if "elsewhere" in rows else 0,
+    )
+
+
+def _sentence(row: Pointing) -> str:
+    """What a row says, in words that its intervals allow."""
+    found = (
+        f"At {row.layer} the heat is hottest inside the action's own square {row.heat.value:.1f}% of the time "
+        f"({row.heat.low:.1f} to {row.heat.high:.1f}), where a random point would be {row.chance.value:.1f}%"
+    )
+    if row.elsewhere is None or row.lead_elsewhere is None:
+        return f"{found}."
+    lead = row.lead_elsewhere
+    interval = f"{lead.value:+.1f} points ({lead.low:+.1f} to {lead.high:+.1f})"
+    if lead.low > 0:
+        told = f"more often than in another action's, by {interval}"
+    elif lead.high < 0:
+        told = f"less often than in another action's: {interval}"
+    else:
+        told = f"not told apart from how often it is in another action's: {interval}"
+    return f"{found}. In videos of several actions that is {told}."

@@ -1,0 +1,71 @@
+"""What the page says of the heat, row by row."""
+
+import base64
+import io
+
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from pipeline import tables
+from pipeline.report.sections.sight import points, sight
+
+
+@pytest.fixture
+def seen(evidence):
+    return sight(evidence)
+
+
+def scores(**figures: tuple[float, float, float]) -> pa.Table:
+    rows = [("model", "layer4", name, *figure, 3) for name, figure in figures.items()]
+    return tables.from_rows("pointing_scores", rows)
+
+
+def test_videos_stand_in_order_with_their_best_scored_action_first(seen):
+    assert [video.video_id for video in seen.videos] == ["x0", "x1"]
+    assert [(row.action, round(row.score), row.cold) for row in seen.videos[0].rows] == [
+        ("applauding", 90, False),
+        ("singing", 80, False),
+    ]
+    assert [(row.action, row.cold) for row in seen.videos[1].rows] == [("swimming", True)]
+    assert (seen.layer, seen.against) == ("layer4", False)
+
+
+def test_pictures_are_on_the_page_itself(seen):
+    head, _, data = seen.videos[0].rows[1].strip.partition(",")
+    assert head == "data:image/webp;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+        assert picture.size == (8, 6)
+
+
+def test_the_pointing_game_starts_with_the_last_layer(seen):
+    assert [(row.model, row.layer) for row in seen.pointing] == [("model", "layer4"), ("model", "layer3")]
+    last = seen.pointing[0]
+    assert (last.heat.value, last.lead_elsewhere.value, last.pairs, last.pairs_of_several) == (41, 7, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("lead", "words"),
+    [
+        ((6.0, 4.0, 8.0), "that is more often than in another action's, by +6.0 points (+4.0 to +8.0)."),
+        ((-6.0, -8.0, -4.0), "that is less often than in another action's: -6.0 points"),
+        ((1.0, -2.0, 3.0), "that is not told apart from how often it is in another action's: +1.0 points"),
+    ],
+)
+def test_the_sentence_says_what_the_interval_allows(evidence, lead, words):
+    figures = dict.fromkeys(("heat", "cold", "chance", "centre", "lead_chance", "elsewhere"), (9.0, 8.0, 11.0))
+    changed = vars(evidence) | {"pointing_scores": scores(**figures, lead_elsewhere=lead)}
+    assert words in sight(type(evidence)(**changed)).sentence
+
+
+def test_a_video_of_one_action_has_no_other_to_point_at():
+    figures = dict.fromkeys(("heat", "cold", "chance", "centre", "lead_chance"), (9.0, 8.0, 11.0))
+    (row,) = points(scores(**figures))
+    assert row.elsewhere is row.lead_elsewhere is None
+    assert row.pairs_of_several == 0
+
+
+def test_where_no_place_is_known_there_is_no_sentence(evidence):
+    changed = vars(evidence) | {name: tables.empty(name) for name in ("pointing_scores", "drawn")}
+    found = sight(type(evidence)(**changed))
+    assert (found.sentence, found.videos, found.pointing, found.layer) == ("", [], [], "")
