@@ -55,12 +55,18 @@ def outlined(picture_YXC: np.ndarray, place: Place) -> np.ndarray:
 
 
 def with_places(pictures_KYXC: np.ndarray, ticks_K: np.ndarray, places: Sequence[Place], fps: float) -> np.ndarray:
-    """Pictures with the square nearest in time drawn in; as they are where no place is known."""
+    """Pictures with the action's square drawn in; as they are where no place is known."""
     if not places:
         return pictures_KYXC
-    times = np.array([place.seconds for place in places]) * fps
-    nearest = np.abs(ticks_K[:, None] - times).argmin(1)
-    return np.stack([outlined(picture, places[at]) for picture, at in zip(pictures_KYXC, nearest, strict=True)])
+    squares = [at_time(places, tick / fps) for tick in ticks_K.tolist()]
+    return np.stack([outlined(picture, square) for picture, square in zip(pictures_KYXC, squares, strict=True)])
+
+
+def at_time(places: Sequence[Place], seconds: float) -> Place:
+    """The square at any time, on a straight line between the two that are known around it."""
+    times = [place.seconds for place in places]
+    edges = (np.interp(seconds, times, [place[edge] for place in places]) for edge in range(1, 5))
+    return Place(seconds, *(float(edge) for edge in edges))
 
 
 def spread(count: int, shown: int) -> np.ndarray:

@@ -56,10 +56,12 @@ def test_a_square_is_drawn_along_its_edges():
 
 
 def test_each_frame_has_the_square_of_its_time(pictures):
+    """It moves from the upper left quarter of 32 x 24 pixels to the lower right one, in a second."""
     black = np.zeros_like(pictures)
     places = [Place(0.0, 0.0, 0.0, 0.5, 0.5), Place(1.0, 0.5, 0.5, 1.0, 1.0)]
-    drawn = with_places(black, np.array([0, 14, 16]), places, fps=30.0)
-    assert [bool(frame[0, 0].any()) for frame in drawn] == [True, True, False]
+    drawn = with_places(black, np.array([0, 15, 60]), places, fps=30.0)
+    corners = [tuple(int(edge.min()) for edge in np.nonzero(frame[..., 0])) for frame in drawn]
+    assert corners == [(0, 0), (6, 8), (12, 16)]
     assert with_places(black, np.array([0, 14, 16]), [], fps=30.0) is black
 
 

@@ -76,10 +76,11 @@ class Sight(NamedTuple):
 def sight(evidence: Evidence) -> Sight:
     """What the model looks at."""
     rows: list[dict[str, Any]] = evidence.drawn.to_pylist()
-    pointing = points(evidence.pointing_scores)
+    layer = rows[0]["layer"] if rows else ""
+    pointing = points(evidence.pointing_scores, first=layer)
     against = any(row["model"] == "baseline" for row in rows)
     return Sight(
-        rows[0]["layer"] if rows else "",
+        layer,
         [_video(list(group), evidence) for _, group in groupby(rows, itemgetter("number"))],
         pointing,
         _sentence(pointing[0]) if pointing else "",
@@ -110,12 +111,12 @@ def _inline(webp: bytes) -> str:
     return f"data:image/webp;base64,{b64encode(webp).decode()}"
 
 
-def points(scores: pa.Table) -> list[Pointing]:
-    """The pointing game, the model's rows before the baseline's, the last layer first."""
+def points(scores: pa.Table, *, first: str) -> list[Pointing]:
+    """The pointing game, the model's rows before the baseline's, one layer before the others."""
     found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for row in scores.to_pylist():
         found.setdefault((row["model"], row["layer"]), {})[row["row"]] = row
-    order = sorted(sorted(found, key=itemgetter(1), reverse=True), key=lambda key: key[0] != "model")
+    order = sorted(found, key=lambda key: (key[0] != "model", key[1] != first, key[1]))
     return [_pointing(*key, found[key]) for key in order]
 
 

@@ -38,7 +38,7 @@ def test_pictures_are_on_the_page_itself(seen):
         assert picture.size == (8, 6)
 
 
-def test_the_pointing_game_starts_with_the_last_layer(seen):
+def test_the_pointing_game_starts_with_the_layer_that_is_drawn(seen):
     assert [(row.model, row.layer) for row in seen.pointing] == [("model", "layer4"), ("model", "layer3")]
     last = seen.pointing[0]
     assert (last.heat.value, last.lead_elsewhere.value, last.pairs, last.pairs_of_several) == (41, 7, 5, 3)
@@ -60,7 +60,7 @@ def test_the_sentence_says_what_the_interval_allows(evidence, lead, words):
 
 def test_a_video_of_one_action_has_no_other_to_point_at():
     figures = dict.fromkeys(("heat", "cold", "chance", "centre", "lead_chance"), (9.0, 8.0, 11.0))
-    (row,) = points(scores(**figures))
+    (row,) = points(scores(**figures), first="layer4")
     assert row.elsewhere is row.lead_elsewhere is None
     assert row.pairs_of_several == 0
 
