@@ -59,8 +59,8 @@ def score(
     The bytes are the same for any number of workers on one kind of device. On CUDA one process does it all.
 
     Raises:
-        PlainError: there is no video, more failed than `evaluate.max_failure_rate` allows, or CUDA was asked for and
-            there is none.
+        PlainError: there is no model or no video, more videos failed than `evaluate.max_failure_rate` allows, or CUDA
+            was asked for and there is none.
     """
     if not videos:
         raise PlainError(f"evaluate.split: found no labelled video in {evaluate.split}, expected some; set val or test")
@@ -150,7 +150,10 @@ def pixels_of(video: Video, guard: Guard, media: Media, *, fps: float, short_sid
 
 def _digests(folder: Path) -> list[tuple[str, str]]:
     """The model's files and their digests, which name the work."""
-    return [(path.name, files.sha256(path)) for path in sorted(folder.iterdir()) if path.is_file()]
+    try:
+        return [(path.name, files.sha256(path)) for path in sorted(folder.iterdir()) if path.is_file()]
+    except OSError as error:
+        raise PlainError(f"{folder}: no model is there: {error.strerror}; run `dvc repro train`") from error
 
 
 def _part(name: str, done: Sequence[Shard]) -> Iterator[pa.Table]:

@@ -10,13 +10,13 @@ from pipeline.evaluate.metrics import METRICS
 
 @pytest.fixture(params=[0, 1, 2, 3])
 def case(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores (rounded, so with ties, in every other case), targets and 20 draws; every action has a positive."""
+    """Scores (rounded, so with ties, in every other case), targets and 12 draws; every action has a positive."""
     rng = np.random.default_rng(request.param)
     scores, targets = rng.random((30, 8)), rng.random((30, 8)) < 0.25
     if request.param % 2:
         scores = np.round(scores, 1)
     targets[np.arange(30), np.arange(30) % 8] = True
-    return scores, targets, intervals.draw(30, 20, seed=request.param)
+    return scores, targets, intervals.draw(30, 12, seed=request.param)
 
 
 def test_a_draw_is_a_multiset_of_videos():

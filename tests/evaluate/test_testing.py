@@ -104,6 +104,11 @@ def test_a_split_without_videos_is_refused(run):
         run([])
 
 
+def test_a_missing_model_is_named(run, video_of, tmp_path):
+    with pytest.raises(PlainError, match="nowhere: no model is there"):
+        run([video_of("video")], model=tmp_path / "nowhere")
+
+
 @pytest.mark.slow
 def test_bytes_are_the_same_for_any_number_of_workers(run, video_of, tmp_path, execution):
     videos = [video_of(f"video{seed}", seed=seed, frames=9 + seed) for seed in range(7)]
