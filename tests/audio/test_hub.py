@@ -84,6 +84,7 @@ def test_a_pin_behind_the_handle_is_that_of_the_archive(loopback):
         archive({"/etc/escaped/../../../../x": b"out", **MODEL}),
         archive(MODEL | {f"file{number}": b"" for number in range(1000)}),
     ],
+    ids=["text", "cut", "other", "nothing", "outside", "absolute", "many"],  # an archive holds the time
 )
 def test_a_broken_or_hostile_archive_leaves_nothing(loopback, tmp_path, data):
     with pytest.raises(PlainError, match=r"cannot be unpacked|found no saved_model\.pb|more than 1,000 files"):

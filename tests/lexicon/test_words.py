@@ -34,6 +34,7 @@ def binary(newline: bytes) -> bytes:
         ("word2vec.gz", gzip.compress(text("3 3"))),
         ("word2vec.bin.gz", gzip.compress(binary(b""))),
     ],
+    ids=["glove", "word2vec", "binary", "original", "glove-gz", "word2vec-gz", "binary-gz"],  # gzip holds the time
 )
 def test_every_format_gives_the_same_vectors(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
