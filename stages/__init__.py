@@ -1,9 +1,14 @@
 """The stages of dvc.yaml, one file each: read params, call the library, write."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+
+# Read when torch is loaded, so set before: a thread that waits by spinning takes the core from whoever works on it
+# (on a shared machine, training with two threads took ten times as long).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from pipeline.errors import PlainError
 from pipeline.lineage.record import recorded
