@@ -32,7 +32,9 @@ def _watch_params(module: object) -> None:
 
     def noting(self: object, attribute: str) -> object:
         kind = type(self)
-        checking = Path(sys._getframe(1).f_code.co_filename).parent == home  # a validator's look is not a stage's
+        reader = Path(sys._getframe(1).f_code.co_filename)
+        # Neither a validator's look nor the record of the run is a stage's: no output depends on them.
+        checking = reader.parent == home or reader.parts[-2:] == ("lineage", "record.py")
         if attribute in kind.__pydantic_fields__ and not checking:  # type: ignore[attr-defined]
             if kind is not params:
                 _note("param", f"{names[kind]}.{attribute}")
