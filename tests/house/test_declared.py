@@ -11,6 +11,8 @@ STAGES = [
     *YAML(typ="safe").load(ROOT / "data/raw/dvc.yaml")["stages"],
     *YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"],
 ]
+DESIGN = {"frames", "backbone", "lexicon", "gcn", "transformer", "model"}
+"""Sections that models/m3a/model.json carries, so that a model is rebuilt as it was trained."""
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
 
 
@@ -42,6 +44,8 @@ def test_a_stage_reads_no_parameter_that_it_does_not_declare(house, stage):
     params = YAML(typ="safe").load(house.root / "params.yaml")
     declared = _expand(house.stages[stage].get("params", []), params)
     read = {name for name in house.watched[stage].params if not name.startswith("execution.")}
+    if "models/m3a" in house.stages[stage]["deps"]:  # the design comes with the model, not from params.yaml
+        read = {name for name in read if name.partition(".")[0] not in DESIGN}
     assert read <= declared
 
 
