@@ -166,4 +166,4 @@ def _evaluate(evidence: Evidence) -> Entry:
 
 def _explain(evidence: Evidence) -> Entry:
     videos = len(set(evidence.drawn["video_id"].to_pylist()))
-    return Entry(f"{videos:,} videos drawn, {evidence.neighbours.num_rows:,} neighbours", ())
+    return Entry(f"{videos:,} videos drawn: {evidence.neighbours.num_rows:,} neighbours", ())

@@ -32,7 +32,7 @@ from pipeline.report.ledger import VERDICTS, exclusions, ledger, occurrences, oc
         ("prepare_clips", "3 copies, 6 frames", ((1, "changed since `index`"),)),
         ("train", "3 epochs: visual + text", ()),
         ("evaluate", "3 videos scored", ((1, "cut <off>"),)),
-        ("explain", "2 videos drawn, 24 neighbours", ()),
+        ("explain", "2 videos drawn: 24 neighbours", ()),
     ],
 )
 def test_each_stage_keeps_and_drops_what_the_run_has(evidence, stage, kept, dropped):
