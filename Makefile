@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 TORCH := torch==2.13.0
+# Tests that run the whole pipeline in a clone, apart from the others, which they would keep waiting.
+WHOLE := tests/house tests/lineage tests/cli
 # A CUDA build: make repro TORCH_INDEX=https://download.pytorch.org/whl/cu130
 TORCH_INDEX ?=
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -39,7 +41,8 @@ doctor: $(INSTALLED)  ## tell what a run needs and has not, before hours are spe
 	m3a doctor
 
 test: $(INSTALLED)  ## the tests
-	pytest -n 2 --dist loadgroup -m 'not soak'
+	pytest -n 2 --dist loadgroup -m 'not soak' $(WHOLE:%=--ignore=%)
+	pytest -m 'not soak' $(WHOLE)
 
 soak: $(INSTALLED)  ## the long tests: faults by the hour
 	pytest -m soak
