@@ -54,6 +54,7 @@ def test_a_run_is_green_from_top_to_bottom(house):
     assert {check.group for check in checks} == groups
 
 
+@pytest.mark.soak  # an audit for each of thirty outputs: minutes
 def test_an_edited_byte_of_any_output_is_red_where_it_was_written_and_where_it_was_read(house):
     stages = lock.read_stages(house.root)
     for name, out, file in _outputs(house.root):
