@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import socket
 import struct
 import zipfile
@@ -13,8 +14,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.media.guard import Guard
+
 Run = Callable[..., bytes]
 Make = Callable[..., Path]
+
+
+@pytest.fixture
+def peak_mb(guard: Guard) -> Callable[[], float]:
+    """What the decoding process held at most, as the kernel counts it for that process alone.
+
+    Not `ru_maxrss`: that starts from what the process that started it held, and so grows with the test run.
+    """
+
+    def peak() -> float:
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", guard.call(Path.read_text, Path("/proc/self/status")), re.MULTILINE)
+        assert found
+        return int(found[1]) / 1024
+
+    return peak
 
 
 @pytest.fixture(scope="session")
