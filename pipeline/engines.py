@@ -8,15 +8,26 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 from threadpoolctl import threadpool_limits
 
+from pipeline import memory
 from pipeline.errors import PlainError
 from pipeline.params import Execution
 
 Task = Callable[[], Path]
+
+
+class _Ended(NamedTuple):
+    """What comes back from a worker."""
+
+    made: Path
+    memory_mb: float
+    """At most, up to now, of the worker or one of its own children."""
+
+
 _KILLED = (
     "a worker process was killed, by the system for want of memory most likely; what was finished is kept. "
     "Run again, with fewer execution.workers or smaller shards"
@@ -32,10 +43,12 @@ def run_tasks(tasks: Sequence[Task], execution: Execution) -> Iterator[Path]:
     if not tasks:
         return
     run = _on_dask if execution.engine == "dask" else _on_this_machine
-    yield from run(tasks, execution)
+    for ended in run(tasks, execution):
+        memory.report(ended.memory_mb)
+        yield ended.made
 
 
-def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[Path]:
+def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[_Ended]:
     workers = min(execution.workers, len(tasks))
     pool = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)
     try:
@@ -44,7 +57,7 @@ def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[Pa
         raise PlainError(_KILLED) from error
 
 
-def _on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[Path]:
+def _on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[_Ended]:
     """By Dask's own futures: joblib's Dask backend waits for ever for a worker that was killed."""
     with _client(execution) as client:
         from dask.distributed import KilledWorker, as_completed
@@ -82,7 +95,8 @@ def _client(execution: Execution) -> Iterator[Any]:
         yield cleanup.enter_context(client)
 
 
-def _on_one_thread(task: Task) -> Path:
+def _on_one_thread(task: Task) -> _Ended:
     """Run a task with every mathematics library held to one thread."""
     with threadpool_limits(limits=1):
-        return task()
+        made = task()
+    return _Ended(made, memory.largest_mb())
