@@ -7,7 +7,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -16,13 +15,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline import tables
+from pipeline import memory, tables
 from pipeline.files import write_text
 from pipeline.params import Params
 
 FOLDER = Path("data/runs")
 PACKAGES = ("av", "dvc", "gensim", "numpy", "pandas", "pyarrow", "scikit-learn", "tensorflow-cpu", "torch")
-KIBIBYTE = 1024  # Linux counts ru_maxrss in them
 
 
 @contextmanager
@@ -62,9 +60,9 @@ def _outside_work(rows: dict[str, int]) -> dict[str, int]:
 
 
 def _peak_memory_mb() -> dict[str, float]:
-    """Largest resident set of this process, and of its largest child that has ended."""
-    usage = {"self": resource.RUSAGE_SELF, "largest_child": resource.RUSAGE_CHILDREN}
-    return {name: round(resource.getrusage(who).ru_maxrss * KIBIBYTE / 1e6, 1) for name, who in usage.items()}
+    """Largest resident set of this process, and of its largest child where it had one that told."""
+    peaks = {"self": memory.peak_mb(), "largest_child": memory.largest_child_mb()}
+    return {name: round(peak, 1) for name, peak in peaks.items() if peak is not None}
 
 
 def _device() -> str:
