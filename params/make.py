@@ -74,8 +74,8 @@ RELEASED: Changes = {
 
 def dataset(source: str, folder: str) -> Changes:
     """Annotation files apart from the videos, since DVC hashes the whole folder that it watches."""
-    annotations, videos = f"{folder}/annotations", f"{folder}/videos"
-    return {"dataset": {"source": source, "annotations": annotations, "videos": videos, "watch": annotations}}
+    parts = {"annotations": "annotations", "videos": "videos", "watch": "annotations"}
+    return {"dataset": {"source": source, "folder": folder} | parts}
 
 
 PRESETS: dict[str, tuple[str, str, tuple[Changes, ...]]] = {
@@ -93,8 +93,8 @@ PRESETS: dict[str, tuple[str, str, tuple[Changes, ...]]] = {
 
 HEADER = """\
 # {about}.
-# One command puts your folder in; it holds annotations/ (the text files, as published) and videos/:
-#   cp params/{name}.yaml params.yaml && sed -i 's#{folder}#/your/folder#' params.yaml && make repro
+# Copy it to params.yaml, name your folder in the line dataset.folder, and run `make repro`. The folder holds
+# annotations/ (the text files, as published) and videos/, which may be links, and may be read-only.
 # Written by params/make.py: change values there, or in your copy.
 """
 
@@ -108,7 +108,7 @@ def preset(base: str, name: str) -> str:
         for section, values in sections.items():
             for key, value in values.items():
                 text = changed(text, section, key, value)
-    return f"{HEADER.format(about=about, name=name, folder=folder)}\n{text}"
+    return f"{HEADER.format(about=about)}\n{text}"
 
 
 def changed(text: str, section: str, key: str, value: Value) -> str:

@@ -23,7 +23,7 @@ def main(params: Params) -> str:
     videos = tables.read("videos", Path("data/index/videos.parquet"))
     counts = testing.score(
         TARGET,
-        testing.videos_of(split, videos, Path(params.dataset.videos)),
+        testing.videos_of(split, videos, Path(params.dataset.folder, params.dataset.videos)),
         Path("models/m3a"),
         evaluate=params.evaluate,
         media=params.media,

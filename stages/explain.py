@@ -21,7 +21,7 @@ def main(params: Params) -> str:
     return run(
         Path("data/explain"),
         explained(Path(), params.explain.baseline),
-        videos_of(split, videos, Path(params.dataset.videos)),
+        videos_of(split, videos, Path(params.dataset.folder, params.dataset.videos)),
         _places(params, videos),
         tables.read("adjacency", Path("data/graph/adjacency.parquet")),
         explain=params.explain,
@@ -40,7 +40,7 @@ def _places(params: Params, videos: pa.Table) -> Places:
     ids = dict(zip(videos["path"].to_pylist(), videos["video_id"].to_pylist(), strict=True))
     return {
         ids[path]: {actions.index(action): places for action, places in known.items()}
-        for path, known in read_places(Path(params.dataset.annotations), params.render).items()
+        for path, known in read_places(Path(params.dataset.folder, params.dataset.annotations), params.render).items()
         if path in ids
     }
 

@@ -16,7 +16,7 @@ def main(params: Params) -> str:
         Path("models/pretrained/vggish.safetensors"),
         Path("data/features/vggish.parquet"),
         Path("data/features/excluded.parquet"),
-        root=Path(params.dataset.videos),
+        root=Path(params.dataset.folder, params.dataset.videos),
         vggish=params.vggish,
         media=params.media,
         execution=params.execution,

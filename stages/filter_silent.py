@@ -13,7 +13,7 @@ def main(params: Params) -> str:
     counts = filter_silent(
         Path("data/index/videos.parquet"),
         Path("data/audible/verdicts.parquet"),
-        root=Path(params.dataset.videos),
+        root=Path(params.dataset.folder, params.dataset.videos),
         rules=params.filter_silent,
         media=params.media,
         execution=params.execution,

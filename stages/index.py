@@ -17,7 +17,7 @@ def main(params: Params) -> str:
     annotations = read_annotations(params.dataset)
     index = build_index(
         annotations,
-        Path(params.dataset.videos),
+        Path(params.dataset.folder, params.dataset.videos),
         max_missing_rate=params.index.max_missing_rate,
         workers=params.execution.workers,
     )

@@ -17,7 +17,7 @@ def main(params: Params) -> str:
     splits = [tables.read("splits", Path(f"data/splits/{split}.parquet")) for split in SPLITS]
     made = prepare(
         Path("data/clips"),
-        sources_of(videos, splits, Path(params.dataset.videos)),
+        sources_of(videos, splits, Path(params.dataset.folder, params.dataset.videos)),
         clips=params.clips,
         fps=params.frames.fps,
         media=params.media,

@@ -43,7 +43,7 @@ def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | 
         What was seen, or None where the videos are not to be had.
     """
     dataset = params.dataset
-    if dataset.source == "sample" and not (root / dataset.watch).exists():
+    if dataset.source == "sample" and not (root / dataset.folder / dataset.watch).exists():
         yield Finding("yellow", "sample", "not rendered yet", "nothing: `dvc repro` renders it")
         return None
     folders = list(check_folders(root, dataset))
@@ -51,12 +51,12 @@ def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | 
     if any(finding.colour == "red" for finding in folders):
         return None
     try:
-        annotations = read_annotations(dataset.model_copy(update={"annotations": str(root / dataset.annotations)}))
+        annotations = read_annotations(dataset.model_copy(update={"folder": str(root / dataset.folder)}))
     except PlainError as error:
-        yield Finding("red", "annotations", str(error), "correct the files, or dataset.annotations and dataset.source")
+        yield Finding("red", "annotations", str(error), "correct the files, or the section dataset")
         return None
     yield from counts(annotations, params.split_mini)
-    finding, present = presence(annotations, root / dataset.videos, params)
+    finding, present = presence(annotations, root / dataset.folder / dataset.videos, params)
     yield finding
     if not present:
         return None
@@ -66,15 +66,18 @@ def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | 
 
 
 def check_folders(root: Path, dataset: Dataset) -> Iterator[Finding]:
-    """The three paths of `dataset`; an absent one is what DVC itself only says by an error number."""
-    for key in ("annotations", "videos", "watch"):
-        folder = getattr(dataset, key)
+    """The paths of `dataset`; an absent one is what DVC itself only says by an error number."""
+    keys = {"folder": "", "annotations": dataset.annotations, "videos": dataset.videos, "watch": dataset.watch}
+    for key, below in keys.items():
+        folder = Path(dataset.folder, below)
         if (root / folder).is_dir() or (key == "watch" and (root / folder).exists()):
             yield Finding("green", f"dataset.{key}", f"{folder} is there")
         else:
             what = "is no folder" if (root / folder).exists() else "does not exist"
-            advice = "mount it, or name the right folder in params.yaml"
+            advice = f"mount it, or name the right folder in params.yaml, dataset.{key}"
             yield Finding("red", f"dataset.{key}", f"the folder {folder} {what}", advice)
+            if key == "folder":  # what lies in it is absent too, and one finding says so
+                return
 
 
 def counts(annotations: Annotations, split_mini: SplitMini) -> Iterator[Finding]:

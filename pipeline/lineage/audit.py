@@ -110,7 +110,7 @@ def _videos(root: Path, params: Params) -> Iterator[Check]:
     """Every video file against the SHA-256 that `index` recorded; one line, naming the first that differ."""
 
     def verify() -> None:
-        folder = root / params.dataset.videos
+        folder = root / params.dataset.folder / params.dataset.videos
         table = tables.read("videos", root / "data/index/videos.parquet")
         changed = [
             path
@@ -120,7 +120,7 @@ def _videos(root: Path, params: Params) -> Iterator[Check]:
         if changed:
             raise PlainError(f"{len(changed):,} of {table.num_rows:,} changed or absent: {', '.join(changed[:5])}")
 
-    yield _attempt("videos", f"{params.dataset.videos} as `index` hashed it", verify)
+    yield _attempt("videos", f"{Path(params.dataset.folder, params.dataset.videos)} as `index` hashed it", verify)
 
 
 def _weights(root: Path) -> Iterator[Check]:

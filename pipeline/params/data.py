@@ -14,11 +14,13 @@ class Dataset(Section):
 
     source: Literal["sample", "mmit", "charades"]
     """Whose layout of annotation files is read; `sample` is written in M-MiT's."""
+    folder: str
+    """Of the data set, which the other three start from; may lie outside the project, read-only."""
     annotations: str
     """Folder of the annotation files."""
     videos: str
-    """Folder that the paths in the annotations start from; may lie outside the project, read-only."""
-    watch: str
+    """Folder that the paths in the annotations start from; or any other, by its absolute path."""
+    watch: Annotated[str, Field(pattern=r"^[^/]")]
     """What DVC hashes to learn that the data changed: the annotations' folder; for the sample, all of it."""
 
 

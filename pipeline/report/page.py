@@ -26,7 +26,8 @@ def build(root: Path, params: Params) -> str:
     Raises:
         PlainError: a file of the run is absent or not what it should be.
     """
-    stages = read_stages([root / path for path in PIPELINE], values={"dataset.watch": params.dataset.watch})
+    values = {"dataset.folder": params.dataset.folder, "dataset.watch": params.dataset.watch}
+    stages = read_stages([root / path for path in PIPELINE], values=values)
     return render(read_evidence(root), connected(stages), source=params.dataset.source, split=params.evaluate.split)
 
 

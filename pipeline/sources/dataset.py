@@ -13,5 +13,5 @@ def read_annotations(dataset: Dataset) -> Annotations:
     Raises:
         PlainError: a file is absent or malformed; each fault names file, line, found and expected.
     """
-    folder = Path(dataset.annotations)
+    folder = Path(dataset.folder, dataset.annotations)
     return charades.read(folder) if dataset.source == "charades" else mmit.read(folder)

@@ -40,5 +40,6 @@ def write_data(root: Path) -> None:
 @pytest.fixture
 def own(params: Params) -> Params:
     """The committed parameters, of a data set of one's own below the project's folder."""
-    dataset = {"source": "mmit", "annotations": "annotations", "videos": "videos", "watch": "annotations"}
+    parts = {"annotations": "annotations", "videos": "videos", "watch": "annotations"}
+    dataset = {"source": "mmit", "folder": "."} | parts
     return params.model_copy(update={"dataset": params.dataset.model_copy(update=dataset)})

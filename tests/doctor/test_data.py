@@ -38,12 +38,30 @@ def test_a_whole_data_set_is_green(project, own):
 def test_an_absent_folder_is_said_in_plain_words(tmp_path, own):
     found, seen = examined(tmp_path, own)
     assert seen is None
+    assert found.pop("dataset.folder").colour == "green"
     assert set(found) == {"dataset.annotations", "dataset.videos", "dataset.watch"}
     for finding in found.values():
         assert finding.colour == "red"
         assert "does not exist" in finding.found
         assert "params.yaml" in finding.advice
     assert found["dataset.videos"].found == "the folder videos does not exist"
+
+
+def test_without_the_data_sets_folder_one_finding_says_all(tmp_path, own):
+    dataset = own.dataset.model_copy(update={"folder": "/nowhere/mmit"})
+    found, seen = examined(tmp_path, own.model_copy(update={"dataset": dataset}))
+    assert seen is None
+    assert list(found) == ["dataset.folder"]
+    assert found["dataset.folder"].found == "the folder /nowhere/mmit does not exist"
+    assert found["dataset.folder"].advice.endswith("in params.yaml, dataset.folder")
+
+
+def test_videos_may_lie_elsewhere(project, own, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "videos"
+    (project / "videos").rename(elsewhere)
+    dataset = own.dataset.model_copy(update={"videos": str(elsewhere)})
+    found, _ = examined(project, own.model_copy(update={"dataset": dataset}))
+    assert found["files"].found == "4 of 4 annotated videos are there"
 
 
 def test_a_file_in_the_place_of_a_folder_is_told(project, own):

@@ -17,7 +17,7 @@ def test_every_question_is_answered_on_a_whole_project(project, own, root):
     shutil.copy(root / "requirements.lock", project)
     found = {finding.subject: finding.colour for finding in examine(project, own)}
     assert list(found) == [
-        "versions", "dataset.annotations", "dataset.videos", "dataset.watch", "videos", "labels",
+        "versions", "dataset.folder", "dataset.annotations", "dataset.videos", "dataset.watch", "videos", "labels",
         "two actions or more", "three or more", "mini training split", "files", "decoding",
         "vggish", "words", "backbone", "disk", "memory", "GPU",
     ]  # fmt: skip
@@ -36,7 +36,7 @@ def test_the_command_prints_each_finding_with_what_to_do_and_ends_with_a_status(
     ill = run.invoke(app, ["doctor"])
     assert ill.exit_code == 1
     assert "red    dataset.videos       the folder videos does not exist\n" in ill.stdout
-    assert "                            -> mount it, or name the right folder in params.yaml\n" in ill.stdout
+    assert f"{' ' * 28}-> mount it, or name the right folder in params.yaml, dataset.videos\n" in ill.stdout
     as_json = run.invoke(app, ["doctor", "--json"])
     assert as_json.exit_code == 1
     content = json.loads(as_json.stdout)

@@ -95,5 +95,7 @@ def declared_stages(root: Path) -> dict[str, dict[str, Any]]:
     """All stages in the order in which they can run, `render` first, with ${...} filled in."""
     yaml = YAML(typ="safe")
     params = yaml.load(root / "params.yaml")
-    text = (root / "dvc.yaml").read_text().replace("${dataset.watch}", params["dataset"]["watch"])
+    text = (root / "dvc.yaml").read_text()
+    for key in ("folder", "watch"):
+        text = text.replace(f"${{dataset.{key}}}", params["dataset"][key])
     return yaml.load(root / "data/raw/dvc.yaml")["stages"] | yaml.load(text)["stages"]

@@ -64,5 +64,5 @@ def test_a_stage_writes_what_it_declares(house, stage):
 def test_every_parameter_is_declared_by_some_stage_or_says_only_how(house):
     params = YAML(typ="safe").load(house.root / "params.yaml")
     declared = set().union(*(_expand(stage.get("params", []), params) for stage in house.stages.values()))
-    watch = {"dataset.watch"}  # read by DVC itself, in dvc.yaml
+    watch = {"dataset.watch"}  # read by DVC, which fills it into dvc.yaml
     assert _expand([key for key in params if key != "execution"], params) <= declared | watch

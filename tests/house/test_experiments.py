@@ -26,9 +26,10 @@ def test_a_queued_experiment_runs_its_own_code(tmp_path):
     (folder / "validationSet.txt").write_text("")
     place = {
         "source": "mmit",
-        "annotations": "data/raw/tiny",
-        "videos": "data/raw/tiny/videos",
-        "watch": "data/raw/tiny",
+        "folder": "data/raw",
+        "annotations": "tiny",
+        "videos": "tiny/videos",
+        "watch": "tiny",
     }
     change_params(root, {"dataset": place})
     _run(root, "git", "add", "-A")

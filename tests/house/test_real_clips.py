@@ -40,9 +40,10 @@ def real(tmp_path_factory, real_clips):
     (folder / "moments_categories.txt").write_text("".join(f"{name},{i}\n" for i, name in enumerate(ACTIONS)))
     place = {
         "source": "mmit",
-        "annotations": "data/raw/real",
-        "videos": "data/raw/real/videos",
-        "watch": "data/raw/real",
+        "folder": "data/raw",
+        "annotations": "real",
+        "videos": "real/videos",
+        "watch": "real",
     }
     change_params(root, {"dataset": place, "train": {"epochs": 1, "milestones": [], "batch": 4}})
     run = subprocess.run(["dvc", "repro"], cwd=root, env=environment(), capture_output=True, text=True)

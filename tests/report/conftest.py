@@ -27,4 +27,4 @@ def evidence(finished: Path) -> Evidence:
 def stages(finished: Path) -> list[Stage]:
     """The pipeline as committed."""
     paths = [finished / "data/raw/dvc.yaml", finished / "dvc.yaml"]
-    return read_stages(paths, values={"dataset.watch": "data/raw/sample"})
+    return read_stages(paths, values={"dataset.folder": "data/raw", "dataset.watch": "sample"})

@@ -19,12 +19,12 @@ def test_metrics_and_plots_are_outputs_and_options_are_no_paths(tmp_path):
         "  train:\n"
         "    desc: Learn\n"
         "    cmd: python -m stages.train\n"
-        '    deps: [a.py, "${dataset.watch}"]\n'
+        '    deps: [a.py, "${dataset.folder}/${dataset.watch}"]\n'
         "    outs: [model]\n"
         "    metrics: [{m.json: {cache: false}}]\n"
         "    plots: [curves]\n"
     )
-    (stage,) = read_stages([tmp_path / "dvc.yaml"], values={"dataset.watch": "data/raw"})
+    (stage,) = read_stages([tmp_path / "dvc.yaml"], values={"dataset.folder": "data", "dataset.watch": "raw"})
     assert stage == Stage("train", "Learn", ("a.py", "data/raw"), ("model", "m.json", "curves"))
 
 
@@ -38,7 +38,7 @@ def test_the_committed_pipeline_is_one_piece_that_ends_in_the_report(stages):
 
 def test_a_folder_of_others_is_not_drawn_as_a_dependency_on_the_sample(finished):
     paths = [finished / "data/raw/dvc.yaml", finished / "dvc.yaml"]
-    elsewhere = read_stages(paths, values={"dataset.watch": "/data/mmit"})
+    elsewhere = read_stages(paths, values={"dataset.folder": "/data/mmit", "dataset.watch": "annotations"})
     assert not graph(elsewhere).out_degree("render")
     assert [stage.name for stage in connected(elsewhere)] == [
         stage.name for stage in elsewhere if stage.name != "render"

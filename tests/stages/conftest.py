@@ -17,7 +17,8 @@ SECONDS = {"hum": 3.0, "knock": 3.0, "nothing": 3.0, "short": 2.0}
 def sounding_project(tmp_path, monkeypatch) -> Path:
     """The current folder, with four indexed videos: a tone, noise, three seconds of zeros, and a shorter tone."""
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "params.yaml").read_text().replace("videos: data/raw/sample/videos ", "videos: videos ")
+    text = (ROOT / "params.yaml").read_text()
+    text = text.replace("folder: data/raw ", "folder: . ").replace("sample/videos ", "videos ")
     Path("params.yaml").write_text(
         text.replace("workers: 2 ", "workers: 1 ").replace("shard_size: 32 ", "shard_size: 4 ")
     )

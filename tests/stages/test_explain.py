@@ -25,7 +25,8 @@ def root(tmp_path, monkeypatch):
     """A project with a model and two test videos, scored; the sample's layout of places."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    params = changed(load_params(ROOT / "params.yaml"), SMALL | {"dataset": {"annotations": ".", "videos": "videos"}})
+    dataset = {"folder": ".", "annotations": ".", "videos": "videos"}
+    params = changed(load_params(ROOT / "params.yaml"), SMALL | {"dataset": dataset})
     write_params(tmp_path, params)
     write_model(Path("models/m3a"), params)
     Path("videos").mkdir()

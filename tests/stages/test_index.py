@@ -24,8 +24,13 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     text = (ROOT / "params.yaml").read_text().replace("source: sample ", "source: mmit ")
-    text = text.replace("annotations: data/raw/sample ", f"annotations: {data} ")
-    Path("params.yaml").write_text(text.replace("videos: data/raw/sample/videos ", f"videos: {data}/videos "))
+    for old, new in (
+        ("folder: data/raw ", f"folder: {data} "),
+        (": sample/videos ", ": videos "),
+        (": sample  ", ": . "),
+    ):
+        text = text.replace(old, new)
+    Path("params.yaml").write_text(text)
     return data
 
 

@@ -13,7 +13,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_stage_copies_the_videos_of_the_training_and_validation_splits(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "params.yaml").read_text().replace("videos: data/raw/sample/videos", "videos: videos")
+    text = (
+        (ROOT / "params.yaml")
+        .read_text()
+        .replace("folder: data/raw ", "folder: . ")
+        .replace("sample/videos ", "videos ")
+    )
     Path("params.yaml").write_text(text)
     Path("videos").mkdir()
     for name in "abc":

@@ -22,8 +22,9 @@ def project(tmp_path, monkeypatch, root):
 
 def test_the_stage_renders_where_the_default_parameters_look(project, capfd):
     render.main()
-    assert len(list(Path(project["dataset"]["videos"]).glob("*/*.mp4"))) == 5
-    assert Path(project["dataset"]["annotations"], "trainingSet.txt").read_text().count("\n") == 3
+    folder, videos, annotations = (project["dataset"][key] for key in ("folder", "videos", "annotations"))
+    assert len(list(Path(folder, videos).glob("*/*.mp4"))) == 5
+    assert Path(folder, annotations, "trainingSet.txt").read_text().count("\n") == 3
     assert capfd.readouterr().err.splitlines()[-1] == "render: 5 videos (4 intact, 1 truncated) -> data/raw/sample"
 
 
