@@ -113,7 +113,7 @@ def workplace(stage: str, key: str) -> Iterator[Path]:
     Raises:
         PlainError: another process works in the same folder.
     """
-    folder = files.cache_folder() / stage / key
+    folder = files.cache_folder().absolute() / stage / key  # a worker kept from earlier may stand elsewhere
     folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(folder.parent / f"{key}.lock").acquire(blocking=False)

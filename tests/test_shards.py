@@ -120,14 +120,9 @@ def test_a_worker_that_is_killed_ends_in_a_plain_error_and_the_work_goes_on(work
 
 def _interrupted(work, log):
     """Leave all four shards of a run whose merge failed."""
-
-    def merge_fails():
-        with pytest.MonkeyPatch.context() as context:
-            context.setattr(Path, "read_text", None)
-            work()
-
-    with pytest.raises(TypeError):
-        merge_fails()
+    with pytest.MonkeyPatch.context() as context, pytest.raises(TypeError):
+        context.setitem(globals(), "total", None)
+        work()
     assert sorted(path.name for path in folder(log).glob("*.txt")) == [f"00000{n}.txt" for n in range(4)]
     log.unlink()
 
@@ -264,3 +259,11 @@ def test_a_key_names_parameters_items_and_code(params, tmp_path, monkeypatch):
     changed.write_text(Path(files.__file__).read_text() + "# changed\n")
     monkeypatch.setattr(files, "__file__", str(changed))
     assert input_key(params.media, ["a", "b"]) != key
+
+
+def test_workers_kept_from_another_folder_write_where_they_are_called(work, tmp_path, monkeypatch):
+    monkeypatch.delenv("DVC_ROOT")
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert work(workers=2)[0] == SQUARES
