@@ -12,6 +12,7 @@ from pipeline.report.dag import Stage, connected, read_stages
 from pipeline.report.evidence import Evidence, read_evidence
 from pipeline.report.figures.curves import panels
 from pipeline.report.ledger import VERDICTS, exclusions, ledger
+from pipeline.report.origins import linked
 from pipeline.report.sections import data, flow, learnt, model, relations, result, sight
 
 PIPELINE = ("data/raw/dvc.yaml", "dvc.yaml")
@@ -64,7 +65,7 @@ def render(evidence: Evidence, stages: Sequence[Stage], *, source: str, split: s
         "lexicons": relations.lexicons(evidence),
         "settings": model.settings(evidence.model),
     }
-    return _environment().get_template("page.html.jinja").render(context) + "\n"
+    return linked(_environment().get_template("page.html.jinja").render(context)) + "\n"
 
 
 def _environment() -> Environment:

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.report.dag import Stage, read_stages
 from pipeline.report.evidence import Evidence, read_evidence
-from tests.report.miniature import write_run
+from tests.report.miniature import write_baseline, write_run
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,21 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("finished")
     write_run(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def beside_baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of the same run explained beside a baseline; not to be written to."""
+    root = tmp_path_factory.mktemp("beside")
+    write_run(root)
+    write_baseline(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def compared(beside_baseline: Path) -> Evidence:
+    """The run beside a baseline, read."""
+    return read_evidence(beside_baseline)
 
 
 @pytest.fixture(scope="session")

@@ -155,6 +155,35 @@ def _write_explained(root: Path) -> None:
     write_rows(root, "compared", [(video, "model", TEST[video], [0.1 * n for n in range(6)]) for video in ("x0", "x1")])
 
 
+def _read(root: Path, name: str) -> list[dict]:
+    schema, path = TABLES[name]
+    return tables.read(schema, root / path).to_pylist()
+
+
+def write_baseline(root: Path) -> None:
+    """The same run beside a baseline: its heat, its pointing game, its scores and the boosts over it."""
+    drawn = _read(root, "drawn")
+    for row in [dict(row) for row in drawn]:
+        stem = Path(row["strip"]).stem
+        files = {"strip": f"{stem}-baseline.webp", "moving": f"{stem}-baseline-moving.webp"}
+        for kind, file in files.items():
+            shutil.copy(root / PICTURES / row[kind], root / PICTURES / file)
+        drawn.append(row | files | {"model": "baseline", "score": 0.2})
+    drawn = [row | {"chosen": "by gain"} for row in drawn]
+    drawn.sort(key=lambda row: (row["number"], row["action_id"], row["model"]))
+    write_rows(root, "drawn", [tuple(row.values()) for row in drawn])
+    game = [
+        tuple(row.values()) for row in tables.read("pointing_scores", root / TABLES["pointing_scores"][1]).to_pylist()
+    ]
+    write_rows(root, "pointing_scores", [("baseline", *row[1:]) for row in game] + game)
+    leads = [(action, 1, 60.0, 40.0 + 10 * action, 20.0 - 10 * action, -5.0, 30.0) for action in range(6)]
+    write_rows(root, "boosts", leads)
+    scores = {"baseline": [0.5 - 0.1 * n for n in range(6)], "model": [0.1 * n for n in range(6)]}
+    write_rows(
+        root, "compared", [(video, name, TEST[video], scores[name]) for video in ("x0", "x1") for name in scores]
+    )
+
+
 def write_run(root: Path) -> None:
     """The whole run, with dvc.yaml and params.yaml as committed."""
     for path in ("dvc.yaml", "data/raw/dvc.yaml", "params.yaml"):

@@ -124,6 +124,27 @@ def test_every_file_that_was_read_is_named(words):
     assert all(path in words for _, path in TABLES.values())
 
 
+@pytest.mark.parametrize("run", ["finished", "beside_baseline"])
+def test_every_picture_has_a_caption_that_names_a_file(run, request):
+    root = request.getfixturevalue(run)
+    html = page.build(root, load_params(root / "params.yaml"))
+    outside = re.sub(r"<figure.*?</figure>", "", html, flags=re.DOTALL)
+    assert "<img" not in outside
+    assert 'role="img"' not in outside
+    figures = re.findall(r"<figure.*?</figure>", html, flags=re.DOTALL)
+    assert len(figures) > 10
+    assert [figure for figure in figures if not re.search(r"<figcaption>.*<code>\S+</code>", figure, re.DOTALL)] == []
+
+
+def test_beside_a_baseline_the_page_holds_both(beside_baseline):
+    html = page.build(beside_baseline, load_params(beside_baseline / "params.yaml"))
+    assert "Absent: no baseline" not in html
+    assert "the videos that gain most over the baseline" in html
+    assert "under the baseline's heat of singing, moving" in html
+    assert html.count('aria-label="Boosts of each action"') == 1
+    assert "baseline, layer4" in html
+
+
 def test_every_stage_is_in_the_drawing_and_in_the_ledger(html, words, stages):
     for stage in stages:
         assert f"{stage.name}</text>" in html

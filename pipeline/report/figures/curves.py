@@ -18,6 +18,8 @@ class Panel(NamedTuple):
 
     title: str
     svg: Markup
+    names: list[str]
+    """Of the curves in it."""
 
 
 def panels(curves: Mapping[str, Curve]) -> list[Panel]:
@@ -47,7 +49,7 @@ def _panel(title: str, group: Mapping[str, Curve]) -> Panel:
         if len(group) > 1:
             axes.legend(fontsize=8.5, ncols=2, loc="best", labelcolor=INK)
         about = f"{title} over epochs: {', '.join(f'{key} ends at {curve[-1][1]:.4g}' for key, curve in group.items())}"
-        return Panel(title, to_svg(figure, name=name, about=about))
+        return Panel(title, to_svg(figure, name=name, about=about), list(group))
 
 
 def _labels(names: Sequence[str]) -> list[str]:

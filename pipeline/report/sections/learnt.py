@@ -64,6 +64,14 @@ class Score(NamedTuple):
     baseline: float
 
 
+class Mean(NamedTuple):
+    """Average precision, mean over actions; percent."""
+
+    model: float
+    baseline: float
+    chance: float
+
+
 class Learnt(NamedTuple):
     """The section."""
 
@@ -80,6 +88,8 @@ class Learnt(NamedTuple):
     """Each learner, the part of the strongest neighbours in the data that are among its own, and chance; percent."""
     boosts: list[Boost]
     """The largest first; empty without a baseline."""
+    mean: Mean | None
+    """Over the same actions; None without a baseline."""
     span: float
     """The largest bound of their intervals; points."""
     scores: dict[str, list[Score]]
@@ -104,6 +114,7 @@ def learnt(evidence: Evidence) -> Learnt:
         related=[_related(action, names, neighbours, evidence.names) for action in range(len(evidence.names))],
         overlap=[(name, *_overlap(neighbours[name], neighbours.get(DATA, {}), len(evidence.names))) for name in names],
         boosts=boosts,
+        mean=_mean(evidence, boosts) if boosts else None,
         span=max(bounds, default=1.0) or 1.0,
         scores=scores_of(evidence, order) if boosts else {},
     )
@@ -170,6 +181,13 @@ def boosts_of(evidence: Evidence) -> list[Boost]:
         )
         for row in rows
     ]
+
+
+def _mean(evidence: Evidence, boosts: Sequence[Boost]) -> Mean:
+    """What both models reach, and a random order of the same videos."""
+    chance = {row["action"]: row["chance"] for row in evidence.per_action.to_pylist()}
+    columns = [(row.model, row.baseline, chance[row.action]) for row in boosts]
+    return Mean(*np.mean(columns, axis=0).tolist())
 
 
 def scores_of(evidence: Evidence, order: Mapping[str, int]) -> dict[str, list[Score]]:

@@ -19,10 +19,9 @@ CHOSEN = {
 """What is said of how the videos were chosen."""
 
 
-class Row(NamedTuple):
-    """One action of a video, under the heat of one model."""
+class View(NamedTuple):
+    """A video under the heat of one action, as one model has it."""
 
-    action: str
     model: str
     score: float
     cold: bool
@@ -32,6 +31,13 @@ class Row(NamedTuple):
     moving: str
 
 
+class Row(NamedTuple):
+    """One action of a video: the model's view, and the baseline's beside it where there is one."""
+
+    action: str
+    views: list[View]
+
+
 class Video(NamedTuple):
     """A video that is drawn."""
 
@@ -39,6 +45,8 @@ class Video(NamedTuple):
     frames: str
     """A picture as a data URI."""
     rows: list[Row]
+    files: list[str]
+    """The pictures' files."""
 
 
 class Pointing(NamedTuple):
@@ -94,17 +102,17 @@ def _video(rows: Sequence[dict[str, Any]], evidence: Evidence) -> Video:
     ours = {row["action_id"]: row["score"] for row in rows if row["model"] == "model"}
     order = sorted(rows, key=lambda row: (-ours[row["action_id"]], row["action_id"], row["model"] != "model"))
     shown = [
-        Row(
-            evidence.names[row["action_id"]],
-            row["model"],
-            100.0 * row["score"],
-            row["hottest"] == 0,
-            _inline(evidence.pictures[row["strip"]]),
-            _inline(evidence.pictures[row["moving"]]),
-        )
-        for row in order
+        Row(evidence.names[action], [_view(row, evidence) for row in views])
+        for action, views in groupby(order, itemgetter("action_id"))
     ]
-    return Video(rows[0]["video_id"], _inline(evidence.pictures[rows[0]["frames"]]), shown)
+    frames = rows[0]["frames"]
+    files = [frames, *(row[kind] for row in order for kind in ("strip", "moving"))]
+    return Video(rows[0]["video_id"], _inline(evidence.pictures[frames]), shown, files)
+
+
+def _view(row: dict[str, Any], evidence: Evidence) -> View:
+    strip, moving = (_inline(evidence.pictures[row[kind]]) for kind in ("strip", "moving"))
+    return View(row["model"], 100.0 * row["score"], row["hottest"] == 0, strip, moving)
 
 
 def _inline(webp: bytes) -> str:

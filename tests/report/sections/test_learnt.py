@@ -50,7 +50,7 @@ def test_overlap_by_hand(evidence):
 
 
 def test_without_a_baseline_nothing_is_compared(found):
-    assert (found.boosts, found.scores) == ([], {})
+    assert (found.boosts, found.scores, found.mean) == ([], {}, None)
 
 
 def test_boosts_fall_and_actions_without_a_video_are_left_out(evidence):
@@ -62,6 +62,7 @@ def test_boosts_fall_and_actions_without_a_video_are_left_out(evidence):
     assert [row.action for row in made.boosts][:2] == ["hitting/colliding", "applauding"]
     assert len(made.boosts) == 5
     assert made.span == 45.0
+    assert made.mean[:2] == pytest.approx(((50 + 90 + 3 * 10) / 5, (40 + 60 + 3 * 30) / 5))
     assert list(made.scores) == ["x0", "x1"]
     best = made.scores["x0"][0]
     assert (best.action, best.target) == ("swimming", False)

@@ -11,6 +11,10 @@ from pipeline import tables
 from pipeline.report.sections.sight import points, sight
 
 
+def listed(video):
+    return [(row.action, view.model, round(view.score), view.cold) for row in video.rows for view in row.views]
+
+
 @pytest.fixture
 def seen(evidence):
     return sight(evidence)
@@ -23,16 +27,31 @@ def scores(**figures: tuple[float, float, float]) -> pa.Table:
 
 def test_videos_stand_in_order_with_their_best_scored_action_first(seen):
     assert [video.video_id for video in seen.videos] == ["x0", "x1"]
-    assert [(row.action, round(row.score), row.cold) for row in seen.videos[0].rows] == [
-        ("applauding", 90, False),
-        ("singing", 80, False),
-    ]
-    assert [(row.action, row.cold) for row in seen.videos[1].rows] == [("swimming", True)]
+    assert listed(seen.videos[0]) == [("applauding", "model", 90, False), ("singing", "model", 80, False)]
+    assert listed(seen.videos[1]) == [("swimming", "model", 70, True)]
     assert (seen.layer, seen.against) == ("layer4", False)
 
 
+def test_model_and_baseline_stand_beside_each_other_action_by_action(compared):
+    seen = sight(compared)
+    assert seen.against
+    assert listed(seen.videos[0]) == [
+        ("applauding", "model", 90, False),
+        ("applauding", "baseline", 20, False),
+        ("singing", "model", 80, False),
+        ("singing", "baseline", 20, False),
+    ]
+    assert seen.videos[1].files == [
+        "x1-frames.webp",
+        "2.webp",
+        "2-moving.webp",
+        "2-baseline.webp",
+        "2-baseline-moving.webp",
+    ]
+
+
 def test_pictures_are_on_the_page_itself(seen):
-    head, _, data = seen.videos[0].rows[1].strip.partition(",")
+    head, _, data = seen.videos[0].rows[1].views[0].strip.partition(",")
     assert head == "data:image/webp;base64"
     with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
         assert picture.size == (8, 6)

@@ -1,0 +1,118 @@
+"""The page in a real browser, on a desk and on a phone, in light and in dark."""
+
+import pytest
+
+from pipeline.params import load_params
+from pipeline.report import page
+from tests.browser import browsing
+
+DESK, PHONE = 1280, 390
+LARGEST = 15_000_000  # bytes
+WINDOWS = [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True)]
+OVERFLOW = """(() => {
+  const wide = document.documentElement.clientWidth;
+  const scrolls = (e) => e.closest(".scroll, .reel, nav ul, svg, .grid.two figure");
+  const out = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > wide + 1);
+  return out.filter((e) => !scrolls(e)).map((e) => e.outerHTML.slice(0, 120));
+})()"""
+PICTURES = """(async () => {
+  document.querySelectorAll("details").forEach((e) => { e.open = true; });
+  const pictures = [...document.images];
+  pictures.forEach((e) => { e.loading = "eager"; });
+  await Promise.all(pictures.map((e) => e.decode()));
+  return pictures.map((e) => e.naturalWidth);
+})()"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with browsing(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def file(beside_baseline, tmp_path_factory):
+    made = tmp_path_factory.mktemp("page") / "index.html"
+    made.write_text(page.build(beside_baseline, load_params(beside_baseline / "params.yaml")), encoding="utf-8")
+    return made
+
+
+@pytest.mark.parametrize(("width", "dark"), WINDOWS)
+def test_it_opens_without_an_error_and_without_asking_for_anything(browser, file, width, dark):
+    browser.open(file, width=width, dark=dark)
+    assert browser.errors == []
+    assert browser.requests == [file.as_uri()]
+    assert file.stat().st_size < LARGEST
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_nothing_sticks_out_sideways(browser, file, width):
+    browser.open(file, width=width)
+    assert browser.ask("innerWidth") == width
+    assert browser.ask("document.documentElement.scrollWidth") == width
+    assert browser.ask(OVERFLOW) == []
+
+
+def test_all_pictures_load(browser, file):
+    browser.open(file, width=DESK)
+    widths = browser.ask(PICTURES)
+    assert len(widths) == 14  # two videos' frames, and three actions under two models' heat, still and moving
+    assert all(width == 8 for width in widths)
+    drawn = browser.ask("[...document.querySelectorAll('svg[role=img]')].map((e) => e.getBoundingClientRect().width)")
+    assert len(drawn) > 8
+    assert all(width > 0 for width in drawn)
+
+
+def column(browser, about, number):
+    """What a column of the table of some region holds, from above; a figure's bare value where it has an interval."""
+    rows = f"[...document.querySelectorAll('[aria-label=\"{about}\"] tbody tr')]"
+    return browser.ask(f"{rows}.map((row) => row.cells[{number}]).map((c) => c.dataset.value ?? c.textContent.trim())")
+
+
+def head(about, number):
+    """The button at the head of a column."""
+    return f"document.querySelectorAll('[aria-label=\"{about}\"] thead button')[{number}]"
+
+
+def test_a_click_on_a_head_sorts_and_another_turns_it_round(browser, file):
+    browser.open(file, width=DESK)
+    table = "Average precision of each action"
+    names = column(browser, table, 0)
+    browser.ask(f"{head(table, 0)}.click()")
+    assert column(browser, table, 0) == sorted(names)
+    browser.ask(f"{head(table, 0)}.click()")
+    assert column(browser, table, 0) == sorted(names, reverse=True)
+    assert browser.ask(f"{head(table, 0)}.closest('th').ariaSort") == "descending"
+
+
+def test_figures_sort_as_numbers(browser, file):
+    browser.open(file, width=DESK)
+    table = "Boosts of each action"
+    before = [float(value) for value in column(browser, table, 4)]
+    browser.ask(f"{head(table, 4)}.click()")
+    after = [float(value) for value in column(browser, table, 4)]
+    assert len(before) == 6
+    assert before == sorted(before, reverse=True)
+    assert after == sorted(before)
+
+
+def test_the_keyboard_reaches_the_skip_link_the_sections_and_the_heads(browser, file):
+    browser.open(file, width=DESK)
+    browser.press("Tab")
+    assert browser.ask("document.activeElement.className") == "skip"
+    assert browser.ask("document.activeElement.getBoundingClientRect().left") >= 0
+    browser.press("Tab")
+    assert browser.ask("document.activeElement.getAttribute('href')") == "#result"
+    browser.ask("document.querySelector('#actions thead button').focus()")
+    browser.press("Enter")
+    assert browser.ask("document.querySelector('#actions thead th').ariaSort") == "ascending"
+
+
+def test_light_and_dark_are_two_papers(browser, file):
+    papers = []
+    for dark in (False, True):
+        browser.open(file, width=DESK, dark=dark)
+        papers.append(browser.ask("getComputedStyle(document.body).backgroundColor"))
+    light, dark = (sum(map(int, paper.removeprefix("rgb(").removesuffix(")").split(","))) for paper in papers)
+    assert light > 3 * 230
+    assert dark < 3 * 40
