@@ -122,10 +122,10 @@ def open_examples(split: Path, clips: Path, *, actions: int, choose: Choose, tra
 
 def cut(jpegs: Sequence[bytes], view: View, crop: int) -> Tensor:
     """Decode a view's frames, take its square of each and scale that to `crop`; uint8 T x Y x X x C."""
-    right, bottom = view.left + view.side, view.top + view.side
+    box = (view.left, view.top, view.left + view.side, view.top + view.side)
     pictures_TYXC = np.empty((len(jpegs), view.side, view.side, 3), np.uint8)
     for number, jpeg in enumerate(jpegs):
-        pictures_TYXC[number] = decode_jpeg(jpeg)[view.top : bottom, view.left : right]
+        pictures_TYXC[number] = decode_jpeg(jpeg, box)
     pictures_TCYX = torch.from_numpy(pictures_TYXC).permute(0, 3, 1, 2)  # channels stay innermost in memory
     if view.side != crop:
         pictures_TCYX = F.interpolate(pictures_TCYX, size=(crop, crop), mode="bilinear", antialias=True)

@@ -28,6 +28,11 @@ def test_red_green_and_blue_keep_their_places():
         assert decode_jpeg(encode_jpeg(frame, 90)).mean((0, 1)).argmax() == channel
 
 
+def test_a_part_of_a_picture_is_what_lies_there_in_the_whole():
+    data = encode_jpeg(gradient(40, 60), 90)
+    assert (decode_jpeg(data, (7, 3, 37, 33)) == decode_jpeg(data)[3:33, 7:37]).all()
+
+
 def test_a_view_that_is_turned_is_encoded_as_it_looks():
     frame = gradient(40, 60)
     assert encode_jpeg(np.rot90(frame), 90) == encode_jpeg(np.ascontiguousarray(np.rot90(frame)), 90)
