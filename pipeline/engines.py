@@ -4,6 +4,8 @@ The mathematics of a task runs on one thread wherever it runs, so that results d
 on the number of workers.
 """
 
+import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -16,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from pipeline import memory
 from pipeline.errors import PlainError
 from pipeline.params import Execution
+from pipeline.processes import deaf_to_ctrl_c, end_with
 
 Task = Callable[[], Path]
 
@@ -50,11 +53,25 @@ def run_tasks(tasks: Sequence[Task], execution: Execution) -> Iterator[Path]:
 
 def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[_Ended]:
     workers = min(execution.workers, len(tasks))
-    pool = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)
+    pool = joblib.Parallel(
+        n_jobs=workers,
+        backend="loky",
+        return_as="generator_unordered",
+        batch_size=1,
+        max_nbytes=None,  # no memory maps in /dev/shm: a killed run would leave them there
+        initializer=end_with,
+        initargs=(os.getpid(),),
+    )
+    with deaf_to_ctrl_c():
+        results = pool(joblib.delayed(_on_one_thread)(task) for task in tasks)
     try:
-        yield from pool(joblib.delayed(_on_one_thread)(task) for task in tasks)
+        for path in results:  # noqa: UP028  `yield from` would close it before `finally` does
+            yield path
     except BrokenProcessPool as error:
         raise PlainError(_KILLED) from error
+    finally:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # that tasks were given up is known
+            results.close()
 
 
 def _on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[_Ended]:

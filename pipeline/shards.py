@@ -46,12 +46,17 @@ class _Job(Generic[T]):
     target: Path
 
     def __call__(self) -> Path:
+        with FileLock(self.target.with_name(self.target.name + ".lock")):
+            if not _is_whole(self.target):  # a worker of a run that was lost, elsewhere in a cluster, may have made it
+                self._make()
+        return self.target
+
+    def _make(self) -> None:
         with files.placed(self.target) as draft:
             counts = self.task(self.items, draft)
             digest = files.sha256(draft)
         record = {"sha256": digest, "counts": dict(counts)}
         files.write_text(_record_path(self.target), json.dumps(record, sort_keys=True))
-        return self.target
 
 
 def input_key(*parts: object) -> str:
@@ -99,7 +104,7 @@ def shards(
             for start, target in zip(starts, targets, strict=True)
             if not _is_whole(target)
         ]
-        if jobs and len(jobs) < len(targets):
+        if len(jobs) < len(targets):
             say(f"{label}: {len(targets) - len(jobs):,} of {len(targets):,} shards kept from an earlier run")
         for _ in track(run_tasks(jobs, execution), total=len(jobs), label=label):
             pass

@@ -1,21 +1,28 @@
 """The stages of dvc.yaml, one file each: read params, call the library, write."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
+
+from pipeline.interrupts import INTERRUPTED, stop_early
+
+if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # loading, for DVC
+    signal.signal(signal.SIGINT, stop_early)
 
 # Read when torch is loaded, so set before: a thread that waits by spinning takes the core from whoever works on it
 # (on a shared machine, training with two threads took ten times as long).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from pipeline.errors import PlainError
+from pipeline.files import cache_folder
 from pipeline.lineage.record import recorded
 from pipeline.params import Params, load_params
+from pipeline.processes import alone
 from pipeline.progress import say
-
-INTERRUPTED = 130  # the shell's exit status for a process that Ctrl-C ended
 
 
 def stage(work: Callable[[Params], str]) -> Callable[[], None]:
@@ -25,8 +32,10 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
     @wraps(work)
     def run() -> None:
         try:
+            if signal.getsignal(signal.SIGINT) is stop_early:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             params = load_params()
-            with recorded(name, params):
+            with _held(name), recorded(name, params):
                 made = work(params)
             say(f"{name}: {made}")
         except PlainError as error:
@@ -37,3 +46,8 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
             sys.exit(INTERRUPTED)
 
     return run
+
+
+def _held(name: str) -> AbstractContextManager[None]:
+    """The stage's place in this checkout; of torchrun's processes, the first has it for all."""
+    return alone(name, cache_folder()) if os.environ.get("RANK", "0") == "0" else nullcontext()

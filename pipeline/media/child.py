@@ -1,7 +1,7 @@
 """The guarded process: takes calls from a pipe and answers them, until one kills it or the pipe closes.
 
-Its watchdog is the kernel's: an alarm that nothing handles ends it inside a decoder too, and also when its parent
-is dead already. It is started by `pipeline.media.guard` and by nobody else.
+Its watchdog is the kernel's: an alarm that nothing handles ends it inside a decoder too, and so does its parent's
+end. It is started by `pipeline.media.guard` and by nobody else.
 """
 
 import os
@@ -17,6 +17,7 @@ from pickle import PicklingError
 from typing import Any
 
 from pipeline.errors import PlainError
+from pipeline.processes import end_with
 
 OUT_OF_MEMORY = 12
 """Exit status where the memory limit was hit; a fresh process takes over, since this one may be in any state."""
@@ -81,6 +82,7 @@ def _send(pipe: Connection, answer: Any) -> None:
 
 
 if __name__ == "__main__":
+    end_with(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; the pipe tells
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever the parent does with its own alarms
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])

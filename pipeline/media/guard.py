@@ -96,7 +96,7 @@ class _Child:
         self.calls = 0
         self._pipe, theirs = Pipe()
         path = os.pathsep.join(filter(None, sys.path))  # the same code there as here, in a copy of the tree too
-        command = [sys.executable, "-P", "-m", "pipeline.media.child", str(theirs.fileno())]
+        command = [sys.executable, "-P", "-m", "pipeline.media.child", str(theirs.fileno()), str(os.getpid())]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}
         )

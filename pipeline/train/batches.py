@@ -1,10 +1,13 @@
 """In which order examples come, and in which batches."""
 
+import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch.utils.data import DataLoader
 
+from pipeline.processes import deaf_to_ctrl_c, end_with
 from pipeline.seeds import generator
 from pipeline.train.data import Batch, Examples, Pick
 
@@ -33,5 +36,13 @@ def load(
         num_workers=min(workers, len(batches)),
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # what it draws is unused, and must not disturb the model's random state
+        worker_init_fn=partial(_begin, os.getpid()),
     )
-    yield from loader
+    with deaf_to_ctrl_c():
+        made = iter(loader)
+    yield from made
+
+
+def _begin(parent: int, _: int) -> None:
+    """What a loader process does first."""
+    end_with(parent)

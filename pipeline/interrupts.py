@@ -1,0 +1,13 @@
+"""Ctrl-C before a stage begins its work."""
+
+import os
+import sys
+
+INTERRUPTED = 130
+"""The shell's exit status for a process that Ctrl-C ended."""
+
+
+def stop_early(*_: object) -> None:
+    """End this process while it still loads its libraries: some make an error of their own of an interrupt."""
+    os.write(sys.stderr.fileno(), b"stopped before it began\n")
+    os._exit(INTERRUPTED)

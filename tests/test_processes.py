@@ -1,0 +1,104 @@
+"""Processes that end with the one that started them, that leave Ctrl-C to it, and a stage that is alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import processes
+from pipeline.errors import PlainError
+from pipeline.processes import alone, deaf_to_ctrl_c
+
+ROOT = Path(__file__).resolve().parents[1]
+FAMILY = """
+import os, subprocess, sys, time
+from pipeline.processes import end_with
+if len(sys.argv) == 2:
+    end_with(int(sys.argv[1]))
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1], str(os.getpid())] if len(sys.argv) == 3 else [])
+time.sleep(60)
+"""
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs; a dead one that nobody asked about yet does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def soon(condition) -> bool:
+    """Whether it comes true within seconds."""
+    end = time.monotonic() + 10
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def python(code, *arguments, **options):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment, text=True, **options)
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    with python(FAMILY, FAMILY, "first", stdout=subprocess.PIPE) as parent:
+        child = int(parent.stdout.readline())
+        assert is_alive(child)
+        parent.kill()
+        assert soon(lambda: not is_alive(child))
+
+
+def test_a_process_whose_parent_has_ended_already_ends_at_once():
+    with python(FAMILY, str(os.getppid()), stdout=subprocess.PIPE) as late:  # another's number: as if that had ended
+        assert late.wait(10) == -signal.SIGKILL
+        assert late.stdout.read() == ""
+
+
+def test_ctrl_c_reaches_the_one_that_waits_and_not_what_it_started():
+    sleeper = "import time; print('up', flush=True); time.sleep(60)"
+    with pytest.raises(KeyboardInterrupt), deaf_to_ctrl_c():  # noqa: PT012
+        child = python(sleeper, stdout=subprocess.PIPE)
+        assert child.stdout.readline() == "up\n"
+        os.kill(child.pid, signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert is_alive(child.pid)  # so this process goes on till the end of the context
+    assert is_alive(child.pid)
+    child.kill()
+    child.communicate()
+
+
+def test_a_stage_is_alone_and_leaves_its_place(tmp_path):
+    with alone("train", tmp_path / "cache"), alone("evaluate", tmp_path / "cache"):
+        assert (tmp_path / "cache/train.pid").read_text() == str(os.getpid())
+        with pytest.raises(PlainError, match=r"train\.lock: another process runs stage train in this checkout"):
+            alone("train", tmp_path / "cache").__enter__()
+    with alone("train", tmp_path / "cache"):
+        pass
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock", ".lock"]
+
+
+def test_a_place_that_cannot_be_had_is_named(tmp_path):
+    (tmp_path / "cache").write_text("in the way")
+    with pytest.raises(PlainError, match=r"cache/train\.lock: cannot be written: "), alone("train", tmp_path / "cache"):
+        pass
+
+
+def test_what_the_system_keeps_of_a_killed_stage_is_cleared(tmp_path, monkeypatch):
+    shared = tmp_path / "shm"
+    monkeypatch.setattr(processes, "_SHARED", shared)
+    (shared / "joblib_memmapping_folder_77_ab_cd").mkdir(parents=True)
+    for name in ("sem.loky-77-abc", "sem.loky-777-abc", "torch_77"):
+        (shared / name).touch()
+    (tmp_path / "train.pid").write_text("77")
+    with alone("train", tmp_path):
+        assert sorted(path.name for path in shared.iterdir()) == ["sem.loky-777-abc", "torch_77"]
+    (tmp_path / "train.pid").write_text("")  # killed while it wrote
+    with alone("train", tmp_path):
+        assert len(list(shared.iterdir())) == 2
