@@ -51,13 +51,12 @@ def views(video_LYXC: np.ndarray, frames: Frames, evaluate: Evaluate) -> np.ndar
     length, height, width, _ = video_LYXC.shape
     crop = evaluate.crop
     corners = spatial_views(height, width, crop, evaluate.spatial_views)
-    return np.stack(
-        [
-            video_LYXC[shown, top : top + crop, left : left + crop]
-            for shown in temporal_views(length, frames, evaluate.temporal_views)
-            for top, left in corners
-        ]
-    )
+    times = temporal_views(length, frames, evaluate.temporal_views)
+    views_VFYXC = np.empty((len(times) * len(corners), frames.count, crop, crop, 3), np.uint8)
+    places = ((shown, corner) for shown in times for corner in corners)
+    for view_FYXC, (shown, (top, left)) in zip(views_VFYXC, places, strict=True):
+        view_FYXC[:] = video_LYXC[shown, top : top + crop, left : left + crop]
+    return views_VFYXC
 
 
 def batches(views_VFYXC: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:

@@ -17,6 +17,7 @@ from pickle import PicklingError
 from typing import Any
 
 from pipeline.errors import PlainError
+from pipeline.media import wire
 from pipeline.processes import end_with
 
 OUT_OF_MEMORY = 12
@@ -76,9 +77,9 @@ def _answer(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
 def _send(pipe: Connection, answer: Any) -> None:
     """Send an answer, or why it cannot travel."""
     try:
-        pipe.send(answer)
+        wire.send(pipe, answer)
     except (TypeError, AttributeError, PicklingError) as error:
-        pipe.send(error)
+        wire.send(pipe, error)
 
 
 if __name__ == "__main__":

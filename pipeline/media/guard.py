@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from pipeline.errors import PlainError
+from pipeline.media import wire
 from pipeline.media.child import OUT_OF_MEMORY
 from pipeline.media.faults import Undecodable
 from pipeline.params import Media
@@ -117,7 +118,7 @@ class _Child:
         try:
             self._pipe.send((self.media.timeout_seconds, self.media.memory_mb))
             self._pipe.send((function, args, kwargs))
-            return self._pipe.recv()
+            return wire.receive(self._pipe)
         except OSError as error:  # the pipe is broken rather than at its end
             raise EOFError from error
 
