@@ -104,7 +104,7 @@ class LexiconTokens(nn.Module):
     def forward(self, features_BC: Tensor, actions: int) -> Tensor:
         """B x N x D."""
         tokens_ND: Tensor = self.encoder(self.forms)
-        return tokens_ND.expand(len(features_BC), -1, -1)
+        return tokens_ND.expand(features_BC.shape[0], -1, -1)  # len() would fix the batch in an export
 
 
 class CrossHead(nn.Module):

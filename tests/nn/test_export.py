@@ -15,11 +15,26 @@ SHAPE = ClipShape(frames=8, height=32, width=40)
 ABOUT = {"actions": ["stirring", "frying", "größer"], "frames": {"count": 8}}
 
 
-@pytest.fixture
-def exported(tmp_path, make_model, random_graph):
-    """The whole model of the paper, small: three learners, graph, forms, batch norms that have seen something."""
-    model = make_model(("visual", "audio", "text"), gcn__hidden=64)
-    model.head.adjacency.copy_(normalize(random_graph(7), "paper"))
+PAPER = (("visual", "audio", "text"), {"gcn__hidden": 64})
+ATTENTION = {"model__relation": "transformer", "transformer__fusion": "cross_attention", "transformer__positions": True}
+OTHERS = {
+    "fc, released pooling": (("fc",), {"backbone__pooling": "released"}),
+    "a literal visual GCN": (("visual", "audio_text"), {"gcn__layers": 3, "gcn__hidden": 64}),
+    "cross-attention": (("visual", "audio", "text"), ATTENTION),
+}
+
+
+@pytest.fixture(params=[
+    pytest.param(PAPER, id="paper"),
+    *(pytest.param(model, id=name, marks=pytest.mark.slow) for name, model in OTHERS.items()),
+])  # fmt: skip
+def exported(request, tmp_path, make_model, random_graph):
+    """A whole model, small: its learners, graph, forms, batch norms that have seen something."""
+    heads, changes = request.param
+    model = make_model(heads, **changes)
+    for name, buffer in model.head.named_buffers():
+        if name == "adjacency":
+            buffer.copy_(normalize(random_graph(7), "paper"))
     model(torch.randn(4, 3, *SHAPE))
     export(model, tmp_path / "out", SHAPE, ABOUT)
     return model, tmp_path / "out"
