@@ -37,6 +37,7 @@ PAPER: Changes = {
         "jitter": [128, 160],
         "crop": 112,
     },
+    "frozen": {"backbone": "start"},
     "evaluate": {"split": "val", "short_side": 128, "crop": 128},
     "explain": {"layers": ["layer4", "layer3"], "short_side": 160, "perplexity": 30.0},
 }

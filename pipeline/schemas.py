@@ -116,6 +116,14 @@ SCHEMAS: dict[str, Schema] = {
     "scored": _schema(
         ("video_id",), _VIDEO, _ACTIONS, _column("scores", _VECTOR, "as in predictions; empty where excluded"), _REASON
     ),
+    "viewed": _schema(
+        ("video_id",),
+        _VIDEO,
+        _ACTIONS,
+        _column("features", _VECTOR, "of a frozen backbone, views x positions x C in one row; empty where excluded"),
+        _column("shape", _list(pa.int32()), "views, positions and C"),
+        _REASON,
+    ),
     "metrics": _schema(
         ("row", "metric"),
         _column("row", pa.string(), "model | frequency | chance | lead (of the model over frequency)"),

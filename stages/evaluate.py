@@ -9,11 +9,13 @@ from pipeline.evaluate.summary import show
 from pipeline.files import write_text
 from pipeline.params import Params
 from pipeline.progress import console
+from pipeline.train.checkpoint import description_of
 from stages import stage
 
 TARGET = Path("data/predictions")
 METRICS = Path("data/metrics.json")
-WEIGHTS = Path("models/pretrained/weights.json")
+MODEL, WEIGHTS = Path("models/m3a"), Path("models/pretrained/weights.json")
+WHITENED = Path("data/features/whitened.parquet")
 
 
 @stage
@@ -21,10 +23,12 @@ def main(params: Params) -> str:
     """Write the tables of predictions and figures, and the headline metrics."""
     split = tables.read("splits", Path(f"data/splits/{params.evaluate.split}.parquet"))
     videos = tables.read("videos", Path("data/index/videos.parquet"))
+    tested = testing.videos_of(split, videos, Path(params.dataset.folder, params.dataset.videos))
+    about = description_of(MODEL)
     counts = testing.score(
         TARGET,
-        testing.videos_of(split, videos, Path(params.dataset.folder, params.dataset.videos)),
-        Path("models/m3a"),
+        testing.with_sounds(tested, WHITENED) if about.model.late_fusion else tested,
+        MODEL,
         evaluate=params.evaluate,
         media=params.media,
         execution=params.execution,
@@ -38,7 +42,7 @@ def main(params: Params) -> str:
     )
     tables.write("metrics", TARGET / "metrics.parquet", figures.metrics)
     tables.write("per_action", TARGET / "per_action.parquet", figures.per_action)
-    headline = figures.headline | {"excluded": counts["excluded"]} | _warning()
+    headline = figures.headline | {"excluded": counts["excluded"], "train_mode": about.mode} | _warning()
     write_text(METRICS, json.dumps(headline, indent=2) + "\n")
     show(figures.metrics, console)
     return f"{counts['predictions']:,} videos scored, {counts['excluded']:,} excluded; {METRICS}"

@@ -1,4 +1,4 @@
-"""Train the CNN-GCN jointly."""
+"""Train the CNN-GCN, jointly or its heads alone on frozen features."""
 
 from pathlib import Path
 
@@ -6,9 +6,15 @@ from pipeline.evaluate.metrics import map_action, map_sample
 from pipeline.params import Params
 from pipeline.train.assemble import Design, Knowledge
 from pipeline.train.experiment import Targets, Videos, run
+from pipeline.train.frozen import Source, run_frozen
 from stages import stage
 
-VIDEOS = Videos(train=Path("data/splits/train.parquet"), val=Path("data/splits/val.parquet"), clips=Path("data/clips"))
+VIDEOS = Videos(
+    train=Path("data/splits/train.parquet"),
+    val=Path("data/splits/val.parquet"),
+    clips=Path("data/clips"),
+    whitened=Path("data/features/whitened.parquet"),
+)
 KNOWLEDGE = Knowledge(
     actions=Path("data/index/actions.parquet"),
     adjacency=Path("data/graph/adjacency.parquet"),
@@ -19,10 +25,28 @@ KNOWLEDGE = Knowledge(
 TARGETS = Targets(model=Path("models/m3a"), curves=Path("data/curves"))
 
 
+METRICS = {"map_sample": map_sample, "map_action": map_action}
+
+
 @stage
 def main(params: Params) -> str:
     """Write the trained model and its learning curves."""
-    design = Design(
+    train, seed = params.train, params.seed + params.train.repeat
+    if train.mode == "frozen":
+        made = run_frozen(TARGETS, source_of(params, seed))
+    else:
+        design, execution = design_of(params), params.execution
+        made = run(
+            VIDEOS, KNOWLEDGE, TARGETS, design=design, train=train, metrics=METRICS, seed=seed, execution=execution
+        )
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in made.record.items() if name.startswith("val/"))
+    heads = " + ".join(params.model.heads) + (" on frozen features" if train.mode == "frozen" else "")
+    return f"{heads} on {params.backbone.name}, {made.parameters:,} parameters, {made.videos:,} videos; {figures}"
+
+
+def design_of(params: Params) -> Design:
+    """The parameters that shape the model."""
+    return Design(
         frames=params.frames,
         backbone=params.backbone,
         lexicon=params.lexicon,
@@ -31,19 +55,20 @@ def main(params: Params) -> str:
         model=params.model,
         normalization=params.adjacency.normalization,
     )
-    made = run(
-        VIDEOS,
-        KNOWLEDGE,
-        TARGETS,
-        design=design,
+
+
+def source_of(params: Params, seed: int) -> Source:
+    """What frozen features are made from."""
+    return Source(
+        videos=VIDEOS,
+        knowledge=KNOWLEDGE,
+        design=design_of(params),
         train=params.train,
-        metrics={"map_sample": map_sample, "map_action": map_action},
-        seed=params.seed,
+        frozen=params.frozen,
+        metrics=METRICS,
+        seed=seed,
         execution=params.execution,
     )
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in made.record.items() if name.startswith("val/"))
-    heads = " + ".join(params.model.heads)
-    return f"{heads} on {params.backbone.name}, {made.parameters:,} parameters, {made.videos:,} videos; {figures}"
 
 
 if __name__ == "__main__":

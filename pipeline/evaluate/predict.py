@@ -100,6 +100,8 @@ def open_scorer(model: Path, *, evaluate: Evaluate, device: torch.device) -> Sco
 
 def _trained(folder: Path, evaluate: Evaluate, device: torch.device) -> Scorer:
     network, about = load_model(folder)
+    if about.model.late_fusion:
+        raise PlainError(f"{folder}: hears each video's embedded sound (late_fusion); `dvc repro evaluate` scores it")
     network.to(device)
 
     def score(pixels_LYXC: np.ndarray) -> np.ndarray:

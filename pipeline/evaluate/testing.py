@@ -22,6 +22,7 @@ from pipeline.nn.model import MultiActionModel
 from pipeline.params import Evaluate, Execution, Frames, Media
 from pipeline.shards import Shard, input_key, shards, total
 from pipeline.train.checkpoint import load_model
+from pipeline.train.sounds import sounds_of
 from pipeline.train.team import choose_device, reproducible
 
 
@@ -33,6 +34,8 @@ class Video(NamedTuple):
     bytes: int
     sha256: str
     actions: tuple[int, ...]
+    sound: tuple[float, ...] = ()
+    """Its whitened VGGish, where the model hears it."""
 
 
 def videos_of(split: pa.Table, videos: pa.Table, root: Path) -> list[Video]:
@@ -43,6 +46,12 @@ def videos_of(split: pa.Table, videos: pa.Table, root: Path) -> list[Video]:
         Video(video_id, str(root / path), size, sha256, tuple(actions))
         for video_id, path, size, sha256, actions in zip(*columns, strict=True)
     ]
+
+
+def with_sounds(videos: Sequence[Video], whitened: Path) -> list[Video]:
+    """The videos with their own sounds, for a model with late fusion; zeros where one cannot be heard."""
+    sounds = sounds_of(pa.array([video.video_id for video in videos]), whitened)
+    return [video._replace(sound=tuple(sound.tolist())) for video, sound in zip(videos, sounds, strict=True)]
 
 
 def score(
@@ -70,7 +79,7 @@ def score(
         partial(score_shard, model=model, device=device, evaluate=evaluate, media=media),
         videos,
         stage="evaluate",
-        key=input_key(videos, _digests(model), device, what, media),
+        key=input_key(videos, digests(model), device, what, media),
         size=evaluate.shard_size,
         suffix=".parquet",
         execution=execution if device == "cpu" else execution.model_copy(update={"workers": 1}),
@@ -98,7 +107,7 @@ def score_shard(
                 scores.append([])
                 reasons.append(str(error))
             else:
-                scores.append(score_video(network, pixels, description.frames, evaluate).tolist())
+                scores.append(score_video(network, pixels, description.frames, evaluate, video.sound).tolist())
                 reasons.append("")
     columns = {"video_id": [video.video_id for video in videos], "actions": [list(video.actions) for video in videos]}
     tables.write("scored", target, tables.from_columns("scored", columns | {"scores": scores, "reason": reasons}))
@@ -107,16 +116,24 @@ def score_shard(
 
 
 @torch.inference_mode()
-def score_video(network: MultiActionModel, pixels_LYXC: np.ndarray, frames: Frames, evaluate: Evaluate) -> np.ndarray:
-    """A decoded video's scores, combined over its views (N, float32).
+def score_video(
+    network: MultiActionModel,
+    pixels_LYXC: np.ndarray,
+    frames: Frames,
+    evaluate: Evaluate,
+    sound: Sequence[float] = (),
+) -> np.ndarray:
+    """A decoded video's scores, combined over its views (N, float32); `sound` is its own, for late fusion.
 
     Raises:
         PlainError: a score is not a finite number.
     """
     device = next(network.parameters()).device
+    sound_1P = torch.tensor([sound], dtype=torch.float32, device=device) if sound else None
 
     def scores(batch_BFYXC: np.ndarray) -> np.ndarray:
-        return network.scores(as_clips(torch.from_numpy(batch_BFYXC).to(device), frames)).cpu().numpy()
+        sounds_BP = None if sound_1P is None else sound_1P.expand(len(batch_BFYXC), -1)
+        return network.scores(as_clips(torch.from_numpy(batch_BFYXC).to(device), frames), sounds_BP).cpu().numpy()
 
     return score_views(scores, pixels_LYXC, frames, evaluate)
 
@@ -148,7 +165,7 @@ def pixels_of(video: Video, guard: Guard, media: Media, *, fps: float, short_sid
     return pixels
 
 
-def _digests(folder: Path) -> list[tuple[str, str]]:
+def digests(folder: Path) -> list[tuple[str, str]]:
     """The model's files and their digests, which name the work."""
     try:
         return [(path.name, files.sha256(path)) for path in sorted(folder.iterdir()) if path.is_file()]

@@ -18,7 +18,7 @@ from pipeline.nn.model import MultiActionModel
 def fold(model: MultiActionModel) -> MultiActionModel:
     """The same model for inference, with a smaller head; the backbone is shared. Both are set to evaluation."""
     model.eval()
-    return MultiActionModel(model.backbone, model.pooling, _folded(model.head)).eval()
+    return MultiActionModel(model.backbone, model.pooling, _folded(model.head), model.sound).eval()
 
 
 class FoldedHead(nn.Module):

@@ -12,6 +12,22 @@ from pipeline.nn import gcn_fast
 from pipeline.nn.gcn import Gcn
 from pipeline.nn.transformer import ActionEncoder, ActionTransformer, CrossAttention
 
+
+class FreeMatrix(nn.Module):
+    """A free N x C matrix in the place of G(forms): a control, without a graph and without forms.
+
+    What an audio or text GCN puts out is one such matrix (`pipeline.nn.fold`); here nothing shapes it but the data.
+    """
+
+    def __init__(self, actions: int, features: int) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.empty(actions, features).normal_(std=0.01))  # as `FullyConnected` starts
+
+    def forward(self, adjacency_NN: Tensor, nodes_ND: Tensor) -> Tensor:
+        """N x C, whatever is asked."""
+        return self.matrix
+
+
 Relation = Gcn | ActionTransformer
 
 
@@ -48,7 +64,7 @@ class LexiconHead(nn.Module):
 
     forms: Tensor
 
-    def __init__(self, relation: Relation, forms_ND: Tensor) -> None:
+    def __init__(self, relation: Relation | FreeMatrix, forms_ND: Tensor) -> None:
         super().__init__()
         self.relation = relation
         self.register_buffer("forms", forms_ND)
@@ -105,6 +121,14 @@ class LexiconTokens(nn.Module):
         """B x N x D."""
         tokens_ND: Tensor = self.encoder(self.forms)
         return tokens_ND.expand(features_BC.shape[0], -1, -1)  # len() would fix the batch in an export
+
+
+class SoundLayer(nn.Linear):
+    """Late fusion: a video's own whitened VGGish, P numbers, to what it adds to the logits; silence (zeros) adds 0."""
+
+    def __init__(self, sound: int, actions: int) -> None:
+        super().__init__(sound, actions, bias=False)
+        nn.init.normal_(self.weight, std=0.01)
 
 
 class CrossHead(nn.Module):

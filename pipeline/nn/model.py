@@ -7,11 +7,13 @@ from pipeline.errors import PlainError
 from pipeline.nn.gcn import Gcn
 from pipeline.nn.heads import (
     CrossHead,
+    FreeMatrix,
     FullyConnected,
     Head,
     JointHead,
     LexiconHead,
     LexiconTokens,
+    SoundLayer,
     VisualHead,
     VisualTokens,
 )
@@ -22,6 +24,7 @@ from pipeline.params import Backbone as BackboneParams
 from pipeline.params import Gcn as GcnParams
 from pipeline.params import Model as ModelParams
 from pipeline.params import Transformer as TransformerParams
+from pipeline.schemas import FORM_SIZE
 
 
 class MultiActionModel(nn.Module):
@@ -29,19 +32,28 @@ class MultiActionModel(nn.Module):
 
         clips -> backbone -> feature map -> pooling -> features (B x C) -> head -> logits (B x N)
 
-    A clip is RGB, normalized, B x 3 x T x Y x X, float.
+    A clip is RGB, normalized, B x 3 x T x Y x X, float. With late fusion, the video's own sound joins at the logits:
+    whitened VGGish, B x P, zeros where a video is silent; without `sounds`, all are.
     """
 
-    def __init__(self, backbone: ResNet3d, pooling: Pooling, head: nn.Module) -> None:
+    def __init__(self, backbone: ResNet3d, pooling: Pooling, head: nn.Module, sound: SoundLayer | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling = pooling
         self.head = head
+        self.sound = sound
 
-    def forward(self, clips: Tensor) -> Tensor:
+    def forward(self, clips: Tensor, sounds: Tensor | None = None) -> Tensor:
         """Logits, B x N."""
-        logits_BN: Tensor = self.head(self.features(clips))
-        return logits_BN
+        return self.logits(self.features(clips), sounds)
+
+    def logits(self, features_BC: Tensor, sounds_BP: Tensor | None = None) -> Tensor:
+        """Logits from backbone features, B x N; or at several pooling positions, B x L x C to B x L x N."""
+        logits_BN: Tensor = self.head(features_BC)
+        if self.sound is None or sounds_BP is None:
+            return logits_BN
+        heard_BN: Tensor = self.sound(sounds_BP)
+        return logits_BN + heard_BN.reshape(len(heard_BN), *[1] * (logits_BN.ndim - 2), -1)
 
     def features(self, clips: Tensor) -> Tensor:
         """Backbone features X, B x C."""
@@ -53,18 +65,19 @@ class MultiActionModel(nn.Module):
         map_BCTYX: Tensor = self.backbone(clips)
         return map_BCTYX
 
-    def scores(self, clips: Tensor) -> Tensor:
-        """Scores in [0, 1], B x N.
+    def scores(self, clips: Tensor, sounds: Tensor | None = None) -> Tensor:
+        """Scores in [0, 1], B x N."""
+        return self.scores_at(self.pooling.positions(self.feature_map(clips)), sounds)
+
+    def scores_at(self, positions_BLC: Tensor, sounds: Tensor | None = None) -> Tensor:
+        """Scores in [0, 1], B x N, from backbone features at L pooling positions.
 
         The sigmoids of the logits; for the fully connected baseline, the mean of the sigmoids at each pooling
         position (released code), which is something else only where `released` pooling has several.
         """
-        positions_BLC = self.pooling.positions(self.feature_map(clips))
         if isinstance(self.head, FullyConnected):
-            scores_BN: Tensor = self.head(positions_BLC).sigmoid().mean(1)
-        else:
-            scores_BN = self.head(positions_BLC.mean(1)).sigmoid()
-        return scores_BN
+            return self.logits(positions_BLC, sounds).sigmoid().mean(1)
+        return self.logits(positions_BLC.mean(1), sounds).sigmoid()
 
     @torch.no_grad()
     def set_forms(self, *, audio: Tensor | None, text: Tensor | None) -> None:
@@ -136,7 +149,8 @@ def build_model(
         audio_forms=audio_forms,
         text_forms=text_forms,
     )
-    return MultiActionModel(network, Pooling(backbone.pooling), head)
+    sound = SoundLayer(FORM_SIZE, actions) if model.late_fusion else None
+    return MultiActionModel(network, Pooling(backbone.pooling), head, sound)
 
 
 def build_head(
@@ -161,7 +175,13 @@ def build_head(
     for name, matrix in forms.items():
         if len(matrix) != len(adjacency):
             raise PlainError(f"{name} forms: found {len(matrix)} actions, expected the adjacency's {len(adjacency)}")
-    if model.relation == "transformer" and transformer.fusion == "cross_attention":
+    crossed = model.relation == "transformer" and transformer.fusion == "cross_attention"
+    if model.control == "free_matrix" and (crossed or not forms):
+        raise PlainError(
+            f"model.control: free_matrix replaces audio and text learners; found heads {list(model.heads)}, "
+            f"relation {model.relation}, fusion {transformer.fusion}"
+        )
+    if crossed:
         return _cross_head(model, transformer, features, len(adjacency), forms)
     return _joint_head(model, gcn, transformer, features, adjacency.float().clone(), forms)
 
@@ -174,6 +194,11 @@ def _joint_head(
     adjacency_NN: Tensor,
     forms: dict[str, Tensor],
 ) -> JointHead:
+    def lexical(forms_ND: Tensor) -> LexiconHead:
+        if model.control == "free_matrix":
+            return LexiconHead(FreeMatrix(len(forms_ND), C), forms_ND)
+        return LexiconHead(relation(forms_ND.shape[1], C), forms_ND)
+
     def relation(inputs: int, outputs: int) -> Gcn | ActionTransformer:
         if model.relation == "transformer":
             return ActionTransformer(inputs, outputs, transformer)
@@ -185,7 +210,7 @@ def _joint_head(
         if name == "visual":
             learners[name] = VisualHead(relation(C, len(adjacency_NN)))
         else:
-            learners[name] = LexiconHead(relation(forms[name].shape[1], C), forms[name])
+            learners[name] = lexical(forms[name])
     return JointHead(learners, adjacency_NN)
 
 

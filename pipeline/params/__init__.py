@@ -33,6 +33,7 @@ from pipeline.params.learning import (
     Evaluate,
     Explain,
     Frames,
+    Frozen,
     Gcn,
     Layer,
     Lexicon,
@@ -53,6 +54,7 @@ __all__ = [
     "Explain",
     "FilterSilent",
     "Frames",
+    "Frozen",
     "Gcn",
     "Index",
     "Layer",
@@ -97,6 +99,7 @@ class Params(Section):
     transformer: Transformer
     model: Model
     train: Train
+    frozen: Frozen
     evaluate: Evaluate
     explain: Explain
 

@@ -89,6 +89,10 @@ class Model(Section):
 
     heads: Annotated[tuple[Head, ...], Field(strict=False, min_length=1)]
     relation: Literal["gcn", "transformer"]
+    control: Literal["none", "shuffled_forms", "random_forms", "no_edges", "rewired", "free_matrix"]
+    """What the audio and text learners are deprived of, to ask what a gain comes from (`pipeline.train.controls`)."""
+    late_fusion: bool
+    """Add a linear layer of each video's own whitened VGGish to the logits; a silent video adds nothing."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -102,6 +106,10 @@ class Model(Section):
 class Train(Section):
     """SGD training."""
 
+    mode: Literal["joint", "frozen"]
+    """`frozen`: backbone features are computed once, and the heads alone are trained on them."""
+    repeat: Annotated[int, Field(ge=0)]
+    """Added to the seed of training alone: the same data and draws of splits, another run."""
     epochs: Count
     batch: Count
     learning_rate: Positive
@@ -137,6 +145,17 @@ class Train(Section):
         if sorted(set(self.milestones)) != list(self.milestones):
             raise ValueError(f"milestones {list(self.milestones)} must rise")
         return self
+
+
+class Frozen(Section):
+    """What `train.mode: frozen` and the frozen ablations train heads on."""
+
+    backbone: Literal["start", "baseline"]
+    """As training starts (`backbone.weights`, or the seed), or trained with the fully connected baseline first."""
+    views: Count
+    """Random views of each training video; an epoch sees one of them, in turn."""
+    repeats: Count
+    """Heads trained by stage `heads`, from as many seeds."""
 
 
 class Evaluate(Section):

@@ -18,6 +18,7 @@ from pipeline.params import Backbone, Frames, Gcn, Lexicon, Model, Transformer
 from pipeline.progress import say
 from pipeline.seeds import seed_of
 from pipeline.train.checkpoint import Description
+from pipeline.train.controls import controlled_edges, controlled_forms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +66,8 @@ class Forms:
             PlainError: a table cannot be read, or the text lexicon has not every action once.
         """
         self._audio = tables.read("audio", knowledge.audio) if design.hears else None
-        self._lexicon, self._actions, self._seed = design.lexicon, actions, seed
-        self.text = _text_forms(knowledge.text, actions) if design.reads else None
+        self._lexicon, self._model, self._actions, self._seed = design.lexicon, design.model, actions, seed
+        self.text = _text_forms(knowledge.text, design.model, actions, seed) if design.reads else None
         """N x Q, or None."""
 
     @property
@@ -81,18 +82,18 @@ class Forms:
         nodes = audio_lexicon.node_forms(self._audio, self._actions, self._lexicon, self._seed, epoch)
         if nodes.missing and epoch == 0:
             say(f"train: {len(nodes.missing)} of {self._actions} actions have no sound; their nodes start from zeros")
-        return torch.from_numpy(nodes.forms)
+        return torch.from_numpy(controlled_forms(nodes.forms, self._model, self._seed, "audio"))
 
 
-def _text_forms(path: Path, actions: int) -> Tensor:
+def _text_forms(path: Path, model: Model, actions: int, seed: int) -> Tensor:
     table = tables.read("text", path)
     if table["action_id"].to_pylist() != list(range(actions)):
         raise PlainError(f"{path}: found {table.num_rows} actions, expected the vocabulary's {actions}, each once")
-    return torch.from_numpy(tables.vectors(table["form"]).copy())
+    return torch.from_numpy(controlled_forms(tables.vectors(table["form"]).copy(), model, seed, "text"))
 
 
-def read_graph(path: Path, actions: int, normalization: Literal["paper", "released"]) -> Tensor:
-    """The normalized adjacency A^, N x N, float32.
+def read_graph(path: Path, actions: int, design: Design, *, seed: int) -> Tensor:
+    """The normalized adjacency A^, N x N, float32, as the design's control leaves it.
 
     Raises:
         PlainError: the table has not every pair of actions once.
@@ -100,8 +101,8 @@ def read_graph(path: Path, actions: int, normalization: Literal["paper", "releas
     table = tables.read("adjacency", path)
     if table.num_rows != actions**2:
         raise PlainError(f"{path}: found {table.num_rows:,} pairs, expected {actions} x {actions}")
-    edges = table["edge"].to_numpy().reshape(actions, actions).astype(np.float64)
-    return normalize(torch.from_numpy(edges), normalization).float()
+    edges = controlled_edges(table["edge"].to_numpy().reshape(actions, actions), design.model, seed)
+    return normalize(torch.from_numpy(edges.astype(np.float64)), design.normalization).float()
 
 
 def assemble(knowledge: Knowledge, design: Design, *, seed: int) -> tuple[MultiActionModel, Forms, Description]:
@@ -120,7 +121,7 @@ def assemble(knowledge: Knowledge, design: Design, *, seed: int) -> tuple[MultiA
         gcn=design.gcn,
         transformer=design.transformer,
         actions=len(names),
-        adjacency=read_graph(knowledge.adjacency, len(names), design.normalization),
+        adjacency=read_graph(knowledge.adjacency, len(names), design, seed=seed),
         audio_forms=heard,
         text_forms=forms.text,
     )

@@ -44,6 +44,8 @@ class Description:
     text_size: int | None
     """Columns of the node forms; None where no learner uses them."""
     batch_norm: BatchNorm
+    mode: Literal["joint", "frozen"] = "joint"
+    """How it was trained: with its 3D-CNN, or the heads alone on frozen features."""
 
 
 def save_model(folder: Path, model: MultiActionModel, description: Description) -> None:
@@ -62,16 +64,12 @@ def load_model(folder: Path) -> tuple[MultiActionModel, Description]:
     Raises:
         PlainError: a file is absent or damaged, or the two do not fit each other.
     """
+    description = description_of(folder)
     try:
-        description = _from_json(json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")))
         # Copies lie in memory as a trained model's tensors do; on the file's own alignment, last bits can differ.
         tensors = {name: tensor.clone() for name, tensor in load_file(folder / WEIGHTS).items()}
     except (OSError, SafetensorError) as error:
         raise PlainError(f"{folder}: no model can be read there: {error}; run `dvc repro train`") from error
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise PlainError(
-            f"{folder / DESCRIPTION}: not a model's description: {' '.join(str(error).split())}"
-        ) from error
     model = _bare(description)
     try:
         model.load_state_dict(tensors, assign=True)
@@ -79,6 +77,22 @@ def load_model(folder: Path) -> tuple[MultiActionModel, Description]:
         raise PlainError(f"{folder}: weights and description do not fit: {' '.join(str(error).split())}") from error
     model.batch_norm = description.batch_norm
     return model.eval(), description
+
+
+def description_of(folder: Path) -> Description:
+    """What the model is that `save_model` wrote.
+
+    Raises:
+        PlainError: there is none, or its description is not one.
+    """
+    try:
+        return _from_json(json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise PlainError(f"{folder}: no model can be read there: {error}; run `dvc repro train`") from error
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise PlainError(
+            f"{folder / DESCRIPTION}: not a model's description: {' '.join(str(error).split())}"
+        ) from error
 
 
 def _bare(description: Description) -> MultiActionModel:

@@ -21,6 +21,7 @@ from pipeline.clips.packs import EXCLUDED, Packs
 from pipeline.errors import PlainError
 from pipeline.media.jpeg import decode_jpeg
 from pipeline.params import Train
+from pipeline.train.sounds import sounds_of
 from pipeline.train.views import Choose, Size, View
 
 
@@ -39,6 +40,8 @@ class Batch(NamedTuple):
     """uint8, B x T x Y x X x C."""
     targets: Tensor
     """bool, B x N."""
+    sounds: Tensor
+    """float32, B x P; P is 0 where the model does not hear them."""
     rows: Tensor
     """int64, B; of the split."""
 
@@ -48,9 +51,12 @@ class Examples(Dataset[Batch]):
 
     Attributes:
         video_ids: of each row, an Arrow array.
+        sounds: of each row, float32; B x P, or B x 0.
     """
 
-    def __init__(self, split: pa.Table, packs: Packs, *, actions: int, choose: Choose, crop: int) -> None:
+    def __init__(
+        self, split: pa.Table, packs: Packs, *, actions: int, choose: Choose, crop: int, whitened: Path | None = None
+    ) -> None:
         """Join a split to the copies of its videos; a video without a copy is left out.
 
         Args:
@@ -59,6 +65,7 @@ class Examples(Dataset[Batch]):
             actions: N.
             choose: which view is seen.
             crop: its side in pixels.
+            whitened: table of the videos' own sounds, where the model hears them.
         """
         place = pc.index_in(split["video_id"], value_set=packs.video_ids).combine_chunks()
         kept = pc.is_valid(place)
@@ -66,6 +73,7 @@ class Examples(Dataset[Batch]):
         self.video_ids: pa.StringArray = split["video_id"].filter(kept).combine_chunks()
         self._place = place.filter(kept).to_numpy()
         self._bounds, self._labels = labels.offsets.to_numpy(), labels.flatten().to_numpy()
+        self.sounds = torch.from_numpy(sounds_of(self.video_ids, whitened)) if whitened else torch.empty(len(self), 0)
         self._packs, self._actions, self._choose, self._crop = packs, actions, choose, crop
 
     def __len__(self) -> int:
@@ -78,7 +86,8 @@ class Examples(Dataset[Batch]):
         size = Size(self._packs.frames(video), width, height)
         view = self._choose(size, self.video_ids[pick.row].as_py(), pick.epoch)
         pictures = cut(self._packs.jpegs(video, view.frames), view, self._crop)
-        return Batch(pictures, torch.from_numpy(self.target(pick.row)), torch.tensor(pick.row))
+        target = torch.from_numpy(self.target(pick.row))
+        return Batch(pictures, target, self.sounds[pick.row], torch.tensor(pick.row))
 
     def target(self, row: int) -> np.ndarray:
         """Which actions a video has; N, bool."""
@@ -91,7 +100,9 @@ class Examples(Dataset[Batch]):
         return np.bincount(self._labels, minlength=self._actions)
 
 
-def open_examples(split: Path, clips: Path, *, actions: int, choose: Choose, train: Train) -> Examples:
+def open_examples(
+    split: Path, clips: Path, *, actions: int, choose: Choose, train: Train, whitened: Path | None = None
+) -> Examples:
     """The examples of a split.
 
     Args:
@@ -100,6 +111,7 @@ def open_examples(split: Path, clips: Path, *, actions: int, choose: Choose, tra
         actions: N.
         choose: which view is seen.
         train: `crop` and `jitter` of it.
+        whitened: table of the videos' own sounds, where the model hears them.
 
     Raises:
         PlainError: a video has neither a copy nor a reason for having none, or the copies are too small.
@@ -117,7 +129,7 @@ def open_examples(split: Path, clips: Path, *, actions: int, choose: Choose, tra
             f"{clips}: found copies of short side {packs.sizes.min()}, expected train.jitter's upper end of "
             f"{train.jitter[1]} or more; set clips.short_side"
         )
-    return Examples(table, packs, actions=actions, choose=choose, crop=train.crop)
+    return Examples(table, packs, actions=actions, choose=choose, crop=train.crop, whitened=whitened)
 
 
 def cut(jpegs: Sequence[bytes], view: View, crop: int) -> Tensor:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -21,7 +22,7 @@ from pipeline.shards import input_key, workplace
 from pipeline.train.assemble import Design, Forms, Knowledge, assemble
 from pipeline.train.checkpoint import save_model
 from pipeline.train.curves import Curves
-from pipeline.train.data import Examples, open_examples
+from pipeline.train.data import open_examples
 from pipeline.train.loop import Data, Loss, Metric, Run, fit
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.state import Learner, Record
@@ -38,6 +39,8 @@ class Videos:
     """Tables `splits`."""
     clips: Path
     """Folder of the training copies."""
+    whitened: Path
+    """Table of the videos' own sounds, for late fusion."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +76,17 @@ def run(
     Raises:
         PlainError: as `pipeline.train.loop.fit`, or inputs do not fit one another.
     """
-    key = input_key(vars(design), train, seed, _digests(videos, knowledge))
+    key = input_key(vars(design), train, seed, digests(videos, knowledge))
     with assembled(execution.device) as team, reproducible(train.threads), _held(key, team) as folder:
         model, forms, description = assemble(knowledge, design, seed=seed)
         learner = make_learner(model, train, team)
-        data = open_data(videos, actions=len(description.actions), frames=design.frames, train=train, seed=seed)
+        hears, actions = design.model.late_fusion, len(description.actions)
+        data = open_data(videos, actions=actions, frames=design.frames, train=train, seed=seed, hears=hears)
         setting = Run(
             train=train,
             frames=design.frames,
             seed=seed,
-            loss=make_loss(train, data.training, team.device),
+            loss=make_loss(train, data.training.counts(), team.device),
             metrics=metrics,
             team=team,
             workers=execution.workers,
@@ -112,9 +116,10 @@ def make_learner(model: MultiActionModel, train: Train, team: Team) -> Learner:
     return Learner(model=model, optimizer=make_optimizer(model, train), average=average)
 
 
-def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, seed: int) -> Data:
-    """The examples that training sees; nothing is decoded yet."""
-    opened = partial(open_examples, clips=videos.clips, actions=actions, train=train)
+def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, seed: int, hears: bool) -> Data:
+    """The examples that training sees, with their sounds where the model hears them; nothing is decoded yet."""
+    whitened = videos.whitened if hears else None
+    opened = partial(open_examples, clips=videos.clips, actions=actions, train=train, whitened=whitened)
     random = partial(random_view, seed=seed, frames=frames, train=train)
     return Data(
         training=opened(videos.train, choose=partial(random, purpose="train")),
@@ -123,11 +128,11 @@ def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, see
     )
 
 
-def make_loss(train: Train, training: Examples, device: torch.device) -> Loss:
-    """The loss function that the parameters name."""
+def make_loss(train: Train, counts_N: np.ndarray, device: torch.device) -> Loss:
+    """The loss function that the parameters name; `counts_N` says how many training videos have each action."""
     if train.loss == "bce":
         return bce
-    weights = balance(torch.from_numpy(training.counts())).to(device)
+    weights = balance(torch.from_numpy(counts_N)).to(device)
     return lambda logits_BN, targets_BN: wlsep(logits_BN, targets_BN, weights.to(logits_BN.device))
 
 
@@ -139,9 +144,9 @@ def renew_forms(learner: Learner, forms: Forms, epoch: int) -> None:
             model.set_forms(audio=drawn, text=forms.text)
 
 
-def _digests(videos: Videos, knowledge: Knowledge) -> list[tuple[str, str]]:
+def digests(videos: Videos, knowledge: Knowledge) -> list[tuple[str, str]]:
     """The inputs' bytes, by digest; the packs' are known by the offsets in their table."""
-    paths = [videos.train, videos.val, videos.clips / TABLE, *vars(knowledge).values()]
+    paths = [videos.train, videos.val, videos.clips / TABLE, videos.whitened, *vars(knowledge).values()]
     return [(path.name, files.sha256(path)) for path in paths if path.exists()]
 
 

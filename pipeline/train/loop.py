@@ -135,7 +135,7 @@ def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progr
 def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float:
     """Learn from one batch; returns the loss. Nothing is learnt from a loss that is not finite."""
     with autocast(run):
-        logits_BN = parallel(as_clips(batch.pictures, run.frames))
+        logits_BN = parallel(as_clips(batch.pictures, run.frames), batch.sounds)
     loss = run.loss(logits_BN.float(), batch.targets)
     value = float(run.team.mean(loss.detach()))
     if isfinite(value):
@@ -170,7 +170,7 @@ def validate(model: nn.Module, examples: Examples, run: Run) -> Record:
     rows, logits, targets = [], [], []
     for batch in fed(examples, in_order(len(examples), run.train.batch), run):
         with autocast(run):
-            logits.append(model(as_clips(batch.pictures, run.frames)).float().cpu())
+            logits.append(model(as_clips(batch.pictures, run.frames), batch.sounds).float().cpu())
         rows.append(batch.rows.cpu())
         targets.append(batch.targets.cpu())
     parts = run.team.gather((torch.cat(rows), torch.cat(logits), torch.cat(targets)))

@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = (ROOT / "data/raw/dvc.yaml", ROOT / "dvc.yaml")
+FILES = (ROOT / "data/raw/dvc.yaml", ROOT / "data/frozen/dvc.yaml", ROOT / "dvc.yaml")
 ENTRY = re.compile(r"(    cmd: python -m stages\.(\w+)\n(?:.*\n)*?    deps: )\[([^\]]*)\]")
 LIST_IMPORTS = """
 import sys, stages.{stage}

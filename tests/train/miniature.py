@@ -23,13 +23,14 @@ SMALL = {
     "backbone": {"name": "r3d_tiny", "weights": None, "pooling": "global"},
     "lexicon": {"draw": "fixed", "forms": 1, "combine": "concat"},
     "gcn": {"layers": 2, "hidden": 8, "bias": True, "last_activation": False},
-    "model": {"heads": ("visual", "audio", "text"), "relation": "gcn"},
+    "model": {"heads": ("visual", "audio", "text"), "relation": "gcn", "control": "none", "late_fusion": False},
     "train": {
         "epochs": 3, "batch": 4, "learning_rate": 0.01, "schedule": "step", "milestones": (2,), "warmup_epochs": 0,
         "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "loss": "bce", "gradient_clip": None, "ema": None,
         "jitter": (16, 20), "crop": 16, "flip": 0.5, "precise_bn_batches": 2, "freeze_batch_norm": False,
-        "threads": 1, "validate_every": 2,
+        "threads": 1, "validate_every": 2, "mode": "joint", "repeat": 0,
     },
+    "frozen": {"backbone": "baseline", "views": 2, "repeats": 2},
     "execution": {"workers": 1, "device": "cpu", "checkpoint_minutes": 60.0},
 }  # fmt: skip
 
@@ -98,6 +99,8 @@ def write_inputs(root: Path) -> Miniature:
     graph = {"source": source, "target": target, **counts, "edge": edge}
     tables.write("adjacency", data / "graph" / "adjacency.parquet", tables.from_columns("adjacency", graph))
     pairs = [(action, ids[video]) for action in range(n) for video in range(4)]
+    sounds = {"video_id": ids[::2], "form": random.standard_normal((len(ids[::2]), FORM_SIZE)).astype(np.float32)}
+    tables.write("whitened", data / "features" / "whitened.parquet", tables.from_columns("whitened", sounds))
     heard = {"action_id": [pair[0] for pair in pairs], "video_id": [pair[1] for pair in pairs],
              "form": (random.standard_normal((len(pairs), FORM_SIZE)) / 10).astype(np.float32)}  # fmt: skip
     tables.write("audio", data / "lexicons" / "audio.parquet", tables.from_columns("audio", heard))
@@ -105,7 +108,12 @@ def write_inputs(root: Path) -> Miniature:
     tables.write("text", data / "lexicons" / "text.parquet", tables.from_columns("text", read))
     return Miniature(
         root,
-        Videos(train=data / "splits/train.parquet", val=data / "splits/val.parquet", clips=data / "clips"),
+        Videos(
+            train=data / "splits/train.parquet",
+            val=data / "splits/val.parquet",
+            clips=data / "clips",
+            whitened=data / "features/whitened.parquet",
+        ),
         Knowledge(
             actions=data / "index/actions.parquet",
             adjacency=data / "graph/adjacency.parquet",

@@ -12,16 +12,16 @@ def redesigned(design, **sections):
     return design.__class__(**vars(design) | updates)
 
 
-def test_the_graph_is_equation_1s(miniature):
+def test_the_graph_is_equation_1s(miniature, design):
     """Three actions, one edge 0 -> 2: A~ = A + I has row sums 2, 1, 1."""
     half, root = 0.5, 0.5**0.5
     expected = torch.tensor([[half, 0.0, root], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    torch.testing.assert_close(read_graph(miniature.knowledge.adjacency, 3, "paper"), expected)
+    torch.testing.assert_close(read_graph(miniature.knowledge.adjacency, 3, design, seed=0), expected)
 
 
-def test_a_graph_of_another_vocabulary_is_refused(miniature):
+def test_a_graph_of_another_vocabulary_is_refused(miniature, design):
     with pytest.raises(PlainError, match=r"found 9 pairs, expected 4 x 4"):
-        read_graph(miniature.knowledge.adjacency, 4, "paper")
+        read_graph(miniature.knowledge.adjacency, 4, design, seed=0)
 
 
 def test_a_text_lexicon_of_another_vocabulary_is_refused(miniature, design):

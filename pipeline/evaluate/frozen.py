@@ -1,0 +1,94 @@
+"""Testing heads on frozen features: what the fixed 3D-CNN makes of every view of a video, computed once.
+
+What a head then scores is what stage `evaluate` would score with the whole model: the same views, the same rule for
+joining them. Shapes: V views, L pooling positions, C backbone features, N actions.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from pipeline import tables
+from pipeline.clips.normalize import as_clips
+from pipeline.errors import PlainError
+from pipeline.evaluate.testing import Video, digests, pixels_of
+from pipeline.evaluate.views import batches, combine, views
+from pipeline.media.faults import Undecodable
+from pipeline.media.guard import Guard
+from pipeline.nn.model import MultiActionModel
+from pipeline.params import Evaluate, Execution, Media
+from pipeline.shards import input_key, shards
+from pipeline.train.checkpoint import load_model
+from pipeline.train.sounds import sounds_of
+from pipeline.train.team import choose_device, reproducible
+
+
+def look(
+    target: Path, videos: Sequence[Video], model: Path, *, evaluate: Evaluate, media: Media, execution: Execution
+) -> int:
+    """Write table `viewed` at `target`: the fixed model's features of every view; returns how many videos it has.
+
+    Raises:
+        PlainError: there is no model, or more videos failed than `evaluate.max_failure_rate` allows.
+    """
+    device = choose_device(execution.device).type
+    what = evaluate.model_dump(exclude={"bootstrap", "max_failure_rate", "combine"})
+    with shards(
+        partial(look_shard, model=model, device=device, evaluate=evaluate, media=media),
+        videos,
+        stage="freeze",
+        key=input_key(videos, digests(model), device, what, media),
+        size=evaluate.shard_size,
+        suffix=".parquet",
+        execution=execution if device == "cpu" else execution.model_copy(update={"workers": 1}),
+        label="looking",
+    ) as done:
+        failed = sum(shard.counts["excluded"] for shard in done)
+        if failed > evaluate.max_failure_rate * len(videos):
+            rate = evaluate.max_failure_rate
+            raise PlainError(f"{failed:,} of {len(videos):,} videos could not be read; max_failure_rate is {rate}")
+        return tables.write_stream("viewed", target, (tables.read("viewed", shard.path) for shard in done))
+
+
+def look_shard(
+    videos: Sequence[Video], target: Path, *, model: Path, device: str, evaluate: Evaluate, media: Media
+) -> dict[str, int]:
+    """The task of one shard: write the `viewed` rows of some videos at `target`."""
+    network, description = load_model(model)
+    network.to(device)
+    rows: list[tuple[str, list[int], list[float], list[int], str]] = []
+    with reproducible(threads=1), Guard(media) as guard, torch.inference_mode():
+        for video in videos:
+            try:
+                pixels = pixels_of(video, guard, media, fps=description.frames.fps, short_side=evaluate.short_side)
+            except Undecodable as error:
+                rows.append((video.video_id, list(video.actions), [], [], str(error)))
+                continue
+            made = [
+                network.pooling.positions(
+                    network.feature_map(as_clips(torch.from_numpy(batch).to(device), description.frames))
+                )[:real]
+                for batch, real in batches(views(pixels, description.frames, evaluate), evaluate.batch)
+            ]
+            features_VLC = torch.cat(made).cpu()
+            rows.append((video.video_id, list(video.actions), features_VLC.ravel().tolist(), [*features_VLC.shape], ""))
+    tables.write("viewed", target, tables.from_rows("viewed", rows))
+    return {"excluded": sum(bool(row[-1]) for row in rows)}
+
+
+@torch.inference_mode()
+def predict(viewed: pa.Table, model: MultiActionModel, whitened: Path, evaluate: Evaluate) -> pa.Table:
+    """Table `predictions`: what a model whose backbone is the fixed one scores; excluded videos are left out."""
+    sounds_BP = torch.from_numpy(sounds_of(viewed["video_id"].combine_chunks(), whitened))
+    rows = []
+    for row, sound_P in zip(viewed.to_pylist(), sounds_BP, strict=True):
+        if row["reason"]:
+            continue
+        features_VLC = torch.tensor(row["features"]).reshape(row["shape"])
+        scores_VN = model.scores_at(features_VLC, sound_P.expand(len(features_VLC), -1)).numpy()
+        rows.append((row["video_id"], row["actions"], np.asarray(combine(scores_VN, evaluate.combine)).tolist()))
+    return tables.from_rows("predictions", rows)

@@ -1,0 +1,175 @@
+"""Frozen features: what a fixed 3D-CNN makes of the videos, computed once, and heads trained on that alone.
+
+A head learns in seconds, so that many of them, from many seeds, can be compared. It is another experiment than the
+paper's joint training, in which the gradient of every head reaches the 3D-CNN, and is labelled apart everywhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pipeline import files
+from pipeline.clips.normalize import as_clips
+from pipeline.errors import PlainError
+from pipeline.nn.model import MultiActionModel
+from pipeline.params import Execution, Frozen, Train
+from pipeline.shards import input_key
+from pipeline.train.assemble import Design, Knowledge, assemble
+from pipeline.train.batches import in_order, load
+from pipeline.train.checkpoint import Description, load_model, save_model
+from pipeline.train.curves import Curves
+from pipeline.train.data import Examples
+from pipeline.train.experiment import (
+    Outcome,
+    Targets,
+    Videos,
+    digests,
+    make_learner,
+    make_loss,
+    open_data,
+    renew_forms,
+    run,
+)
+from pipeline.train.heads_only import fit_heads
+from pipeline.train.loop import Metric
+from pipeline.train.split import read_split, split_of, write_splits
+from pipeline.train.state import Record
+from pipeline.train.team import Team, assembled, reproducible
+
+BACKBONE, FEATURES = "backbone", "features.safetensors"
+"""In a folder of frozen features: the fixed model, whose head does not count, and what it makes of the videos."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What frozen features are made from."""
+
+    videos: Videos
+    knowledge: Knowledge
+    design: Design
+    train: Train
+    frozen: Frozen
+    metrics: Mapping[str, Metric]
+    """Of the validation videos."""
+    seed: int
+    execution: Execution
+
+
+def freeze(target: Path, source: Source) -> int:
+    """Write the folder `target`: a fixed backbone, and its features of training and validation videos.
+
+    A call that was interrupted goes on where the backbone's training was. Returns how many training videos there are.
+
+    Raises:
+        PlainError: as `pipeline.train.experiment.run`, or there are several processes.
+    """
+    plain = source.design.model.model_copy(update={"heads": ("fc",), "control": "none", "late_fusion": False})
+    bare = replace(source.design, model=plain)
+    with files.placed(target) as draft:
+        draft.mkdir()
+        _write_backbone(draft, source, bare)
+        with assembled(source.execution.device) as team, reproducible(source.train.threads):
+            if team.size > 1:
+                raise PlainError(f"train.mode: frozen runs in one process, found {team.size}; leave torchrun out")
+            model, about = load_model(draft / BACKBONE)
+            data = open_data(
+                source.videos,
+                actions=len(about.actions),
+                frames=about.frames,
+                train=source.train,
+                seed=source.seed,
+                hears=True,
+            )
+            seen = partial(look, model.to(team.device), about=about, source=source, team=team)
+            views = [seen(data.training, view=view) for view in range(source.frozen.views)]
+            training, validation = split_of(data.training, views), split_of(data.validation, [seen(data.validation)])
+            write_splits(draft / FEATURES, {"train": training, "val": validation})
+    return len(data.training)
+
+
+def _write_backbone(folder: Path, source: Source, bare: Design) -> None:
+    """The model whose backbone is frozen: trained with the fully connected baseline, or as training starts."""
+    if source.frozen.backbone == "start":
+        network, _, description = assemble(source.knowledge, bare, seed=source.seed)
+        save_model(folder / BACKBONE, network, description)
+        return
+    run(
+        source.videos,
+        source.knowledge,
+        Targets(model=folder / BACKBONE, curves=folder / "curves"),
+        design=bare,
+        train=source.train,
+        metrics=source.metrics,
+        seed=source.seed,
+        execution=source.execution,
+    )
+
+
+@torch.no_grad()
+def look(
+    model: MultiActionModel, examples: Examples, *, about: Description, source: Source, team: Team, view: int = 0
+) -> Tensor:
+    """The features of every video of a split, in its view of that number; B x C, float32."""
+    batches = [[pick._replace(epoch=view) for pick in batch] for batch in in_order(len(examples), source.train.batch)]
+    made = [
+        model.features(as_clips(batch.pictures.to(team.device), about.frames)).float().cpu()
+        for batch in load(examples, batches, workers=source.execution.workers, device=team.device)
+    ]
+    return torch.cat(made) if made else torch.empty(0, model.backbone.features)
+
+
+def train_heads(folder: Path, source: Source, *, seed: int) -> tuple[MultiActionModel, Description, list[Record]]:
+    """Train a design's heads on the features in `folder`; the whole model on the CPU, what it is, and its curves.
+
+    Args:
+        folder: written by `freeze`.
+        source: the design whose heads, and the budget, rates and batches, as for joint training.
+        seed: of the heads' weights, their forms and the order of the videos.
+
+    Raises:
+        PlainError: the loss is not finite, or inputs do not fit one another.
+    """
+    with assembled(source.execution.device) as team, reproducible(source.train.threads):
+        training, validation = (read_split(folder / FEATURES, name).to(team.device) for name in ("train", "val"))
+        model, forms, description = assemble(source.knowledge, source.design, seed=seed)
+        fixed, about = load_model(folder / BACKBONE)
+        model.backbone.load_state_dict(fixed.backbone.state_dict())
+        model.backbone.requires_grad_(requires_grad=False)
+        learner = make_learner(model, source.train, team)
+        history = fit_heads(
+            learner,
+            training,
+            validation,
+            train=source.train,
+            seed=seed,
+            loss=make_loss(source.train, training.targets.sum(0).cpu().numpy(), team.device),
+            metrics=source.metrics,
+            renew=partial(renew_forms, learner, forms),
+        )
+    result = learner.result.cpu().eval()
+    result.batch_norm = about.batch_norm
+    return result, replace(description, mode="frozen", batch_norm=about.batch_norm), list(history)
+
+
+def run_frozen(targets: Targets, source: Source) -> Outcome:
+    """As `pipeline.train.experiment.run`, on frozen features, which are kept in `.cache` for the next heads.
+
+    Raises:
+        PlainError: as `freeze` and `train_heads`.
+    """
+    made_by = (vars(source.design) | {"model": None, "gcn": None, "transformer": None, "lexicon": None}).items()
+    key = input_key(sorted(made_by), source.train, source.frozen, source.seed, digests(source.videos, source.knowledge))
+    folder = files.cache_folder().absolute() / "frozen" / key
+    if not (folder / FEATURES).exists():
+        freeze(folder, source)
+    model, description, history = train_heads(folder, source, seed=source.seed)
+    save_model(targets.model, model, description)
+    with files.placed(targets.curves) as draft, Curves(draft) as curves:
+        for record in history:
+            curves.log(record)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Outcome(parameters, read_split(folder / FEATURES, "train").views.shape[1], history[-1])

@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import tables
+from pipeline.errors import PlainError
+from pipeline.evaluate import frozen, testing
+from pipeline.train.checkpoint import load_model, save_model
+
+
+@pytest.fixture
+def videos(video_of):
+    return [video_of(name, seed=number) for number, name in enumerate("abc")]
+
+
+@pytest.fixture
+def whitened(tmp_path):
+    forms = np.random.default_rng(0).standard_normal((2, tables.FORM_SIZE)).astype(np.float32)
+    columns = {"video_id": ["a", "c"], "form": forms}
+    tables.write("whitened", tmp_path / "whitened.parquet", tables.from_columns("whitened", columns))
+    return tmp_path / "whitened.parquet"
+
+
+@pytest.mark.parametrize("late_fusion", [False, True])
+def test_what_a_head_scores_is_what_evaluate_scores(
+    videos, whitened, model_folder, tmp_path, params, evaluate, execution, late_fusion
+):
+    """The whole point: frozen features change where the work is done, not what comes out."""
+    if late_fusion:
+        model, about = load_model(model_folder)
+        model.sound = torch.nn.Linear(tables.FORM_SIZE, 5, bias=False)
+        fused = about.model.model_copy(update={"late_fusion": True})
+        save_model(model_folder, model, replace(about, model=fused))
+        videos = testing.with_sounds(videos, whitened)
+    how = {"evaluate": evaluate, "media": params.media, "execution": execution}
+    testing.score(tmp_path / "scored", videos, model_folder, **how)
+    expected = tables.read("predictions", tmp_path / "scored" / "predictions.parquet")
+    assert frozen.look(tmp_path / "viewed.parquet", videos, model_folder, **how) == 3
+    viewed = tables.read("viewed", tmp_path / "viewed.parquet")
+    found = frozen.predict(viewed, load_model(model_folder)[0], whitened, evaluate)
+    assert found["video_id"].to_pylist() == expected["video_id"].to_pylist()
+    assert found["actions"].to_pylist() == expected["actions"].to_pylist()
+    assert np.allclose(tables.vectors(found["scores"]), tables.vectors(expected["scores"]), atol=1e-5)
+
+
+def test_a_video_that_cannot_be_read_is_left_out_by_name(
+    videos, video_of, whitened, model_folder, tmp_path, params, evaluate, execution
+):
+    how = {"evaluate": evaluate, "media": params.media, "execution": execution}
+    broken = [*videos, video_of("d", content=b"no video")]
+    frozen.look(tmp_path / "viewed.parquet", broken, model_folder, **how)
+    viewed = tables.read("viewed", tmp_path / "viewed.parquet")
+    assert [bool(reason) for reason in viewed["reason"].to_pylist()] == [False, False, False, True]
+    scored = frozen.predict(viewed, load_model(model_folder)[0], whitened, evaluate)
+    assert scored["video_id"].to_pylist() == ["a", "b", "c"]
+    strict = how | {"evaluate": evaluate.model_copy(update={"max_failure_rate": 0.1})}
+    with pytest.raises(PlainError, match="1 of 4 videos could not be read"):
+        frozen.look(tmp_path / "viewed.parquet", broken, model_folder, **strict)
