@@ -47,7 +47,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     it as they found it.
     """
     base = tmp_path_factory.mktemp("house")
-    return run_house(clone(base / "clone"), base / "record")
+    return run_house(clone(base / "clone"), base / "watch")
 
 
 @pytest.fixture

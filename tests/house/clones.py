@@ -1,13 +1,17 @@
 """Private clones of the project, with a sample small enough to run every stage in about a minute."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
+
+from tests.house.watch import Watch, Watched
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {
@@ -21,13 +25,6 @@ SMALL = {
 }
 
 
-class Watched(NamedTuple):
-    """What one stage did while it ran."""
-
-    modules: set[str]
-    params: set[str]
-
-
 class House(NamedTuple):
     """A clone after `dvc repro`."""
 
@@ -36,23 +33,42 @@ class House(NamedTuple):
     watched: dict[str, Watched]
 
 
-def run_house(root: Path, record: Path) -> House:
-    """Run the whole pipeline in a clone, under the recorder of tests/recorder."""
-    record.mkdir()
-    watch = environment(M3A_RECORD=str(record), PYTHONPATH=str(ROOT / "tests" / "recorder"))
-    run = subprocess.run(["dvc", "repro"], cwd=root, capture_output=True, text=True, env=watch)
+class Otherwise(NamedTuple):
+    """A run of one stage with other parameters, and what it says in the end."""
+
+    stage: str
+    changes: dict[str, dict[str, Any]]
+    says: str
+
+
+def run_house(root: Path, folder: Path) -> House:
+    """Run the whole pipeline in a clone, under watch."""
+    with Watch(root, folder) as watch:
+        run = watch.run("dvc", "repro", env=environment())
     assert run.returncode == 0, (run.stdout + run.stderr)[-4000:]
     stages = declared_stages(root)
-    return House(root, stages, {name: _watched(record, name) for name in stages})
+    return House(root, stages, {name: watch.of(name) for name in stages})
 
 
-def _watched(record: Path, stage: str) -> Watched:
-    lines = [line for file in record.glob(f"{stage}.*") for line in file.read_text().splitlines()]
-    facts = [line.split(" ", 1) for line in lines]
-    return Watched(
-        modules={fact for kind, fact in facts if kind == "module"},
-        params={fact for kind, fact in facts if kind == "param"},
-    )
+def run_otherwise(house: House, target: Path, folder: Path, runs: Sequence[Otherwise]) -> dict[str, Watched]:
+    """Run single stages again with other parameters, under watch, in a copy at `target` of a clone that has run."""
+    clone(target)
+    for name in ("data", "models"):
+        shutil.copytree(house.root / name, target / name, copy_function=_link, dirs_exist_ok=True)
+    text = (target / "params.yaml").read_text()
+    with Watch(target, folder) as watch:
+        for stage, changes, says in runs:
+            change_params(target, changes)
+            run = watch.run("python", "-m", f"stages.{stage}", env=environment(DVC_STAGE=stage))
+            assert says in run.stderr, (run.stdout + run.stderr)[-4000:]
+            (target / "params.yaml").write_text(text)
+    return {name: watch.of(name) for name in house.stages}
+
+
+def _link(source: str, target: str) -> None:
+    """Stages replace what they write and never edit it, so that a copy can share its files."""
+    if not Path(target).exists():
+        os.link(source, target)
 
 
 def clone(target: Path) -> Path:
@@ -64,7 +80,7 @@ def clone(target: Path) -> Path:
     for name in names:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
+            shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
     (target / "dvc.lock").unlink(missing_ok=True)
     change_params(target, SMALL)
     for command in (
@@ -95,7 +111,7 @@ def declared_stages(root: Path) -> dict[str, dict[str, Any]]:
     """All stages in the order in which they can run, `render` first, with ${...} filled in."""
     yaml = YAML(typ="safe")
     params = yaml.load(root / "params.yaml")
-    text = (root / "dvc.yaml").read_text()
-    for key in ("folder", "watch"):
-        text = text.replace(f"${{dataset.{key}}}", params["dataset"][key])
+    values = {f"${{{section}.{key}}}": str(value) for section, content in params.items() if isinstance(content, dict)
+              for key, value in content.items()}  # fmt: skip
+    text = re.sub(r"\$\{[^}]*\}", lambda found: values[found[0]], (root / "dvc.yaml").read_text())
     return yaml.load(root / "data/raw/dvc.yaml")["stages"] | yaml.load(text)["stages"]

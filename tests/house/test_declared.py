@@ -1,10 +1,15 @@
 """Declared is used, and used is declared (DESIGN.md, invariant 4), held against real runs of every stage."""
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from safetensors.torch import load_file, save_file
+
+from pipeline.nn import weights
+from tests.house.clones import Otherwise, run_otherwise
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = [
@@ -13,6 +18,22 @@ STAGES = [
 ]
 DESIGN = {"frames", "backbone", "lexicon", "gcn", "transformer", "model"}
 """Sections that models/m3a/model.json carries, so that a model is rebuilt as it was trained."""
+HOUSEKEEPING = {"params.yaml", ".gitignore", ".dvcignore"}
+"""Of parameters each read is watched by itself; the others DVCLive reads for git and DVC, which it reports to."""
+BACKBONE = "data/external/backbone.safetensors"
+OTHERWISE = (
+    Otherwise("build_audio_lexicon", {"audio_lexicon": {"scope": "full"}}, "build_audio_lexicon: "),
+    Otherwise("build_adjacency", {"adjacency": {"scope": "mini"}}, "build_adjacency: "),
+    Otherwise("whiten", {"whitening": {"method": "released"}}, "with the released parameters"),
+    Otherwise("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
+    Otherwise("explain", {"evaluate": {"split": "val", "temporal_views": 1}, "explain": {"videos": 1}}, "explain: "),
+    Otherwise("fetch_weights", {"vggish": {"source": "hub", "handle": "nowhere"}}, "found no saved_model.pb there"),
+    Otherwise("fetch_weights", {"backbone": {"weights": BACKBONE}}, "backbone.safetensors ("),
+    Otherwise("train", {"train": {"epochs": 1, "schedule": "step", "warmup_epochs": 0}}, "the backbone starts from"),
+)
+"""What the sample's run leaves aside and others' take up: other scopes, published weights, another tested split."""
+BY_DVC = {"dataset.watch"}
+"""Read by DVC itself, which fills it into dvc.yaml."""
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
 
 
@@ -30,6 +51,61 @@ def _expand(keys: list, params: dict) -> set[str]:
         whole = not field and isinstance(params[head], dict)
         names |= {f"{head}.{name}" for name in params[head]} if whole else {key}
     return names
+
+
+@pytest.fixture(scope="module")
+def otherwise(house, tmp_path_factory):
+    """What the stages did in runs with other parameters."""
+    base = tmp_path_factory.mktemp("otherwise")
+    tensors = load_file(house.root / "models/m3a/model.safetensors")
+    batch_norm = weights.BatchNorm(eps=1e-5, momentum=0.1)
+    name = YAML(typ="safe").load(house.root / "params.yaml")["backbone"]["name"]
+    origin = weights.Origin("model.safetensors", "0" * 64, "ourselves", name, batch_norm, {})
+    (base / "clone" / BACKBONE).parent.mkdir(parents=True)
+    save_file(
+        {name: tensor for name, tensor in tensors.items() if name.startswith("backbone.")},
+        base / "clone" / BACKBONE,
+        weights._header(origin),
+    )
+    return run_otherwise(house, base / "clone", base / "watch", OTHERWISE)
+
+
+def _inside(root: Path, path: str) -> str:
+    """A path below `root`, links followed."""
+    return os.path.relpath((root / path).resolve(), root.resolve())
+
+
+def _lies_in(path: str, folders: list[str]) -> bool:
+    return any(path == folder or path.startswith(folder + "/") for folder in folders)
+
+
+def _outs(entry: dict) -> list[str]:
+    """Outputs and metrics, which dvc.yaml names by a path or by a mapping from it to options."""
+    return [out if isinstance(out, str) else next(iter(out)) for out in [*entry["outs"], *entry.get("metrics", [])]]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_opens_no_file_that_it_does_not_declare(house, stage):
+    entry = house.stages[stage]
+    declared = [_inside(house.root, path) for path in [*entry["deps"], *_outs(entry)]]
+    work = [f".cache/{stage}", f".cache/{stage}.lock", f".cache/{stage}.pid", f"data/runs/{stage}.json"]
+    opened = {path for path in house.watched[stage].opened if not _lies_in(path, [*declared, *work, *HOUSEKEEPING])}
+    assert {path for path in opened if not (path.endswith(".py") and _empty(house.root / path))} == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_no_file_that_no_run_opens(house, otherwise, stage):
+    opened = house.watched[stage].opened | otherwise[stage].opened
+    assert opened, "the watch saw nothing"
+    deps = {_inside(house.root, dep) for dep in house.stages[stage]["deps"]}
+    assert {dep for dep in deps if not any(_lies_in(path, [dep]) for path in opened)} == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_no_parameter_that_no_run_reads(house, otherwise, stage):
+    params = YAML(typ="safe").load(house.root / "params.yaml")
+    declared = _expand(house.stages[stage].get("params", []), params)
+    assert declared - BY_DVC <= house.watched[stage].params | otherwise[stage].params
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -57,12 +133,11 @@ def test_a_stage_has_a_description_and_runs_as_a_module(house, stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_writes_what_it_declares(house, stage):
-    for out in house.stages[stage]["outs"]:
-        assert (house.root / (out if isinstance(out, str) else next(iter(out)))).exists()
+    for out in _outs(house.stages[stage]):
+        assert (house.root / out).exists()
 
 
 def test_every_parameter_is_declared_by_some_stage_or_says_only_how(house):
     params = YAML(typ="safe").load(house.root / "params.yaml")
     declared = set().union(*(_expand(stage.get("params", []), params) for stage in house.stages.values()))
-    watch = {"dataset.watch"}  # read by DVC, which fills it into dvc.yaml
-    assert _expand([key for key in params if key != "execution"], params) <= declared | watch
+    assert _expand([key for key in params if key != "execution"], params) <= declared | BY_DVC
