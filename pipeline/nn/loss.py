@@ -13,7 +13,7 @@ def bce(logits_BN: Tensor, targets_BN: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits_BN, targets_BN.to(logits_BN.dtype))
 
 
-def wlsep(logits_BN: Tensor, targets_BN: Tensor, weights_N: Tensor) -> Tensor:
+def wlsep(logits_BN: Tensor, targets_BN: Tensor, weights_N: Tensor, positives: Tensor | None = None) -> Tensor:
     """Weighted log-sum-exp pairwise loss (Monfort et al. 2019; the form of the code they published).
 
     Each positive action p of a video should score above all its negatives n:
@@ -27,13 +27,17 @@ def wlsep(logits_BN: Tensor, targets_BN: Tensor, weights_N: Tensor) -> Tensor:
         logits_BN: scores s, of any size.
         targets_BN: True where an action is the video's.
         weights_N: w, one an action (`balance`).
+        positives: what the sum over positives is divided by, where that is not their number in this batch: processes
+            that share a batch divide by the mean of their numbers, so that the mean of their losses is the batch's.
     """
     positive_BN = targets_BN.bool()
     s_BN = logits_BN.float() if logits_BN.dtype in (torch.float16, torch.bfloat16) else logits_BN
     nothing = torch.finfo(s_BN.dtype).min / 2  # finite, so that a video of positives alone has gradient 0, not NaN
     negatives_B1 = s_BN.masked_fill(positive_BN, nothing).logsumexp(1, keepdim=True)
     terms_BN = weights_N.to(s_BN) * F.softplus(negatives_B1 - s_BN)
-    return (terms_BN * positive_BN).sum() / positive_BN.sum().clamp(min=1)
+    if positives is None:
+        positives = positive_BN.sum().to(s_BN)
+    return (terms_BN * positive_BN).sum() / positives.clamp(min=torch.finfo(s_BN.dtype).tiny)
 
 
 def balance(counts_N: Tensor) -> Tensor:

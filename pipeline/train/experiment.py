@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline import files
@@ -86,7 +86,7 @@ def run(
             train=train,
             frames=design.frames,
             seed=seed,
-            loss=make_loss(train, data.training.counts(), team.device),
+            loss=make_loss(train, data.training.counts(), team),
             metrics=metrics,
             team=team,
             workers=execution.workers,
@@ -128,12 +128,20 @@ def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, see
     )
 
 
-def make_loss(train: Train, counts_N: np.ndarray, device: torch.device) -> Loss:
-    """The loss function that the parameters name; `counts_N` says how many training videos have each action."""
+def make_loss(train: Train, counts_N: np.ndarray, team: Team) -> Loss:
+    """The loss function that the parameters name; `counts_N` says how many training videos have each action.
+
+    Its mean over the team is the loss of the whole batch: `bce` by equal shares, `wlsep` by the team's positives.
+    """
     if train.loss == "bce":
         return bce
-    weights = balance(torch.from_numpy(counts_N)).to(device)
-    return lambda logits_BN, targets_BN: wlsep(logits_BN, targets_BN, weights.to(logits_BN.device))
+    weights_N = balance(torch.from_numpy(counts_N)).to(team.device)
+
+    def loss(logits_BN: Tensor, targets_BN: Tensor) -> Tensor:
+        positives = team.mean(targets_BN.sum().float().to(team.device))
+        return wlsep(logits_BN, targets_BN, weights_N.to(logits_BN.device), positives.to(logits_BN))
+
+    return loss
 
 
 def renew_forms(learner: Learner, forms: Forms, epoch: int) -> None:

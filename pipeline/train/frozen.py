@@ -146,7 +146,7 @@ def train_heads(folder: Path, source: Source, *, seed: int) -> tuple[MultiAction
             validation,
             train=source.train,
             seed=seed,
-            loss=make_loss(source.train, training.targets.sum(0).cpu().numpy(), team.device),
+            loss=make_loss(source.train, training.targets.sum(0).cpu().numpy(), team),
             metrics=source.metrics,
             renew=partial(renew_forms, learner, forms),
         )

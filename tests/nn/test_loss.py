@@ -62,3 +62,16 @@ def test_balance_by_hand():
 def test_bce_by_hand():
     logits, targets = torch.tensor([[0.0, math.log(3)]]), torch.tensor([[True, False]])
     assert bce(logits, targets).item() == pytest.approx((math.log(2) + math.log(4)) / 2)
+
+
+def test_wlsep_of_shares_averages_to_that_of_the_batch():
+    """Two processes, one with three positives, one with one: neither divides by its own."""
+    torch.manual_seed(0)
+    logits, weights = torch.randn(4, 5).double(), torch.rand(5).double()
+    targets = torch.zeros(4, 5, dtype=torch.bool)
+    targets[0, :2] = targets[2, 1] = targets[1, 4] = True
+    shares = [(logits[part::2], targets[part::2]) for part in range(2)]
+    parts = [wlsep(*share, weights, torch.tensor(4 / 2).double()) for share in shares]
+    assert sum(parts).item() / 2 == pytest.approx(wlsep(logits, targets, weights).item(), abs=1e-12)
+    alone = [wlsep(*share, weights) for share in shares]
+    assert sum(alone).item() / 2 != pytest.approx(wlsep(logits, targets, weights).item(), abs=1e-3)

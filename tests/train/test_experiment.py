@@ -78,9 +78,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(project):
     assert not list(killed.glob(".cache/train/*/*"))  # the work folder is gone, its lock's name stays
 
 
-def test_two_processes_train_as_one_with_the_same_global_batch(project, miniature, design, small):
+@pytest.mark.parametrize("loss", ["bce", "wlsep"])
+def test_two_processes_train_as_one_with_the_same_global_batch(project, miniature, design, small, loss):
     """Three steps, batch norm frozen: DistributedDataParallel over gloo against a single process."""
-    frozen = {"train": {"epochs": 1, "freeze_batch_norm": True}}
+    frozen = {"train": {"epochs": 1, "freeze_batch_norm": True, "loss": loss}}
     one, two = project(**frozen), project(**frozen)
     run_here(one)
     said = finish(start(two, TORCHRUN))
