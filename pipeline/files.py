@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from pipeline.errors import PlainError
@@ -62,3 +63,27 @@ def sha256(path: Path) -> str:
 def cache_folder() -> Path:
     """Where work in progress lives: beside the outputs, on their file system, outside what DVC tracks."""
     return Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
+
+
+_DISCARDED: ContextVar[list[Path] | None] = ContextVar("_DISCARDED", default=None)
+
+
+def discard(folder: Path) -> None:
+    """Remove finished work in progress; inside `work_kept`, at its end."""
+    waiting = _DISCARDED.get()
+    if waiting is None:
+        shutil.rmtree(folder)
+    else:
+        waiting.append(folder)
+
+
+@contextmanager
+def work_kept() -> Iterator[None]:
+    """Inside, discarded work stays until all has ended well: a stage may be killed over what comes after its shards."""
+    token = _DISCARDED.set([])
+    try:
+        yield
+        for folder in _DISCARDED.get() or ():
+            shutil.rmtree(folder)
+    finally:
+        _DISCARDED.reset(token)

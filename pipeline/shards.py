@@ -7,7 +7,6 @@ killed DVC. What is made depends on the items alone, never on workers, engine or
 """
 
 import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -113,7 +112,7 @@ def shards(
 
 @contextmanager
 def workplace(stage: str, key: str) -> Iterator[Path]:
-    """The folder where a stage keeps its work on these inputs, under an exclusive lock; gone once all is well.
+    """The folder where a stage keeps its work on these inputs, under an exclusive lock; discarded once all is well.
 
     Raises:
         PlainError: another process works in the same folder.
@@ -126,7 +125,7 @@ def workplace(stage: str, key: str) -> Iterator[Path]:
         raise PlainError(f"{folder}: another process is at work there; wait for it, or stop it") from error
     with lock:  # acquired once, so that leaving releases it
         yield folder
-        shutil.rmtree(folder)
+        files.discard(folder)
 
 
 def total(finished: Sequence[Shard]) -> dict[str, int]:

@@ -18,7 +18,7 @@ if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from pipeline.errors import PlainError
-from pipeline.files import cache_folder
+from pipeline.files import cache_folder, work_kept
 from pipeline.lineage.record import recorded
 from pipeline.params import Params, load_params
 from pipeline.processes import alone
@@ -35,7 +35,7 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
             if signal.getsignal(signal.SIGINT) is stop_early:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             params = load_params()
-            with _held(name), recorded(name, params):
+            with _held(name), recorded(name, params), work_kept():
                 made = work(params)
             say(f"{name}: {made}")
         except PlainError as error:

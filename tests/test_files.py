@@ -105,3 +105,21 @@ def test_the_cache_lies_where_dvc_says(monkeypatch):
     assert files.cache_folder() == Path(".cache")
     monkeypatch.setenv("DVC_ROOT", "/elsewhere")
     assert files.cache_folder() == Path("/elsewhere/.cache")
+
+
+def test_work_is_discarded_at_once_or_when_all_that_uses_it_has_ended_well(tmp_path):
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    for folder in (one, two, three):
+        folder.mkdir()
+    files.discard(one)
+    assert not one.exists()
+    with files.work_kept():
+        files.discard(two)
+        assert two.exists()
+    assert not two.exists()
+    with pytest.raises(KeyError), files.work_kept():  # noqa: PT012
+        files.discard(three)
+        raise KeyError
+    assert three.exists()
+    files.discard(three)
+    assert not three.exists()

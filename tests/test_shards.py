@@ -120,7 +120,7 @@ def test_a_worker_that_is_killed_ends_in_a_plain_error_and_the_work_goes_on(work
 
 def _interrupted(work, log):
     """Leave all four shards of a run whose merge failed."""
-    with pytest.MonkeyPatch.context() as context, pytest.raises(TypeError):
+    with pytest.MonkeyPatch.context() as context, pytest.raises(TypeError):  # noqa: PT012
         context.setitem(globals(), "total", None)
         work()
     assert sorted(path.name for path in folder(log).glob("*.txt")) == [f"00000{n}.txt" for n in range(4)]
