@@ -1,6 +1,7 @@
 """The metrics as a table to read on a terminal."""
 
 import math
+from collections.abc import Mapping
 
 import pyarrow as pa
 from rich.console import Console
@@ -26,17 +27,23 @@ def summary(metrics: pa.Table) -> Table:
     for words in COLUMNS.values():
         table.add_column(words, justify="right")
     for metric in METRICS:
-        table.add_row(metric, *(_cell(found[row, metric], signed=row == "lead") for row in COLUMNS))
+        table.add_row(metric, *(cell(found[row, metric], signed=row == "lead") for row in COLUMNS))
     return table
 
 
 def show(metrics: pa.Table, console: Console) -> None:
     """Print the table of metrics."""
+    lay(summary(metrics), console)
+
+
+def lay(table: Table, console: Console) -> None:
+    """Print a table as wide as the terminal, or as a page where there is none."""
     paper = console if console.is_terminal else Console(file=console.file, width=WIDTH)
-    paper.print(summary(metrics))
+    paper.print(table)
 
 
-def _cell(entry: dict[str, float], *, signed: bool) -> str:
+def cell(entry: Mapping[str, float], *, signed: bool) -> str:
+    """A figure with its interval, where it has one; from its `value`, `low` and `high`."""
     sign = "+" if signed else ""
     value = f"{entry['value']:{sign}.1f}"
     if math.isnan(entry["low"]):

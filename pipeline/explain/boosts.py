@@ -25,8 +25,13 @@ class Compared(NamedTuple):
     """B x N scores."""
 
 
-def compare(ours: pa.Table, theirs: pa.Table) -> Compared:
+def compare(ours: pa.Table, theirs: pa.Table, *, named: str = "explain.baseline") -> Compared:
     """Bring two tables of predictions together.
+
+    Args:
+        ours: of this run.
+        theirs: of the other.
+        named: what named the other, for the error.
 
     Raises:
         PlainError: they share no video, or are of different actions or labels.
@@ -34,11 +39,11 @@ def compare(ours: pa.Table, theirs: pa.Table) -> Compared:
     rows = {row["video_id"]: row for row in theirs.to_pylist()}
     pairs = [(row, rows[row["video_id"]]) for row in ours.to_pylist() if row["video_id"] in rows]
     if not pairs:
-        raise PlainError("explain.baseline: its predictions are of none of this run's videos; evaluate both alike")
+        raise PlainError(f"{named}: its predictions are of none of this run's videos; evaluate both alike")
     for our, their in pairs:
         if len(our["scores"]) != len(their["scores"]) or our["actions"] != their["actions"]:
             raise PlainError(
-                f"explain.baseline: video {our['video_id']}: found actions {their['actions']} of "
+                f"{named}: video {our['video_id']}: found actions {their['actions']} of "
                 f"{len(their['scores'])}, expected {our['actions']} of {len(our['scores'])}; it is of other data"
             )
     ours_BN, theirs_BN = (np.array([pair[side]["scores"] for pair in pairs]) for side in (0, 1))

@@ -10,6 +10,7 @@ from pipeline import tables
 from pipeline.cli import app
 from pipeline.errors import PlainError
 from pipeline.evaluate.metrics import METRICS
+from tests.report.miniature import write_run
 
 run = CliRunner()
 
@@ -54,3 +55,18 @@ def test_before_a_run_the_missing_table_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PlainError, match=r"data/predictions/metrics\.parquet: cannot be read"):
         run.invoke(app, ["show"], catch_exceptions=False)
+
+
+def test_two_runs_are_compared_on_a_page(tmp_path, monkeypatch):
+    for name in ("ours", "theirs"):
+        write_run(tmp_path / name)
+    monkeypatch.chdir(tmp_path / "ours")
+    shown = run.invoke(app, ["compare", "../theirs"])
+    assert shown.exit_code == 0
+    assert all(words in shown.output for words in (*METRICS, "../theirs", "this run", "+0.0 (+0.0 to +0.0)"))
+    page = tmp_path / "ours/data/compare.html"
+    assert shown.output.splitlines()[-1] == f"the page: {page.as_uri()}"
+    assert "All parameters are the same" in page.read_text()
+    told = json.loads(run.invoke(app, ["compare", "../theirs", "--json", "--to", "x.html"]).output)
+    assert told["videos"] == 3
+    assert [line["lead"]["value"] for line in told["lines"]] == [0.0] * 5

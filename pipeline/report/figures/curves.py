@@ -33,13 +33,26 @@ def panels(curves: Mapping[str, Curve]) -> list[Panel]:
     losses = {name: curve for name, curve in curves.items() if name.endswith("loss")}
     rest = {title: group for title, group in groups.items() if not group.keys() & (validation.keys() | losses.keys())}
     ordered = {"loss": losses, "validation, percent": validation, **rest}
-    return [_panel(title, group) for title, group in ordered.items() if group]
+    return [_panel(title, group, _labels(list(group))) for title, group in ordered.items() if group]
 
 
-def _panel(title: str, group: Mapping[str, Curve]) -> Panel:
+def laid_over(runs: Mapping[str, Mapping[str, Curve]]) -> list[Panel]:
+    """Each curve that any run has, in a panel of its own: the runs' lines over each other, as in `dvc plots diff`.
+
+    Args:
+        runs: curves by name, by run.
+    """
+    found = []
+    for name in sorted({name for curves in runs.values() for name in curves}):
+        group = {run: curves[name] for run, curves in runs.items() if name in curves}
+        found.append(_panel(name, group, list(group)))
+    return found
+
+
+def _panel(title: str, group: Mapping[str, Curve], labels: Sequence[str]) -> Panel:
     name = "curve-" + "".join(letter if letter.isalnum() else "-" for letter in title)
     with drawing(4.1, 2.7) as (figure, axes):
-        for place, (label, curve) in enumerate(zip(_labels(list(group)), group.values(), strict=True)):
+        for place, (label, curve) in enumerate(zip(labels, group.values(), strict=True)):
             style = {"color": COLOURS[place % 4], "linestyle": STYLES[place // 4 % 4]}
             epochs, values = zip(*curve, strict=True)
             axes.plot(epochs, values, label=label, marker="o" if len(curve) < 12 else None, ms=3, **style)

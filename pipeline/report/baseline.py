@@ -1,0 +1,40 @@
+"""A baseline to explain a model beside: a finished experiment's model and predictions, brought into this folder."""
+
+import re
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipeline import tables
+from pipeline.errors import PlainError
+from pipeline.explain.models import FOLDER, PREDICTIONS
+from pipeline.files import placed, write_text
+from pipeline.report.runs import fetch
+
+_KNOB = re.compile(r"(?m)^(explain:.*\n(?:[ #].*\n|\n)*?  baseline: +)(\S+)")
+
+
+def bring(revision: str, target: Path) -> int:
+    """Copy a run's model and predictions below the folder `target`; returns how many videos it has scored.
+
+    Raises:
+        PlainError: as `pipeline.report.runs.fetch`, or what came is no table of predictions.
+    """
+    with TemporaryDirectory(prefix="m3a-baseline-") as copy:
+        fetch(revision, [FOLDER.as_posix(), PREDICTIONS.as_posix()], Path(copy))
+        videos: int = tables.read("predictions", Path(copy) / PREDICTIONS).num_rows
+        with placed(target) as draft:
+            shutil.copytree(copy, draft)
+    return videos
+
+
+def name_it(params: Path, folder: Path) -> None:
+    """Set `explain.baseline` in a parameter file, and leave the rest of it as it is, comments included.
+
+    Raises:
+        PlainError: the file has no such knob.
+    """
+    text = params.read_text(encoding="utf-8")
+    if not _KNOB.search(text):
+        raise PlainError(f"{params}: explain.baseline: missing parameter")
+    write_text(params, _KNOB.sub(lambda found: f"{found[1]}{folder.as_posix()}", text, count=1))

@@ -1,0 +1,153 @@
+"""Two runs on one page: what was set otherwise, what came out, action by action, and how each learnt."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.errors import PlainError
+from pipeline.evaluate import intervals
+from pipeline.explain import boosts
+from pipeline.report.evidence import CURVES
+from pipeline.report.figures.curves import Panel, laid_over
+from pipeline.report.runs import PARAMS, PREDICTIONS, Run
+from pipeline.report.sections.result import ABOUT, Figure
+from pipeline.report.templating import filled
+
+OPEN = "not set"
+
+
+class Setting(NamedTuple):
+    """A parameter that the two runs set otherwise."""
+
+    key: str
+    first: str
+    second: str
+
+
+class Line(NamedTuple):
+    """One metric of both, and the second's lead."""
+
+    name: str
+    about: str
+    first: Figure
+    second: Figure
+    lead: Figure
+
+
+class Gain(NamedTuple):
+    """The average precision of one action under both."""
+
+    action: str
+    positives: int
+    first: float
+    second: float
+    lead: Figure
+
+
+class Comparison(NamedTuple):
+    """Everything that the page says."""
+
+    first: str
+    second: str
+    settings: list[Setting]
+    videos: int
+    """Which both have scored."""
+    alone: int
+    """Which one alone has scored; they are left out."""
+    lines: list[Line]
+    gains: list[Gain]
+    """The largest first; actions without a video are left out."""
+    span: float
+    """The largest bound of their intervals; points."""
+    panels: list[Panel]
+
+
+def compare(first: Run, second: Run, *, bootstrap: int, seed: int) -> Comparison:
+    """Lay two runs beside each other, on the videos that both have scored.
+
+    Args:
+        first: what is compared with.
+        second: whose lead is told.
+        bootstrap: draws of videos for the intervals; both runs are measured on the same draws.
+        seed: of the draws.
+
+    Raises:
+        PlainError: they are one, or of other actions or labels, or share no video.
+    """
+    if first.name == second.name:
+        raise PlainError(f"{first.name}: named twice; name two runs to compare")
+    if first.actions != second.actions:
+        raise PlainError(
+            f"{second.name}: found {len(second.actions)} actions, expected those of {first.name}, which has "
+            f"{len(first.actions)}; runs on other data cannot be compared"
+        )
+    shared = boosts.compare(second.predictions, first.predictions, named=first.name)
+    draws_BR = intervals.draw(len(shared.targets), bootstrap, seed)
+    theirs, ours = (intervals.measure(scores, shared.targets, draws_BR) for scores in (shared.theirs, shared.ours))
+    before, after, leads = intervals.estimates(theirs), intervals.estimates(ours), intervals.leads(ours, theirs)
+    gains = _gains(boosts.boosts(shared, bootstrap=bootstrap, seed=seed), first.actions)
+    bounds = [abs(bound) for gain in gains for bound in gain.lead if not np.isnan(bound)]
+    return Comparison(
+        first=first.name,
+        second=second.name,
+        settings=_settings(first.params, second.params),
+        videos=len(shared.video_ids),
+        alone=first.predictions.num_rows + second.predictions.num_rows - 2 * len(shared.video_ids),
+        lines=[
+            Line(name, about, Figure(*before[name]), Figure(*after[name]), Figure(*leads[name]))
+            for name, about in ABOUT.items()
+        ],
+        gains=gains,
+        span=max(bounds, default=1.0) or 1.0,
+        panels=laid_over({second.name: second.curves, first.name: first.curves}),
+    )
+
+
+def render(pair: Comparison) -> str:
+    """The page, as HTML: the same bytes each time."""
+    files = {"predictions": PREDICTIONS, "params": PARAMS, "curves": CURVES}
+    return filled("compare.html.jinja", {"pair": pair, "files": files, "files_of": {}}) + "\n"
+
+
+def to_json(pair: Comparison) -> dict[str, Any]:
+    """All but the curves as plain values; an unknown bound is null."""
+    plain = {name: value for name, value in pair._asdict().items() if name not in ("panels", "span")}
+    rows = {name: [_plain_row(row) for row in plain[name]] for name in ("settings", "lines", "gains")}
+    return plain | rows
+
+
+def _plain_row(row: NamedTuple) -> dict[str, Any]:
+    plain = row._asdict()
+    figures = {key: value._asdict() for key, value in plain.items() if isinstance(value, Figure)}
+    known = {key: {k: None if v != v else v for k, v in figure.items()} for key, figure in figures.items()}
+    return plain | known
+
+
+def _gains(table: pa.Table, names: Sequence[str]) -> list[Gain]:
+    rows = [row for row in table.to_pylist() if row["positives"]]
+    rows.sort(key=lambda row: -row["boost"])
+    return [
+        Gain(
+            names[row["action_id"]],
+            row["positives"],
+            row["baseline"],
+            row["model"],
+            Figure(row["boost"], row["low"], row["high"]),
+        )
+        for row in rows
+    ]
+
+
+def _settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Setting]:
+    keys = [*first, *(key for key in second if key not in first)]
+    pairs = [(key, _plain(first, key), _plain(second, key)) for key in keys]
+    return [Setting(*pair) for pair in pairs if pair[1] != pair[2]]
+
+
+def _plain(params: Mapping[str, Any], key: str) -> str:
+    if key not in params:
+        return OPEN
+    value = params[key]
+    return "null" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,27 @@
+"""Templates filled in: escaped, in one style, with nothing left to fetch."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+
+def filled(template: str, context: Mapping[str, Any]) -> str:
+    """A page from its template, which finds our style sheet as `css` and our script as `js`."""
+    environment = Environment(
+        loader=PackageLoader("pipeline.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    ours = {"css": _inline("page.css"), "js": _inline("page.js")}
+    return environment.get_template(template).render({**ours, **context})
+
+
+def _inline(name: str) -> Markup:
+    """A style sheet or script of ours, as it is."""
+    text = (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704
