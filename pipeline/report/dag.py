@@ -15,6 +15,7 @@ class Stage(NamedTuple):
     desc: str
     deps: tuple[str, ...]
     outs: tuple[str, ...]
+    params: tuple[str, ...] = ()
 
 
 def read_stages(paths: Sequence[Path], *, values: Mapping[str, str]) -> list[Stage]:
@@ -24,7 +25,8 @@ def read_stages(paths: Sequence[Path], *, values: Mapping[str, str]) -> list[Sta
         content: dict[str, Any] = YAML(typ="safe", pure=True).load(path)["stages"]
         for name, stage in content.items():
             outs = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
-            stages.append(Stage(name, stage["desc"], _paths(stage["deps"], values), _paths(outs, values)))
+            deps, params = _paths(stage["deps"], values), tuple(stage.get("params", []))
+            stages.append(Stage(name, stage["desc"], deps, _paths(outs, values), params))
     return stages
 
 
@@ -42,12 +44,13 @@ def graph(stages: Sequence[Stage]) -> nx.DiGraph:
     arrows.add_nodes_from(stage.name for stage in stages)
     for source in stages:
         for target in stages:
-            if source is not target and any(_meet(out, dep) for out in source.outs for dep in target.deps):
+            if source is not target and any(meet(out, dep) for out in source.outs for dep in target.deps):
                 arrows.add_edge(source.name, target.name)
     return arrows
 
 
-def _meet(out: str, dep: str) -> bool:
+def meet(out: str, dep: str) -> bool:
+    """Whether an output is, holds or lies below what a stage reads."""
     return out == dep or dep.startswith(out + "/") or out.startswith(dep + "/")
 
 

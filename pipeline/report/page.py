@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.params import Params
+from pipeline.params import Params, Section
 from pipeline.report import evidence as sources
 from pipeline.report.dag import Stage, connected, read_stages
 from pipeline.report.evidence import Evidence, read_evidence
 from pipeline.report.figures.curves import panels
 from pipeline.report.ledger import VERDICTS, exclusions, ledger
 from pipeline.report.origins import linked
-from pipeline.report.sections import data, flow, learnt, model, relations, result, sight
+from pipeline.report.sections import data, flow, learnt, lineage, model, relations, result, sight
 
 PIPELINE = ("data/raw/dvc.yaml", "dvc.yaml")
 EXCLUSIONS_SHOWN = 500
@@ -22,18 +23,31 @@ EXCLUSIONS_SHOWN = 500
 def build(root: Path, params: Params) -> str:
     """The report on the run below `root`, as HTML: the same bytes each time.
 
-    It reads dvc.yaml, which DVC lets no stage name as an input of its own.
-
     Raises:
         PlainError: a file of the run is absent or not what it should be.
     """
-    values = {"dataset.folder": params.dataset.folder, "dataset.watch": params.dataset.watch}
-    stages = read_stages([root / path for path in PIPELINE], values=values)
-    return render(read_evidence(root), connected(stages), source=params.dataset.source, split=params.evaluate.split)
+    values = _values(params)
+    flat = {
+        f"{section}.{key}": str(value)
+        for section, content in values.items() if isinstance(content, dict)
+        for key, value in content.items()
+    }  # fmt: skip
+    stages = read_stages([root / path for path in PIPELINE], values=flat)
+    return render(read_evidence(root), connected(stages), values)
 
 
-def render(evidence: Evidence, stages: Sequence[Stage], *, source: str, split: str) -> str:
-    """Put the evidence into the template."""
+def _values(params: Params) -> dict[str, Any]:
+    """The parameters that decide what a run makes, by section."""
+    sections = {name: getattr(params, name) for name in type(params).model_fields if name != "execution"}
+    return {
+        name: section.model_dump(mode="json") if isinstance(section, Section) else section
+        for name, section in sections.items()
+    }
+
+
+def render(evidence: Evidence, stages: Sequence[Stage], values: Mapping[str, Any]) -> str:
+    """Put the evidence into the template, with what the parameters say."""
+    source, split = values["dataset"]["source"], values["evaluate"]["split"]
     entries = ledger(evidence)
     metrics = result.metrics(evidence.metrics)
     occurrences = data.occurrences(evidence)
@@ -64,6 +78,8 @@ def render(evidence: Evidence, stages: Sequence[Stage], *, source: str, split: s
         "graph": relations.graph(evidence),
         "lexicons": relations.lexicons(evidence),
         "settings": model.settings(evidence.model),
+        "lineage": lineage.lineage(evidence, stages, entries, values),
+        "heads": evidence.model["model"]["heads"],
     }
     return linked(_environment().get_template("page.html.jinja").render(context)) + "\n"
 

@@ -107,7 +107,10 @@ def _write_result(root: Path) -> None:
     for name, table in (("metrics", figures.metrics), ("per_action", figures.per_action)):
         tables.write(name, root / TABLES[name][1], table)
     model = {"actions": ACTIONS, "model": {"heads": ["visual", "text"], "relation": "gcn"}, "normalization": "paper"}
-    weights = {"vggish": {"trained": False}, "words": {"trained": True}}
+    weights = {
+        "vggish": {"file": "vggish.safetensors", "source": "seed 7", "sha256": "5eed", "trained": False},
+        "words": {"file": "words.bin", "source": "glove.txt", "sha256": "910e", "trained": True},
+    }
     for path, content in ((MODEL, model), (WEIGHTS, weights)):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(json.dumps(content))

@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,12 @@ class Reader(HTMLParser):
 @pytest.fixture(scope="module")
 def html(finished: Path) -> str:
     return page.build(finished, load_params(finished / "params.yaml"))
+
+
+@pytest.fixture(scope="module")
+def values(finished: Path) -> dict[str, Any]:
+    """The parameters, by section."""
+    return load_params(finished / "params.yaml").model_dump(mode="json")
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +111,12 @@ def test_no_stand_in_colour_is_left(html):
     assert not re.search(r"#0[1-6]0[1-6]0[1-6]\b", html)
 
 
-def test_untrained_weights_are_said_plainly(evidence, stages, html):
+def test_untrained_weights_are_said_plainly(evidence, stages, values, html):
     assert "Untrained weights." in html
     trained = {name: {**weight, "trained": True} for name, weight in evidence.weights.items()}
-    real = page.render(_with(evidence, weights=trained), stages, source="mmit", split="test")
+    real = page.render(
+        _with(evidence, weights=trained), stages, values | {"dataset": values["dataset"] | {"source": "mmit"}}
+    )
     assert "ntrained" not in real
 
 
@@ -152,19 +161,19 @@ def test_every_stage_is_in_the_drawing_and_in_the_ledger(html, words, stages):
         assert stage.desc in words
 
 
-def test_exclusions_beyond_the_first_are_counted_not_shown(evidence, stages, monkeypatch):
+def test_exclusions_beyond_the_first_are_counted_not_shown(evidence, stages, values, monkeypatch):
     monkeypatch.setattr(page, "EXCLUSIONS_SHOWN", 2)
-    html = page.render(evidence, stages, source="sample", split="test")
+    html = page.render(evidence, stages, values)
     assert "The first 2 of 5." in html
     assert "cut &lt;off&gt;</td>" not in html
 
 
-def test_a_run_without_any_loss_says_so(evidence, stages):
+def test_a_run_without_any_loss_says_so(evidence, stages, values):
     none = {name: getattr(evidence, name).slice(0, 0) for name in ("missing", "unembedded", "uncopied", "unscored")}
     import pyarrow.compute as pc
 
     good = evidence.verdicts.filter(pc.not_equal(evidence.verdicts["verdict"], "undecodable"))
-    html = page.render(_with(evidence, verdicts=good, **none), stages, source="sample", split="test")
+    html = page.render(_with(evidence, verdicts=good, **none), stages, values)
     assert "<p>No video.</p>" in html
 
 

@@ -1,0 +1,125 @@
+"""Where each number comes from: the stages behind it, each with its parameters, its code and what it read."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+from pipeline.report.dag import Stage, graph, meet
+from pipeline.report.evidence import Evidence
+from pipeline.report.ledger import Entry
+from pipeline.report.origins import anchor
+
+MEASURES = "evaluate"
+"""The stage that makes the metrics."""
+WEIGHTS = "fetch_weights"
+
+
+class Output(NamedTuple):
+    """What a stage wrote."""
+
+    stage: str
+    path: str
+    anchor: str
+    """Where the page tells of it."""
+
+
+class Read(NamedTuple):
+    """What a stage read, and the outputs of others that are in it; none where it comes from outside or from git."""
+
+    path: str
+    made: tuple[Output, ...]
+
+
+class Step(NamedTuple):
+    """One stage, as it went into the run."""
+
+    name: str
+    desc: str
+    outputs: tuple[Output, ...]
+    kept: str
+    parameters: tuple[tuple[str, str], ...]
+    read: tuple[Read, ...]
+    code: tuple[str, ...]
+    weights: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    """File by file what is known of fetched weights; of the stage that fetched them alone."""
+
+
+class Branch(NamedTuple):
+    """A stage and those that it read from; one that stands further up in the tree is not told again."""
+
+    step: Step
+    again: bool
+    below: tuple["Branch", ...]
+
+
+class Lineage(NamedTuple):
+    """What the section shows."""
+
+    tree: Branch
+    steps: tuple[Step, ...]
+
+
+def lineage(
+    evidence: Evidence, stages: Sequence[Stage], entries: Mapping[str, Entry], values: Mapping[str, Any]
+) -> Lineage:
+    """The stages of a run in the order of dvc.yaml, and the tree of those behind the metrics.
+
+    Args:
+        evidence: for what is known of the weights.
+        stages: of dvc.yaml.
+        entries: what each of them kept.
+        values: the parameters, by section.
+    """
+    steps = {stage.name: _step(stage, stages, entries, values, evidence.weights) for stage in stages}
+    arrows = graph(stages)
+    order = [stage.name for stage in stages]
+    above = {name: sorted(arrows.predecessors(name), key=order.index) for name in order}
+    return Lineage(_branch(MEASURES, steps, above, set()), tuple(steps.values()))
+
+
+def _branch(name: str, steps: Mapping[str, Step], above: Mapping[str, Sequence[str]], seen: set[str]) -> Branch:
+    if name in seen:
+        return Branch(steps[name], again=True, below=())
+    seen.add(name)
+    return Branch(steps[name], again=False, below=tuple(_branch(other, steps, above, seen) for other in above[name]))
+
+
+def _step(
+    stage: Stage,
+    stages: Sequence[Stage],
+    entries: Mapping[str, Entry],
+    values: Mapping[str, Any],
+    weights: Mapping[str, Mapping[str, Any]],
+) -> Step:
+    others = [other for other in stages if other.name != stage.name]
+    written = [out for other in others for out in _outputs(other)]
+    data = [dep for dep in stage.deps if not dep.endswith(".py")]
+    return Step(
+        name=stage.name,
+        desc=stage.desc,
+        outputs=_outputs(stage),
+        kept=entries[stage.name].kept if stage.name in entries else "",
+        parameters=tuple((key, _value(values, key)) for key in stage.params),
+        read=tuple(Read(dep, tuple(out for out in written if meet(out.path, dep))) for dep in data),
+        code=tuple(dep for dep in stage.deps if dep.endswith(".py")),
+        weights=tuple(_weight(weight) for _, weight in sorted(weights.items())) if stage.name == WEIGHTS else (),
+    )
+
+
+def _outputs(stage: Stage) -> tuple[Output, ...]:
+    return tuple(Output(stage.name, path, anchor(path)) for path in stage.outs)
+
+
+def _value(values: Mapping[str, Any], key: str) -> str:
+    """The value at a dotted key, as JSON."""
+    return json.dumps(reduce(lambda inner, part: inner[part], key.split("."), values), ensure_ascii=False)
+
+
+def _weight(weight: Mapping[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    facts = (
+        ("trained", "yes" if weight["trained"] else "no"),
+        ("from", weight["source"]),
+        ("SHA-256", weight["sha256"]),
+    )
+    return weight["file"], facts
