@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,8 @@ def test_twenty_kills_at_random_moments(workshop, stage, whom):
     shop.check()
     for moment in range(MOMENTS):
         process = shop.start()
-        time.sleep(generator(0, stage, whom, moment).uniform(0.1, 1.0) * length)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(generator(0, stage, whom, moment).uniform(0.1, 1.0) * length)
         left = shop.kill(process, whom)
         assert len(left.begun) <= WORKERS
         assert shop.made().items() <= shop.undisturbed.items()  # whole, or absent
@@ -142,8 +144,9 @@ def test_ten_interrupts_at_random_moments(workshop, stage):
     length = time.monotonic() - began
     for moment in range(MOMENTS // 2):
         process = shop.start()
-        time.sleep(generator(0, stage, "interrupt", moment).uniform(0.1, 0.9) * length)
-        if process.poll() is None:
+        try:
+            process.wait(generator(0, stage, "interrupt", moment).uniform(0.1, 0.9) * length)
+        except subprocess.TimeoutExpired:
             interrupt(shop, process)
     left = shop.left()
     follows(shop, left, shop.finish())
