@@ -1,13 +1,10 @@
-"""Annotation files with the statistics of M-MiT V1, for tests and benchmarks: no video, but a million rows.
+"""Annotation files with the statistics of M-MiT V1, for benchmarks: no video, but a million rows.
 
 Published for V1: 1.02 M videos with 2.01 M labels of 313 actions; of the training videos 553,535 have two actions
 or more and 257,491 three or more; a long tail. Not published: the tail's form, what co-occurs, and folders. Here
 the tail is a power law, an action's partners are drawn once, and a video's folder is its first action.
-
-    python -m tests.bench.rows FOLDER [VIDEOS]
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +60,3 @@ def draw_labels(n: int, videos: int, *, seed: int, split: str) -> tuple[np.ndarr
     of_partner[:, 0] = False
     chosen = partners[labels[:, :1], rng.choice(PARTNERS, size=(videos, MOST), p=PARTNER_WEIGHTS)]
     return np.where(of_partner, chosen, labels), count
-
-
-if __name__ == "__main__":
-    write_rows(Path(sys.argv[1]), videos=int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000)

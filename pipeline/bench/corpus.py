@@ -1,0 +1,80 @@
+"""What benchmarks work on: rendered clips of Kinetics' size, and what they all need to know."""
+
+import platform
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline import files, tables
+from pipeline.audio.tracks import Track
+from pipeline.params import Params
+from pipeline.sources.sample.plan import draw_plans
+from pipeline.sources.sample.render import render_sample
+
+WIDTH, HEIGHT = 340, 256
+"""Pixels; what the videos of M-MiT are commonly kept at."""
+CLIPS = {"train": 30, "validation": 1, "test": 1}
+SILENT = {"no_audio_stream": 0.06, "digital_silence": 0.06, "below_threshold": 0.03, "truncated": 0}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Clips, and the project's parameters.
+
+    Attributes:
+        folder: for all that a benchmark writes.
+        params: of the project; sizes are the paper's, whatever they say.
+    """
+
+    folder: Path
+    params: Params
+
+    @cached_property
+    def clips(self) -> list[Path]:
+        """Three-second clips of 340 x 256, H.264 with AAC; some without sound or silent, as in any data set."""
+        render = self.params.render.model_copy(update=CLIPS | SILENT | {"height": HEIGHT, "width": WIDTH})
+        target = self.folder / "rendered"
+        render_sample(target, render, self.params.execution)
+        return [target / "videos" / plan.path for plan in draw_plans(render)]
+
+    @cached_property
+    def sounding(self) -> list[Path]:
+        """Those with a sound track."""
+        render = self.params.render.model_copy(update=CLIPS | SILENT)
+        plans = draw_plans(render)
+        return [clip for clip, plan in zip(self.clips, plans, strict=True) if plan.defect != "no audio stream"]
+
+    def videos(self, times: int) -> pa.Table:
+        """The clips as a table of videos, each under `times` names."""
+        size, digest = {}, {}
+        for clip in self.clips:
+            size[clip], digest[clip] = clip.stat().st_size, files.sha256(clip)
+        rows = sorted((f"{clip.parent.name}/{clip.stem}-{n:03d}", clip) for clip in self.clips for n in range(times))
+        columns = {
+            "video_id": [name for name, _ in rows],
+            "path": [str(clip) for _, clip in rows],
+            "split": ["train"] * len(rows),
+            "actions": [[0]] * len(rows),
+            "bytes": [size[clip] for _, clip in rows],
+            "sha256": [digest[clip] for _, clip in rows],
+        }
+        return tables.from_columns("videos", columns)
+
+
+def track(clip: Path) -> Track:
+    """A clip as `index` would know it."""
+    return Track(clip.stem, str(clip), clip.stat().st_size, files.sha256(clip))
+
+
+def processor() -> str:
+    """The processor's name."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def on_cores(count: int) -> str:
+    """So many cores of this machine, in words."""
+    return f"{count} core{'s' * (count > 1)} of {processor()}"

@@ -1,0 +1,152 @@
+"""The network: the visual GCN, a training step with all GCNs, an exported model; beside what they would else be."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from pipeline.bench.corpus import Corpus, on_cores
+from pipeline.bench.measure import by_rate, by_time, cores, rates
+from pipeline.bench.row import Row, row
+from pipeline.nn.export import ONNX_NAME, PT2_NAME, ClipShape, export
+from pipeline.nn.exported import open_exported
+from pipeline.nn.gcn import Gcn
+from pipeline.nn.gcn_fast import shared_feature_gcn
+from pipeline.nn.graph import normalize
+from pipeline.nn.loss import bce
+from pipeline.nn.model import MultiActionModel, build_model
+from pipeline.params import Params
+from pipeline.schemas import FORM_SIZE
+from pipeline.train.optimizer import make_optimizer
+
+ACTIONS, WORD_SIZE = 313, 300
+EDGES = 0.01
+"""Part of all pairs that are edges."""
+PAPER = "r2plus1d_34"
+SIZE = 112
+"""Pixels of a clip, square."""
+FRAMES = 8
+PASSES = 20
+"""That are timed together, since one takes milliseconds."""
+ALL, BASELINE = ("visual", "audio", "text"), ("fc",)
+
+
+def graph(seed: int = 0) -> Tensor:
+    """A random graph of M-MiT's size, normalized; N x N."""
+    draws = torch.rand(ACTIONS, ACTIONS, generator=torch.Generator().manual_seed(seed))
+    return normalize((draws < EDGES).double().fill_diagonal_(0), "paper").float()
+
+
+def model_of(params: Params, heads: tuple[str, ...], backbone: str) -> MultiActionModel:
+    """The paper's model with some heads, its weights and node forms drawn from a fixed seed."""
+    torch.manual_seed(0)
+    return build_model(
+        backbone=params.backbone.model_copy(update={"name": backbone, "weights": None}),
+        model=params.model.model_copy(update={"heads": heads, "relation": "gcn"}),
+        gcn=params.gcn,
+        transformer=params.transformer,
+        actions=ACTIONS,
+        adjacency=graph(),
+        audio_forms=torch.randn(ACTIONS, FORM_SIZE),
+        text_forms=torch.randn(ACTIONS, WORD_SIZE),
+    )
+
+
+def gcn(corpus: Corpus, *, batch: int = 64, features: int = 512, hidden: int = 1024) -> list[Row]:
+    """The visual GCN forward and backward, by the exact fast form and by Equation 1 as it stands."""
+    slope = corpus.params.gcn.slope
+    torch.manual_seed(0)
+    network = Gcn([features, hidden, ACTIONS], slope=slope, bias=True, last_activation=False)
+    adjacency, features_BC = graph(), torch.randn(batch, features)
+
+    def ours() -> int:
+        for _ in range(PASSES):
+            shared_feature_gcn(network, adjacency, features_BC).sum().backward()  # type: ignore[no-untyped-call]
+        return PASSES
+
+    def literal() -> int:
+        nodes_BNC = features_BC[:, None].expand(-1, ACTIONS, -1)
+        network(adjacency, nodes_BNC).mean(1).sum().backward()
+        return 1
+
+    with cores(2):
+        found = rates({"ours": ours, "peer": literal}, repeats=3)
+    return [
+        row(
+            "gcn",
+            by_rate(found),
+            device=on_cores(2),
+            what=f"visual GCN, forward and backward, B {batch}, N {ACTIONS}, C {features}, H {hidden}",
+            peer="the literal equation",
+            unit="passes/s",
+            bound="at least",
+            target=100.0,
+        )
+    ]
+
+
+def step(corpus: Corpus, *, backbone: str = PAPER, batch: int = 2) -> list[Row]:
+    """A training step of the model with all three GCNs, and with the fully connected baseline in their place."""
+    torch.manual_seed(0)
+    clips, targets = torch.randn(batch, 3, FRAMES, SIZE, SIZE), torch.rand(batch, ACTIONS) < EDGES
+
+    def work(heads: tuple[str, ...]) -> partial[int]:
+        model = model_of(corpus.params, heads, backbone).train()
+        return partial(learn, model, make_optimizer(model, corpus.params.train), clips, targets)
+
+    with cores(2):
+        found = rates({"ours": work(ALL), "peer": work(BASELINE)}, repeats=5)
+    return [
+        row(
+            "step",
+            by_time(found),
+            device=on_cores(2),
+            what=f"a training step of {backbone} with all three GCNs, {batch} clips of {FRAMES} x {SIZE} x {SIZE}",
+            peer="the same step with fc",
+            unit="s",
+            bound="at most",
+            target=1.03,
+            note="the GCNs' own work does not grow with the batch, which is 64 in the paper",
+        )
+    ]
+
+
+def learn(model: MultiActionModel, optimizer: torch.optim.SGD, clips: Tensor, targets: Tensor) -> int:
+    """One step of training."""
+    loss = bce(model(clips), targets)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return 1
+
+
+def exported(corpus: Corpus, *, backbone: str = PAPER) -> list[Row]:
+    """One clip through the exported models and through the trained one, as `m3a predict` runs them."""
+    model = model_of(corpus.params, ALL, backbone).eval()
+    folder = corpus.folder / "exported"
+    export(model, folder, ClipShape(frames=FRAMES, height=SIZE, width=SIZE), {})
+    clip = torch.randn(1, 3, FRAMES, SIZE, SIZE)
+    with cores(1), torch.inference_mode():
+        works = {name: partial(_score, open_exported(folder / name, threads=1).scores, clip) for name in _KINDS}
+        found = rates(works | {"peer": partial(_score, model.scores, clip)}, repeats=5)
+    return [
+        row(
+            f"export, {kind}",
+            by_time(found, name),
+            device=on_cores(1),
+            what=f"one clip through {backbone} with all three GCNs, as {kind}",
+            peer="the trained model",
+            unit="s",
+            bound="at most",
+            target=1.0,
+        )
+        for name, kind in _KINDS.items()
+    ]
+
+
+_KINDS = {ONNX_NAME: "ONNX", PT2_NAME: "torch.export"}
+
+
+def _score(scores: object, clip: Tensor) -> int:
+    scores(clip)  # type: ignore[operator]
+    return 1
