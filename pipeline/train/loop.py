@@ -134,8 +134,16 @@ def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progr
 
 def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float:
     """Learn from one batch; returns the loss. Nothing is learnt from a loss that is not finite."""
-    with autocast(run):
-        logits_BN = parallel(as_clips(batch.pictures, run.frames), batch.sounds)
+    try:
+        with autocast(run):
+            logits_BN = parallel(as_clips(batch.pictures, run.frames), batch.sounds)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):  # PyTorch's batch norm
+            raise
+        raise PlainError(
+            f"train.batch: {len(batch.rows)} clip a process, of train.crop {run.train.crop}, leaves a batch norm one "
+            "value a channel; expected more clips, larger ones, or train.freeze_batch_norm"
+        ) from error
     loss = run.loss(logits_BN.float(), batch.targets)
     value = float(run.team.mean(loss.detach()))
     if isfinite(value):

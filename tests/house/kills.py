@@ -17,6 +17,12 @@ from tests.house.clones import House, change_params, environment
 
 LONG = ("filter_silent", "extract_vggish", "prepare_clips", "train", "evaluate", "explain", "render")
 WORKERS = 2
+OFTEN = {
+    "execution": {"workers": WORKERS, "device": "cpu", "checkpoint_minutes": 1e-9},
+    "filter_silent": {"shard_size": 4},
+    "evaluate": {"shard_size": 2},
+}
+"""Something is finished every moment; none of these values changes a byte."""
 PATIENCE = 10.0
 """Seconds within which all that a killed stage started has gone."""
 _MARK = "M3A_KILLED_RUN"
@@ -41,7 +47,7 @@ class Workshop:
         shutil.copytree(house.root, root, copy_function=os.link, ignore=ignored)
         (root / "params.yaml").unlink()
         shutil.copyfile(house.root / "params.yaml", root / "params.yaml")
-        change_params(root, {"execution": {"workers": WORKERS, "device": "cpu", "checkpoint_minutes": 1e-9}})
+        change_params(root, OFTEN)
         self.stage, self.root, self.mark = stage, root, uuid.uuid4().hex
         self.command = [sys.executable, "-m", f"stages.{stage}"]
         self.outputs = _outputs(house.stages[stage])
