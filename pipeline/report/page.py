@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from pipeline.params import Params, Section
 from pipeline.report import evidence as sources
 from pipeline.report.dag import Stage, connected, read_stages
@@ -15,6 +12,7 @@ from pipeline.report.figures.curves import panels
 from pipeline.report.ledger import VERDICTS, exclusions, ledger
 from pipeline.report.origins import linked
 from pipeline.report.sections import data, flow, learnt, lineage, model, relations, result, sight
+from pipeline.report.templating import filled
 
 PIPELINE = ("data/raw/dvc.yaml", "dvc.yaml")
 EXCLUSIONS_SHOWN = 500
@@ -52,8 +50,6 @@ def render(evidence: Evidence, stages: Sequence[Stage], values: Mapping[str, Any
     metrics = result.metrics(evidence.metrics)
     occurrences = data.occurrences(evidence)
     context = {
-        "css": _inline("page.css"),
-        "js": _inline("page.js"),
         "files_of": _files(),
         "files": sorted({path for paths in _files().values() for path in paths}),
         "source": source,
@@ -81,23 +77,7 @@ def render(evidence: Evidence, stages: Sequence[Stage], values: Mapping[str, Any
         "lineage": lineage.lineage(evidence, stages, entries, values),
         "heads": evidence.model["model"]["heads"],
     }
-    return linked(_environment().get_template("page.html.jinja").render(context)) + "\n"
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("pipeline.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _inline(name: str) -> Markup:
-    """A style sheet or script of ours, as it is."""
-    text = (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
-    return Markup(text)  # noqa: S704
+    return linked(filled("page.html.jinja", context)) + "\n"
 
 
 def _files() -> Mapping[str, tuple[str, ...]]:
