@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from tests.house.watch import Watch, Watched
 
@@ -97,8 +98,16 @@ def change_params(root: Path, changes: dict[str, dict[str, Any]]) -> None:
     yaml = YAML()
     content = yaml.load(root / "params.yaml")
     for section, values in changes.items():
-        content[section].update(values)
+        for key, value in values.items():
+            content[section][key] = _in_line(value) if isinstance(value, list) else value
     yaml.dump(content, root / "params.yaml")
+
+
+def _in_line(values: list[Any]) -> CommentedSeq:
+    """A list on one line, as params.yaml has it; on many, ruamel would lose the line break after it."""
+    sequence = CommentedSeq(values)
+    sequence.fa.set_flow_style()
+    return sequence
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -7,23 +7,33 @@ import pytest
 from tests.house.clones import change_params, clone, environment
 
 pytestmark = pytest.mark.slow
-WITNESS = '\nimport os\nfrom pathlib import Path\nPath(os.environ["M3A_WITNESS"]).write_text(f"{WORD} {{__file__}}")\n'
+WITNESS = '\nimport os\nfrom pathlib import Path\nPath(os.environ["M3A_WITNESS"]).write_text(f"{WORD} {__file__}")\n'
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = clone(tmp_path / "clone")
+    yield root
+    # DVC's queue worker can outlive its queue: it then waits for ever
+    subprocess.run(["dvc", "queue", "stop", "--kill"], cwd=root, env=environment(), check=True)
 
 
 def _run(root, *command, **env):
-    run = subprocess.run(command, cwd=root, env=environment(**env), capture_output=True, text=True)
-    assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
-    return run.stdout
+    log = root.parent / "log"  # no pipe: a worker left behind would keep it open
+    with log.open("w") as file:
+        run = subprocess.run(command, cwd=root, env=environment(**env), stdout=file, stderr=subprocess.STDOUT)
+    assert run.returncode == 0, log.read_text()[-3000:]
+    return log.read_text()
 
 
-def test_a_queued_experiment_runs_its_own_code(tmp_path):
-    root = clone(tmp_path / "clone")
+def test_a_queued_experiment_runs_its_own_code(root, tmp_path):
     folder = root / "data/raw/tiny"
     (folder / "videos/waving").mkdir(parents=True)
     (folder / "videos/waving/a.mp4").write_bytes(b"never decoded by index")
     (folder / "moments_categories.txt").write_text("waving,0\n")
     (folder / "trainingSet.txt").write_text("waving/a.mp4,0\n")
-    (folder / "validationSet.txt").write_text("")
+    (folder / "videos/waving/b.mp4").write_bytes(b"nor this")
+    (folder / "validationSet.txt").write_text("waving/b.mp4,0\n")
     place = {
         "source": "mmit",
         "folder": "data/raw",
