@@ -180,8 +180,8 @@ def read(name: str, path: Path) -> pa.Table:
     return pa.concat_tables(read_stream(name, path)).combine_chunks()
 
 
-def read_stream(name: str, path: Path) -> Iterator[pa.Table]:
-    """Read a table a row group at a time; an empty table comes as one of no rows.
+def read_stream(name: str, path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Read a table, or some of its columns, a row group at a time; an empty table comes as one of no rows.
 
     Raises:
         PlainError: as `read`.
@@ -191,9 +191,10 @@ def read_stream(name: str, path: Path) -> Iterator[pa.Table]:
             if not file.schema_arrow.equals(SCHEMAS[name].columns):
                 raise PlainError(f"{path}: not a table of {name}: found {file.schema_arrow.names}")
             rows_read[str(path)] = file.metadata.num_rows
-            yield file.schema_arrow.empty_table()
+            nothing = file.schema_arrow.empty_table()
+            yield nothing.select(columns) if columns else nothing
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group)
+                yield file.read_row_group(group, columns)
     except (OSError, pa.ArrowInvalid) as error:
         raise PlainError(f"{path}: cannot be read as a table of {name}: {error}") from error
 

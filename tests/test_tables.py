@@ -245,3 +245,11 @@ def test_labels_as_a_matrix():
     actions = tables.from_columns("splits", columns)["actions"]
     assert tables.multi_hot(actions, 3).tolist() == [[True, False, True], [False] * 3, [False, True, False]]
     assert tables.multi_hot(actions.slice(1), 3).tolist() == [[False] * 3, [False, True, False]]
+
+
+def test_some_columns_are_read_alone(tmp_path):
+    tables.write("exclusions", tmp_path / "t.parquet", exclusions(*(f"v{n:05}" for n in range(9_000))))
+    groups = list(tables.read_stream("exclusions", tmp_path / "t.parquet", ["video_id"]))
+    assert {tuple(group.column_names) for group in groups} == {("video_id",)}
+    assert [group.num_rows for group in groups] == [0, 8192, 808]
+    assert pa.concat_tables(groups)["video_id"][-1].as_py() == "v08999"

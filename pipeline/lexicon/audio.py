@@ -59,7 +59,7 @@ def training_videos(scope: Scope, *, videos: Path, train: Path) -> pa.Table:
     columns = ["video_id", "actions"]
     if scope == "mini":
         return tables.read("splits", train).select(columns)
-    groups = tables.read_stream("videos", videos)
+    groups = tables.read_stream("videos", videos, ["split", *columns])
     return pa.concat_tables(group.filter(pc.equal(group["split"], "train")).select(columns) for group in groups)
 
 
@@ -75,17 +75,18 @@ def build(members: pa.Table, whitened: Path, target: Path, *, actions: int) -> B
     Raises:
         PlainError: a table cannot be read or written, an action id is not below `actions`, or no member has a form.
     """
-    ids = pa.chunked_array([group["video_id"].combine_chunks() for group in tables.read_stream("whitened", whitened)])
+    groups = tables.read_stream("whitened", whitened, ["video_id"])
+    ids = pa.chunked_array([group["video_id"].combine_chunks() for group in groups])
     pairs = _pairs(members, ids.combine_chunks())
     if not len(pairs.action):
         raise PlainError(f"{whitened}: no training video has a form; are all of them silent? See data/audible")
     if pairs.action[-1] >= actions:
         raise PlainError(f"{whitened}: found action {pairs.action[-1]}, expected ids below {actions}; run stage index")
-    groups = -(-len(pairs.row) // ROW_GROUP)
-    blocks = track(_blocks(pairs, ids, whitened), total=groups, label="audio lexicon, row groups")
+    total = -(-len(pairs.row) // ROW_GROUP)
+    blocks = track(_blocks(pairs, ids, whitened), total=total, label="audio lexicon, row groups")
     count = tables.write_stream("audio", target, blocks)
     missing = np.setdiff1d(np.arange(actions), pairs.action)
-    return Built(pairs=count, videos=len(np.unique(pairs.row)), missing=tuple(missing.tolist()))
+    return Built(pairs=count, videos=int(np.count_nonzero(np.bincount(pairs.row))), missing=tuple(missing.tolist()))
 
 
 class _Pairs(NamedTuple):
