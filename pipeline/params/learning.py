@@ -150,8 +150,8 @@ class Train(Section):
 class Frozen(Section):
     """What `train.mode: frozen` and the frozen ablations train heads on."""
 
-    backbone: Literal["start", "baseline"]
-    """As training starts (`backbone.weights`, or the seed), or trained with the fully connected baseline first."""
+    backbone: Literal["start", "fc", "visual"]
+    """As training starts (`backbone.weights`, or the seed); or trained jointly first, by a head without a lexicon."""
     views: Count
     """Random views of each training video; an epoch sees one of them, in turn."""
     repeats: Count

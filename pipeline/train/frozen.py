@@ -67,11 +67,12 @@ def freeze(target: Path, source: Source) -> int:
     Raises:
         PlainError: as `pipeline.train.experiment.run`, or there are several processes.
     """
-    plain = source.design.model.model_copy(update={"heads": ("fc",), "control": "none", "late_fusion": False})
-    bare = replace(source.design, model=plain)
+    head = "visual" if source.frozen.backbone == "visual" else "fc"
+    plain = {"heads": (head,), "relation": "gcn", "control": "none", "late_fusion": False}
+    design = replace(source.design, model=source.design.model.model_copy(update=plain))
     with files.placed(target) as draft:
         draft.mkdir()
-        _write_backbone(draft, source, bare)
+        _write_backbone(draft, source, design)
         with assembled(source.execution.device) as team, reproducible(source.train.threads):
             if team.size > 1:
                 raise PlainError(f"train.mode: frozen runs in one process, found {team.size}; leave torchrun out")
@@ -91,17 +92,17 @@ def freeze(target: Path, source: Source) -> int:
     return len(data.training)
 
 
-def _write_backbone(folder: Path, source: Source, bare: Design) -> None:
-    """The model whose backbone is frozen: trained with the fully connected baseline, or as training starts."""
+def _write_backbone(folder: Path, source: Source, design: Design) -> None:
+    """The model whose backbone is frozen: as training starts, or trained jointly first."""
     if source.frozen.backbone == "start":
-        network, _, description = assemble(source.knowledge, bare, seed=source.seed)
+        network, _, description = assemble(source.knowledge, design, seed=source.seed)
         save_model(folder / BACKBONE, network, description)
         return
     run(
         source.videos,
         source.knowledge,
         Targets(model=folder / BACKBONE, curves=folder / "curves"),
-        design=bare,
+        design=design,
         train=source.train,
         metrics=source.metrics,
         seed=source.seed,
@@ -161,14 +162,15 @@ def run_frozen(targets: Targets, source: Source) -> Outcome:
     Raises:
         PlainError: as `freeze` and `train_heads`.
     """
-    made_by = (vars(source.design) | {"model": None, "gcn": None, "transformer": None, "lexicon": None}).items()
-    key = input_key(sorted(made_by), source.train, source.frozen, source.seed, digests(source.videos, source.knowledge))
+    design = source.design
+    made_by = (design.frames, design.backbone, design.gcn, design.normalization, source.train, source.frozen)
+    key = input_key(*made_by, source.seed, digests(source.videos, source.knowledge))
     folder = files.cache_folder().absolute() / "frozen" / key
     if not (folder / FEATURES).exists():
         freeze(folder, source)
     model, description, history = train_heads(folder, source, seed=source.seed)
     save_model(targets.model, model, description)
-    with files.placed(targets.curves) as draft, Curves(draft) as curves:
+    with files.placed(targets.curves) as draft, Curves(draft, board=None) as curves:
         for record in history:
             curves.log(record)
     parameters = sum(parameter.numel() for parameter in model.parameters())

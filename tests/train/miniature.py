@@ -30,8 +30,8 @@ SMALL = {
         "jitter": (16, 20), "crop": 16, "flip": 0.5, "precise_bn_batches": 2, "freeze_batch_norm": False,
         "threads": 1, "validate_every": 2, "mode": "joint", "repeat": 0,
     },
-    "frozen": {"backbone": "baseline", "views": 2, "repeats": 2},
-    "execution": {"workers": 1, "device": "cpu", "checkpoint_minutes": 60.0},
+    "frozen": {"backbone": "fc", "views": 2, "repeats": 2},
+    "execution": {"workers": 1, "device": "cpu", "checkpoint_minutes": 60.0, "tensorboard": None},
 }  # fmt: skip
 
 

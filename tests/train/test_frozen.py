@@ -121,12 +121,13 @@ def test_a_second_design_finds_the_features_made(source, tmp_path, monkeypatch):
     assert len(made) == 1
 
 
-def test_a_baseline_is_trained_where_one_is_asked_for(source, tmp_path, monkeypatch):
+@pytest.mark.parametrize("head", ["fc", "visual"])
+def test_the_backbone_is_trained_first_where_that_is_asked_for(source, tmp_path, monkeypatch, head):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    freeze(tmp_path / "features", replace(source, frozen=source.frozen.model_copy(update={"backbone": "baseline"})))
+    freeze(tmp_path / "features", replace(source, frozen=source.frozen.model_copy(update={"backbone": head})))
     trained, about = load_model(tmp_path / "features" / BACKBONE)
     fresh, _, _ = frozen_features.assemble(source.knowledge, with_model(source, heads=("fc",)).design, seed=7)
-    assert about.model.heads == ("fc",)
+    assert about.model.heads == (head,)
     assert not torch.equal(trained.backbone.stem.conv.weight, fresh.backbone.stem.conv.weight)
 
 

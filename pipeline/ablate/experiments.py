@@ -1,0 +1,153 @@
+"""Rows as DVC experiments: queued under names, run one after the other, and what they left read back.
+
+Experiments run in DVC's own copies of the project, so the working tree stays as it is; stages that rows share run
+once, since DVC's run cache hands on what the first row's made. One that fails does not keep the next from running.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pyarrow as pa
+from ruamel.yaml import YAML
+
+from pipeline import tables
+from pipeline.ablate.rows import Ablation, Row, Value
+from pipeline.errors import PlainError
+from pipeline.progress import say
+
+Mode = Literal["joint", "frozen"]
+TARGETS: Mapping[Mode, str] = {"joint": "evaluate", "frozen": "data/frozen/dvc.yaml:heads"}
+PREDICTIONS: Mapping[Mode, str] = {"joint": "data/predictions/predictions.parquet", "frozen": "data/frozen/predictions"}
+LOCKS = ("dvc.lock", "data/raw/dvc.lock", "data/frozen/dvc.lock")
+"""What tells DVC that a stage is as it was; taken along where git does not know them."""
+
+
+class Job(NamedTuple):
+    """One experiment of a row: a single seed where all is trained jointly, all seeds where heads are trained alone."""
+
+    row: str
+    name: str
+    overrides: tuple[str, ...]
+    """For `dvc exp run --set-param`."""
+
+
+def plan(ablation: Ablation, rows: Sequence[Row], *, mode: Mode, seeds: int, extra: Mapping[str, Value]) -> list[Job]:
+    """The experiments of some rows of an ablation.
+
+    Args:
+        ablation: gives their names.
+        rows: which.
+        mode: how they are trained.
+        seeds: how many a row.
+        extra: changes to every row, winning over its own.
+    """
+    jobs = []
+    for row in rows:
+        changes = {**_preset(row), **row.changes, **extra, "train.mode": mode}
+        stem = f"{ablation.name}-{row.name}-{mode}"
+        if mode == "frozen":
+            jobs.append(Job(row.name, stem, _overrides(changes | {"frozen.repeats": seeds, "train.repeat": 0})))
+        else:
+            numbered = [(f"{stem}-{number + 1}", changes | {"train.repeat": number}) for number in range(seeds)]
+            jobs += [Job(row.name, name, _overrides(values)) for name, values in numbered]
+    return jobs
+
+
+def queue(jobs: Sequence[Job], mode: Mode) -> None:
+    """Queue experiments; those of the same names, of an earlier call, make room.
+
+    Raises:
+        PlainError: DVC refuses.
+    """
+    known, names = finished(), {job.name for job in jobs}
+    if names & known:
+        _dvc("exp", "remove", *sorted(names & known))
+    waiting = names & set(_dvc("queue", "status", check=False).split())
+    if waiting:
+        _dvc("queue", "remove", *sorted(waiting), check=False)
+    taken = [part for path in _untracked(LOCKS) for part in ("--copy-paths", path)]
+    for number, job in enumerate(jobs, start=1):
+        say(f"ablate: queueing {number} of {len(jobs)}: {job.name}")
+        sets = [part for override in job.overrides for part in ("--set-param", override)]
+        _dvc("exp", "run", "--queue", "--name", job.name, *taken, *sets, TARGETS[mode])
+
+
+def run() -> None:
+    """Run all that is queued, one after the other, and show what each says; failures are told apart later."""
+    subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--run-all"], check=False)
+
+
+def finished() -> set[str]:
+    """The names of all experiments that have ended well."""
+    return set(_dvc("exp", "list", "--all-commits", "--name-only").split())
+
+
+def reason(name: str) -> str:
+    """Why an experiment failed: the stage's own line, or that its log tells."""
+    lines = [line for line in _dvc("queue", "logs", name, check=False).splitlines() if ": error: " in line]
+    return lines[-1].strip() if lines else f"see `dvc queue logs {name}`"
+
+
+def predictions(name: str, mode: Mode) -> list[pa.Table]:
+    """What an experiment left: tables `predictions`, one a seed."""
+    from dvc.api import DVCFileSystem
+
+    files = DVCFileSystem(rev=name)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "left"
+        if mode == "joint":
+            files.get_file(PREDICTIONS[mode], str(target))
+            return [tables.read("predictions", target)]
+        files.get(PREDICTIONS[mode], str(target), recursive=True)
+        return [tables.read("predictions", path) for path in sorted(target.glob("*.parquet"))]
+
+
+def _preset(row: Row) -> dict[str, Value]:
+    """Where a row's preset differs from params.yaml; how the work is done stays as it is here."""
+    if row.preset is None:
+        return {}
+    here, there = (_flat(Path(path)) for path in ("params.yaml", f"params/{row.preset}.yaml"))
+    return {key: value for key, value in there.items() if value != here.get(key) and not key.startswith("execution.")}
+
+
+def _flat(path: Path) -> dict[str, Value]:
+    content = YAML(typ="safe", pure=True).load(path)
+    sections = {key: value if isinstance(value, dict) else None for key, value in content.items()}
+    plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    nested = {f"{key}.{name}": value for key, values in sections.items() if values for name, value in values.items()}
+    return plain | nested
+
+
+def _overrides(changes: Mapping[str, Value]) -> tuple[str, ...]:
+    return tuple(f"{key}={_written(value)}" for key, value in changes.items())
+
+
+def _written(value: Value) -> str:
+    """A value as Hydra's overrides take it."""
+    if isinstance(value, list):
+        return f"[{','.join(_written(item) for item in value)}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"'{value}'" if isinstance(value, str) and not value.replace("_", "").isalnum() else str(value)
+
+
+def _untracked(paths: Iterable[str]) -> list[str]:
+    tracked = subprocess.run(["git", "ls-files", *paths], capture_output=True, text=True, check=False).stdout.split()
+    return [path for path in paths if Path(path).exists() and path not in tracked]
+
+
+def _dvc(*arguments: str, check: bool = True) -> str:
+    """What a DVC command prints.
+
+    Raises:
+        PlainError: it failed, and `check` asks for success.
+    """
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("ERROR")]
+        raise PlainError(f"dvc {' '.join(arguments[:3])}: {said[0] if said else done.stderr.strip()[-300:]}")
+    return done.stdout

@@ -1,0 +1,130 @@
+"""An ablation's outcome as a CSV file, one line a row and metric: what tables and the report are made from."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pipeline import files
+from pipeline.ablate.published import published
+from pipeline.ablate.rows import ABLATIONS
+from pipeline.ablate.statistics import Figure
+from pipeline.errors import PlainError
+from pipeline.evaluate.intervals import Estimate
+from pipeline.evaluate.metrics import METRICS
+
+FOLDER = Path("data/ablations")
+COLUMNS = (
+    "ablation", "mode", "data", "row", "label", "metric", "seeds", "mean", "spread", "low", "high",
+    "lead", "lead_low", "lead_high", "published", "failed",
+)  # fmt: skip
+DECIMALS = 4
+
+
+class Line(NamedTuple):
+    """A row of the table."""
+
+    row: str
+    label: str
+    figures: dict[str, Figure]
+    """By metric; none where it failed."""
+    published: dict[str, dict[str, float]]
+    """By source and data set, then by metric."""
+    failed: str
+    """Why, or empty."""
+
+
+class Result(NamedTuple):
+    """A table."""
+
+    ablation: str
+    mode: Literal["joint", "frozen"]
+    data: str
+    """The data set and the split that was scored."""
+    lines: tuple[Line, ...]
+
+    @property
+    def title(self) -> str:
+        """Of the ablation."""
+        return ABLATIONS[self.ablation].title
+
+    @property
+    def note(self) -> str:
+        """What to keep in mind."""
+        return ABLATIONS[self.ablation].note
+
+    @property
+    def sources(self) -> list[str]:
+        """Of the published figures, in the order of the table."""
+        return list(dict.fromkeys(source for line in self.lines for source in line.published))
+
+
+def line(ablation: str, row: str, label: str, figures: Mapping[str, Figure] | None, failed: str) -> Line:
+    """A row with what is published of it."""
+    known = {
+        source: {name: value for name in METRICS if (value := getattr(entry, name, None)) is not None}
+        for source, entry in published(ablation, row).items()
+    }
+    return Line(row, label, dict(figures or {}), known, failed)
+
+
+def write(result: Result, folder: Path = FOLDER) -> Path:
+    """Write the CSV file; returns its path."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for entry in result.lines:
+        head = (result.ablation, result.mode, result.data, entry.row, entry.label)
+        for metric in METRICS:
+            told = {source: values[metric] for source, values in entry.published.items() if metric in values}
+            writer.writerow([*head, metric, *_numbers(entry.figures.get(metric)), _packed(told), entry.failed])
+    path = folder / f"{result.ablation}-{result.mode}.csv"
+    files.write_text(path, text.getvalue())
+    return path
+
+
+def read(path: Path) -> Result:
+    """Read a CSV file that `write` wrote.
+
+    Raises:
+        PlainError: it is not one.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        first = rows[0]
+        lines = tuple(_line(rows[start : start + len(METRICS)]) for start in range(0, len(rows), len(METRICS)))
+        if first["ablation"] not in ABLATIONS or first["mode"] not in ("joint", "frozen"):
+            raise ValueError(first["ablation"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise PlainError(f"{path}: not a table of `m3a ablate`: {error}; run it again") from error
+    return Result(first["ablation"], "joint" if first["mode"] == "joint" else "frozen", first["data"], lines)
+
+
+def _numbers(figure: Figure | None) -> Sequence[object]:
+    if figure is None:
+        return [0, *[""] * 7]
+    lead = figure.lead or ("", "", "")
+    values = (figure.mean, figure.spread, figure.interval.low, figure.interval.high, *lead)
+    return [figure.seeds, *("" if value == "" or math.isnan(value) else round(value, DECIMALS) for value in values)]
+
+
+def _packed(told: Mapping[str, float]) -> str:
+    return "; ".join(f"{source}: {value}" for source, value in told.items())
+
+
+def _line(rows: Sequence[Mapping[str, str]]) -> Line:
+    told: dict[str, dict[str, float]] = {}
+    for row in rows:
+        for entry in filter(None, row["published"].split("; ")):
+            source, _, value = entry.rpartition(": ")
+            told.setdefault(source, {})[row["metric"]] = float(value)
+    figures = {row["metric"]: _figure(row) for row in rows if int(row["seeds"])}
+    return Line(rows[0]["row"], rows[0]["label"], figures, told, rows[0]["failed"])
+
+
+def _figure(row: Mapping[str, str]) -> Figure:
+    mean, spread, low, high = (float(row[name] or "nan") for name in ("mean", "spread", "low", "high"))
+    lead = Estimate(*(float(row[name]) for name in ("lead", "lead_low", "lead_high"))) if row["lead"] else None
+    return Figure(int(row["seeds"]), mean, spread, Estimate(mean, low, high), lead)

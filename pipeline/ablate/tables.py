@@ -1,0 +1,130 @@
+"""A result as Markdown and as LaTeX: figures, differences to the first row, and the published numbers apart."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.ablate.result import Line, Result
+from pipeline.ablate.statistics import Figure
+
+SHOWN = {"map_sample": "mAP (by video)", "map_action": "mAP (by action)", "top1": "top-1", "top5": "top-5"}
+"""Metrics in the tables; the CSV file has all."""
+PUBLISHED = ("top1", "top5", "map_sample")
+MODES = {
+    "joint": "trained jointly with the 3D-CNN",
+    "frozen": "heads alone, trained on frozen features: not the paper's joint training",
+}
+
+
+class Grid(NamedTuple):
+    """A table as text: a heading, and rows of as many cells."""
+
+    heading: list[str]
+    rows: list[list[str]]
+
+
+def caption(result: Result) -> str:
+    """What the numbers are."""
+    seeds = max((figure.seeds for line in result.lines for figure in line.figures.values()), default=0)
+    return (
+        f"{result.title}; {MODES[result.mode]}. {result.data}, percent: mean over {seeds} "
+        f"{'seed' if seeds == 1 else 'seeds'}, spread over seeds (standard deviation) where there are several, in "
+        f"brackets the 95% interval of the mean by a bootstrap over videos."
+    )
+
+
+def measured(result: Result) -> Grid:
+    """Each row's figures, with the published ones in columns of their own."""
+    sources = result.sources
+    heading = ["", *SHOWN.values(), *(f"{source}: top-1 / top-5 / mAP" for source in sources)]
+    rows = []
+    for line in result.lines:
+        cells = [_failed(line)] + [""] * (len(SHOWN) - 1) if line.failed else [cell(line.figures[m]) for m in SHOWN]
+        rows.append([line.label, *cells, *(_published(line, source) for source in sources)])
+    return Grid(heading, rows)
+
+
+def differences(result: Result) -> Grid:
+    """Each row's lead over the first, in percentage points, by a paired bootstrap."""
+    first, others = result.lines[0], [line for line in result.lines[1:] if line.figures]
+    rows = [[line.label, *(lead(line.figures[metric]) for metric in SHOWN)] for line in others]
+    return Grid([f"difference to: {first.label}", *SHOWN.values()], rows)
+
+
+def markdown(result: Result) -> str:
+    """The whole, as Markdown."""
+    parts = [f"## {result.title}", caption(result), _markdown(measured(result))]
+    if differences(result).rows:
+        parts += ["In percentage points, paired on the same videos; told apart from 0 where in bold:"]
+        parts += [_markdown(differences(result))]
+    return "\n\n".join([*parts, result.note]) + "\n"
+
+
+def latex(result: Result) -> str:
+    """The whole, as a LaTeX table; plain tabular, no package."""
+    body = [_latex(measured(result))]
+    if differences(result).rows:
+        body.append(_latex(differences(result)))
+    text = "\n\n\\medskip\n\n".join(body)
+    return f"\\begin{{table}}\n\\centering\\small\n{text}\n\\caption{{{_escaped(caption(result))}}}\n\\end{{table}}\n"
+
+
+def cell(figure: Figure) -> str:
+    """A figure: mean, spread, interval."""
+    spread = "" if math.isnan(figure.spread) else f" ± {figure.spread:.1f}"
+    return f"{figure.mean:.1f}{spread} ({figure.interval.low:.1f} to {figure.interval.high:.1f})"
+
+
+def lead(figure: Figure) -> str:
+    """A difference with its interval; bold where that leaves out 0."""
+    if figure.lead is None:
+        return "other videos"
+    text = f"{figure.lead.value:+.1f} ({figure.lead.low:+.1f} to {figure.lead.high:+.1f})"
+    return f"**{text}**" if told_apart(figure) else text
+
+
+def told_apart(figure: Figure) -> bool:
+    """Whether the interval of the difference to the first row leaves out 0."""
+    return figure.lead is not None and (figure.lead.low > 0 or figure.lead.high < 0)
+
+
+def _failed(line: Line) -> str:
+    return f"failed: {line.failed}"
+
+
+def _published(line: Line, source: str) -> str:
+    told = line.published.get(source)
+    return " / ".join(str(told.get(metric, "-")) for metric in PUBLISHED) if told else ""
+
+
+def _markdown(grid: Grid) -> str:
+    rules = [":---"] + ["---:"] * (len(grid.heading) - 1)
+    rows: Sequence[Sequence[str]] = [grid.heading, rules, *grid.rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+
+
+def _latex(grid: Grid) -> str:
+    lines = [" & ".join(_latex_cell(cell) for cell in row) + r" \\" for row in (grid.heading, *grid.rows)]
+    spec = "l" + "r" * (len(grid.heading) - 1)
+    return "\n".join(
+        [f"\\begin{{tabular}}{{{spec}}}", "\\hline", lines[0], "\\hline", *lines[1:], "\\hline", "\\end{tabular}"]
+    )
+
+
+def _latex_cell(text: str) -> str:
+    if text.startswith("**"):
+        return f"\\textbf{{{_escaped(text.strip('*'))}}}"
+    return _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    for sign, written in (
+        ("\\", r"\textbackslash{}"),
+        ("_", r"\_"),
+        ("%", r"\%"),
+        ("&", r"\&"),
+        ("#", r"\#"),
+        ("±", r"$\pm$"),
+    ):
+        text = text.replace(sign, written)
+    return text
