@@ -35,6 +35,8 @@ class Execution(Section):
     device: Literal["auto", "cpu", "cuda"]
     checkpoint_minutes: Positive
     """Between two states of a training run that are kept within an epoch."""
+    tensorboard: str | None
+    """Folder for TensorBoard's log of each joint training run, one below it a run."""
 
 
 class Media(Section):

@@ -93,7 +93,8 @@ def run(
             folder=folder,
             checkpoint_minutes=execution.checkpoint_minutes,
         )
-        with Curves(folder / "curves") if team.leads else nullcontext() as curves:
+        board = Path(execution.tensorboard) / key if execution.tensorboard else None
+        with Curves(folder / "curves", board=board) if team.leads else nullcontext() as curves:
             log = curves.log if curves else _ignore
             progress = fit(learner, data, setting, renew=partial(renew_forms, learner, forms), log=log)
         if team.leads:

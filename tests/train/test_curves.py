@@ -1,3 +1,10 @@
+"""Learning curves as files, and as TensorBoard sees them."""
+
+import sys
+
+import pytest
+
+from pipeline.errors import PlainError
 from pipeline.train.curves import Curves
 
 RECORDS = [{"train/loss": 0.5}, {"train/loss": 0.25, "val/map_sample": 40.0}]
@@ -8,7 +15,7 @@ def contents(folder):
 
 
 def write(folder, records):
-    with Curves(folder) as curves:
+    with Curves(folder, board=None) as curves:
         for record in records:
             curves.log(record)
 
@@ -25,3 +32,23 @@ def test_what_an_interrupted_run_left_is_written_anew(tmp_path):
     write(tmp_path / "resumed", RECORDS[:1])
     write(tmp_path / "resumed", RECORDS)
     assert contents(tmp_path / "straight") == contents(tmp_path / "resumed")
+
+
+def test_a_board_gets_the_same_records(tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'm3a[tensorboard]'")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for records in (RECORDS[:1], RECORDS):  # as a run that is interrupted, and goes on
+        with Curves(tmp_path / "curves", board=tmp_path / "board/run") as curves:
+            for record in records:
+                curves.log(record)
+    events = EventAccumulator(str(tmp_path / "board/run")).Reload()
+    seen = {name: [(event.step, event.value) for event in events.Scalars(name)] for name in events.Tags()["scalars"]}
+    assert seen == {"train/loss": [(1, 0.5), (2, 0.25)], "val/map_sample": [(2, 40.0)]}
+
+
+def test_without_tensorboard_a_named_board_is_an_error_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    with pytest.raises(PlainError, match=r"execution\.tensorboard: found .*board, and TensorBoard is not installed"):
+        Curves(tmp_path / "curves", board=tmp_path / "board/run")
