@@ -71,19 +71,28 @@ def _verdict(made: Sequence["Check"], red: int) -> str:
     return f"{red:,} of {len(made):,} checks are red" if red else f"all {len(made):,} checks are green"
 
 
-@app.command(rich_help_panel=LINEAGE, epilog="Example: m3a trace map_sample")
+@app.command(rich_help_panel=LINEAGE, epilog="Example: m3a trace map_sample --html trace.html")
 def trace(
     what: Annotated[
         str, typer.Argument(metavar="WHAT", help="A metric, a file, a stage, a video id, or an action's name.")
     ],
     as_json: AsJson = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page to click through instead, self-contained.")
+    ] = None,
 ) -> None:
     """Show everything that went into a number, a file, a stage, a video or an action, and what it went into."""
     from pipeline.lineage import tree
     from pipeline.lineage.trace import trace as lineage_of
 
     node = lineage_of(HERE, what)
-    if as_json:
+    if html is not None:
+        from pipeline.files import write_text
+        from pipeline.report.trace import render
+
+        write_text(html, render(node))
+        say(f"{html}: the lineage of {what}, self-contained")
+    elif as_json:
         write_json(tree.to_json(node))
     else:
         page = out if out.is_terminal else Console(width=WIDEST)  # else rich cuts a tree's lines to 80 characters

@@ -12,6 +12,7 @@ from pipeline.lineage.record import FOLDER as RUNS
 from pipeline.lineage.tree import Node
 
 METRICS = "data/metrics.json"
+WEIGHTS = "models/pretrained/weights.json"
 
 
 class _Found(NamedTuple):
@@ -32,7 +33,7 @@ def trace(root: Path, what: str) -> Node:
         return Node(what, "a stage", (*_upward(root, stages, stages[what], set()), _downward(stages, [what])))
     if found := _file(root, stages, what) or _metric(root, what):
         return _trace_file(root, stages, found)
-    if rows := trace_rows.video(root, what) or trace_rows.action(root, what):
+    if rows := trace_rows.video(root, stages, what) or trace_rows.action(root, what):
         return rows
     raise PlainError(
         f"{what}: not known here; expected a metric of {METRICS}, a file that dvc.lock names, a stage "
@@ -45,7 +46,15 @@ def _file(root: Path, stages: Mapping[str, Stage], what: str) -> _Found | None:
     known = [entry for stage in stages.values() for entry in (*stage.outs, *stage.deps)]
     if not any(lock.holds(entry.path, path) for entry in known):
         return None
-    return _Found(Node(path, "a folder" if (root / path).is_dir() else "a file", ()), path)
+    return _Found(Node(path, "a folder" if (root / path).is_dir() else "a file", _figures(root, path)), path)
+
+
+def _figures(root: Path, path: str) -> tuple[Node, ...]:
+    """The metrics, where they are the file that is asked about."""
+    if path != METRICS or not (root / path).exists():
+        return ()
+    content: dict[str, Any] = json.loads((root / path).read_text(encoding="utf-8"))
+    return (Node("holds", "", tuple(Node(name, json.dumps(value)) for name, value in content.items())),)
 
 
 def _metric(root: Path, what: str) -> _Found | None:
@@ -69,7 +78,7 @@ def _trace_file(root: Path, stages: Mapping[str, Stage], found: _Found) -> Node:
     seen: set[str] = set()
     made = [Node("made by", stage.name, _upward(root, stages, stage, seen)) for stage in makers]
     origin = made or [Node("made by", "no stage: it comes from outside or from git", ())]
-    return found.node._replace(children=(*origin, _downward(stages, readers)))
+    return found.node._replace(children=(*found.node.children, *origin, _downward(stages, readers)))
 
 
 def _upward(root: Path, stages: Mapping[str, Stage], stage: Stage, seen: set[str]) -> tuple[Node, ...]:
@@ -84,7 +93,21 @@ def _upward(root: Path, stages: Mapping[str, Stage], stage: Stage, seen: set[str
         makers = [other for other in stages.values() if any(_touch(out.path, dep.path) for out in other.outs)]
         made = tuple(Node("made by", maker.name, _upward(root, stages, maker, seen)) for maker in makers)
         inputs.append(Node(dep.path, dep.md5, made))
-    return (*_run(root, stage.name), params, code, Node("inputs", "", tuple(inputs)))
+    return (*_run(root, stage.name), *_weights(root, stage), params, code, Node("inputs", "", tuple(inputs)))
+
+
+def _weights(root: Path, stage: Stage) -> tuple[Node, ...]:
+    """The weights that a stage fetched, each with its source and digest."""
+    if not any(lock.holds(out.path, WEIGHTS) for out in stage.outs) or not (root / WEIGHTS).exists():
+        return ()
+    entries = json.loads((root / WEIGHTS).read_text(encoding="utf-8")).values()
+    lines = [
+        Node(entry["file"], f"from {entry['source']}, {'trained' if entry['trained'] else 'UNTRAINED'}", (
+            Node("sha256", entry["sha256"], ()),
+        ))
+        for entry in entries
+    ]  # fmt: skip
+    return (Node("weights", "", tuple(lines)),)
 
 
 def _touch(a: str, b: str) -> bool:
@@ -105,9 +128,14 @@ def _run(root: Path, name: str) -> tuple[Node, ...]:
             Node("git revision", revision, ()),
             Node("machine", f"{host['name']}, {host['cpu']}, {record['device']}", ()),
             Node("versions", versions, ()),
-            Node("peak memory", f"{record['peak_memory_mb']['self']:.0f} MB", ()),
+            Node("peak memory", _memory(record["peak_memory_mb"]), ()),
         )),
     )  # fmt: skip
+
+
+def _memory(peaks: Mapping[str, float]) -> str:
+    child = f", its largest child {peaks['largest_child']:.0f} MB" if "largest_child" in peaks else ""
+    return f"{peaks['self']:.0f} MB{child}"
 
 
 def _downward(stages: Mapping[str, Stage], readers: list[str]) -> Node:

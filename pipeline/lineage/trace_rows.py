@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from pipeline import tables
+from pipeline.lineage import trace_effects
+from pipeline.lineage.lock import Stage
 from pipeline.lineage.neighbours import TABLES
 from pipeline.lineage.tree import Node
 
@@ -15,7 +17,7 @@ FIRST = 5
 """Predictions, neighbours and videos that are shown."""
 
 
-def video(root: Path, video_id: str) -> Node | None:
+def video(root: Path, stages: Mapping[str, Stage], video_id: str) -> Node | None:
     """All that the tables say of a video; None where the index does not know it."""
     entry = _row(root, "data/index/videos.parquet", "video_id", video_id)
     if entry is None:
@@ -35,6 +37,8 @@ def video(root: Path, video_id: str) -> Node | None:
         _embedding(root, video_id),
         _lexicon(root, video_id, names),
         _prediction(root, video_id, names),
+        trace_effects.explanations(root, video_id, names),
+        trace_effects.went_into(root, stages, video_id, entry["split"]),
     ]
     return Node(video_id, "a video", tuple(child for child in children if child is not None))
 
@@ -55,6 +59,7 @@ def action(root: Path, name: str) -> Node | None:
         Node("audio lexicon", f"{len(forms):,} forms: {shown}"),
         Node("text lexicon", f"words {text['words']}, without a vector: {text['missing']}" if text else "not built"),
         *_edges(root, number, names),
+        *_reached(root, number),
     ]
     return Node(name, "an action", tuple(children))
 
@@ -141,3 +146,12 @@ def _edges(root: Path, number: int, names: list[str]) -> list[Node]:
     rows = sorted((row for row in rows if row["pair_count"]), key=lambda row: (-row["psi"], row["target"]))[:FIRST]
     lines = [Node(names[row["target"]], f"psi {row['psi']:.3f}" + (", an edge" * row["edge"])) for row in rows]
     return [Node("occurs with", "" if lines else "nothing", tuple(lines))]
+
+
+def _reached(root: Path, number: int) -> list[Node]:
+    """How well it is recognized."""
+    row = _row(root, "data/predictions/per_action.parquet", "action_id", number)
+    if row is None or not row["positives"]:
+        return []
+    interval = f"{row['low']:.1f} to {row['high']:.1f}; by chance {row['chance']:.1f}"
+    return [Node("average precision", f"{row['ap']:.1f} % ({interval}), of {row['positives']:,} scored videos with it")]

@@ -77,6 +77,8 @@ def test_a_run_is_audited_traced_and_explained(house, monkeypatch, tmp_path):
     assert len(longest) > 200
     assert json.loads(run.invoke(app, ["trace", "train", "--json"]).stdout)["label"] == "train"
     assert run.invoke(app, ["why", "train"]).stdout == "train would not run again: all is as it was at its last run\n"
+    assert run.invoke(app, ["trace", "map_sample", "--html", str(tmp_path / "trace.html")]).exit_code == 0
+    assert "<summary><b>made by</b>" in (tmp_path / "trace.html").read_text()
     crate = run.invoke(app, ["crate", str(tmp_path / "crate")])
     assert crate.exit_code == 0
     assert (tmp_path / "crate/ro-crate-metadata.json").is_file()

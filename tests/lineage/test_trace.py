@@ -33,6 +33,9 @@ def test_a_metric_leads_up_to_every_stage_the_parameters_and_the_machine(house):
             assert f"made by {stage}" in text
     assert "params" in text or "parameters" in text
     assert [node.detail for node in _find(tree, "went into")]
+    file = trace(house.root, "data/metrics.json")
+    assert _find(file, "map_sample")[0].detail == tree.detail.removeprefix("a metric: ")
+    assert _find(file, "made by")[0] == _find(tree, "made by")[0]
     assert len(_find(tree, "git revision")) >= len(house.stages) - 2
 
 
@@ -65,6 +68,36 @@ def test_a_test_video_tells_its_ranks(house):
     names = tables.read("actions", house.root / "data/index/actions.parquet")["action"].to_pylist()
     assert ranks[0].label == f"1. {names[best]}"
     assert sum("a label" in node.detail for node in ranks) == len(row["actions"])
+
+
+def test_a_test_video_tells_what_explains_it_and_where_it_went(house):
+    drawn = tables.read("drawn", house.root / "data/explain/drawn.parquet").to_pylist()[0]
+    tree = trace(house.root, drawn["video_id"])
+    told = _find(tree, "explained by")[0]
+    assert any(f"data/explain/{drawn['strip']}" in child.detail for child in told.children)
+    went = {child.label: child.detail for child in _find(tree, "went into")[0].children}
+    assert went["data/predictions/predictions.parquet"] == "a row"
+    assert went["data/metrics.json"].startswith("scored on it")
+    assert not went.keys() & {"models/m3a", "data/graph/adjacency.parquet", "data/features/whitening.parquet"}
+
+
+def test_a_training_video_tells_that_it_was_counted_fitted_and_trained_on(house):
+    lexicon = tables.read("audio", house.root / "data/lexicons/audio.parquet")
+    went = {
+        child.label: child.detail
+        for child in _find(trace(house.root, lexicon["video_id"][0].as_py()), "went into")[0].children
+    }
+    assert went["models/m3a"] == "trained on it"
+    assert went["data/graph/adjacency.parquet"] == "its labels are counted"
+    assert went["data/features/whitening.parquet"].startswith("fitted on it")
+    assert "data/metrics.json" not in went
+
+
+def test_a_metric_leads_to_the_weights_with_their_source_and_digest(house):
+    weights = _find(trace(house.root, "top5"), "weights")[0]
+    vggish = next(child for child in weights.children if child.label == "vggish.safetensors")
+    assert vggish.detail == "from seed 2021, UNTRAINED"
+    assert len(vggish.children[0].detail) == 64
 
 
 def test_an_action_tells_its_counts_forms_and_neighbours(house):
