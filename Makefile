@@ -35,6 +35,7 @@ endif
 
 repro: $(INSTALLED)  ## run the pipeline; print the metrics and where the report is
 	dvc repro || { echo 'What a run needs and has not: make doctor' >&2; exit 1; }
+	m3a trace data/metrics.json --html data/report/trace.html
 	m3a show
 
 doctor: $(INSTALLED)  ## tell what a run needs and has not, before hours are spent

@@ -7,8 +7,6 @@ from pipeline.report.trace import render
 
 RAN = Node("machine", "a <very> fast one")
 MADE = Node("made by", "evaluate", (RAN, Node("inputs", "", (Node("models/m3a", "f0"),))))
-    "made by", "evaluate", (Node("machine", "a <very> fast one"), Node("inputs", "", (Node("models/m3a", "f0"),)))
-)
 TREE = Node("map_sample", "a metric: 67.5", (MADE, Node("went into", "nothing")))
 
 
