@@ -87,9 +87,10 @@ def finished() -> set[str]:
 
 
 def reason(name: str) -> str:
-    """Why an experiment failed: the stage's own line, or that its log tells."""
-    lines = [line for line in _dvc("queue", "logs", name, check=False).splitlines() if ": error: " in line]
-    return lines[-1].strip() if lines else f"see `dvc queue logs {name}`"
+    """Why an experiment failed: the stage's own line, DVC's, or where to look."""
+    lines = _dvc("queue", "logs", name, check=False).splitlines()
+    told = [line for line in lines if ": error: " in line] or [line for line in lines if line.startswith("ERROR: ")]
+    return told[-1].strip() if told else f"see `dvc queue logs {name}`"
 
 
 def predictions(name: str, mode: Mode) -> list[pa.Table]:

@@ -1,0 +1,79 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from pipeline.ablate import experiments
+from pipeline.ablate.experiments import plan
+from pipeline.ablate.rows import ABLATIONS, TABLE1, TABLE3
+from pipeline.errors import PlainError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def parsed(job):
+    """What DVC's own parser makes of an experiment's overrides."""
+    found = {}
+    for override in OverridesParser.create().parse_overrides(list(job.overrides)):
+        assert override.is_sweep_override() is False
+        found[override.key_or_group] = override.value()
+    return found
+
+
+def test_joint_training_is_an_experiment_a_seed():
+    jobs = plan(TABLE1, TABLE1.rows[:2], mode="joint", seeds=2, extra={})
+    assert [job.name for job in jobs] == [
+        "table1-fc-joint-1",
+        "table1-fc-joint-2",
+        "table1-visual-joint-1",
+        "table1-visual-joint-2",
+    ]
+    assert [parsed(job)["train.repeat"] for job in jobs] == [0, 1, 0, 1]
+    assert parsed(jobs[0])["model.heads"] == ["fc"]
+    assert parsed(jobs[0])["model.late_fusion"] is False
+
+
+def test_frozen_training_is_an_experiment_a_row():
+    (job,) = plan(TABLE1, TABLE1.rows[-1:], mode="frozen", seeds=5, extra={})
+    assert job.name == "table1-all-frozen"
+    assert parsed(job) == {
+        "model.heads": ["visual", "audio", "text"], "model.control": "none", "model.late_fusion": False,
+        "train.mode": "frozen", "train.repeat": 0, "frozen.repeats": 5,
+    }  # fmt: skip
+
+
+def test_what_is_asked_for_every_row_wins_over_the_rows_own():
+    extra = {"backbone.weights": "/a b/weights.safetensors", "train.jitter": [56, 60]}
+    (job,) = plan(ABLATIONS["backbones"], ABLATIONS["backbones"].rows[:1], mode="joint", seeds=1, extra=extra)
+    assert parsed(job)["backbone.weights"] == "/a b/weights.safetensors"
+    assert parsed(job)["train.jitter"] == [56, 60]
+
+
+def test_a_preset_comes_with_all_that_differs_but_not_with_how_the_work_is_done(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    values = parsed(plan(TABLE3, TABLE3.rows[:1], mode="joint", seeds=1, extra={})[0])
+    assert values["dataset.source"] == "mmit"
+    assert values["split_mini.draw"] == "all"
+    assert values["backbone.weights"].startswith("https://")
+    assert values["model.heads"] == ["visual"]
+    assert not [key for key in values if key.startswith("execution.")]
+    assert "adjacency.threshold" not in values
+
+
+def test_dvcs_refusal_is_a_plain_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PlainError, match=r"^dvc exp list --all-commits: ERROR: you are not inside of a DVC repository"):
+        experiments.finished()
+
+
+def test_locks_that_git_knows_come_with_it(tmp_path, monkeypatch):
+    import subprocess
+
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    for name in ("dvc.lock", "data/raw/dvc.lock"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "dvc.yaml", name)
+    subprocess.run(["git", "add", "dvc.lock"], check=True)
+    assert experiments._untracked(experiments.LOCKS) == ["data/raw/dvc.lock"]

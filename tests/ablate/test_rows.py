@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.ablate.experiments import plan
+from pipeline.ablate.published import PUBLISHED
+from pipeline.ablate.rows import ABLATIONS
+from pipeline.cli.ablate import Table
+from pipeline.params import Params
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = [(ablation, row) for ablation in ABLATIONS.values() for row in ablation.rows]
+
+
+def changed(row):
+    """params.yaml, or the row's preset, with the row's changes, checked."""
+    path = ROOT / (f"params/{row.preset}.yaml" if row.preset else "params.yaml")
+    content = YAML(typ="safe").load(path)
+    for key, value in row.changes.items():
+        section, name = key.split(".")
+        content[section][name] = value
+    return Params.model_validate(content)
+
+
+@pytest.mark.parametrize(("ablation", "row"), ROWS, ids=[f"{ablation.name}-{row.name}" for ablation, row in ROWS])
+def test_every_row_is_a_valid_params_file(ablation, row):
+    changed(row)
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS.values(), ids=ABLATIONS)
+def test_rows_differ_in_name_and_in_what_is_trained(ablation):
+    assert len({row.name for row in ablation.rows}) == len(ablation.rows)
+    assert len({changed(row).model_dump_json() for row in ablation.rows}) == len(ablation.rows)
+
+
+def test_table_1_is_the_papers():
+    heads = [row.changes["model.heads"] for row in ABLATIONS["table1"].rows]
+    assert heads == [
+        ["fc"], ["visual"], ["audio"], ["text"], ["visual", "audio"], ["visual", "text"], ["audio", "text"],
+        ["visual", "audio", "text"],
+    ]  # fmt: skip
+
+
+def test_everything_published_has_its_row():
+    assert set(PUBLISHED) == set(ABLATIONS) == {table.value for table in Table}
+    for name, rows in PUBLISHED.items():
+        assert set(rows) <= {row.name for row in ABLATIONS[name].rows}
+
+
+def test_published_figures_of_one_model_agree_between_tables():
+    assert PUBLISHED["table2"]["audio-1"][0] == PUBLISHED["table1"]["audio"][0]
+    assert PUBLISHED["table2"]["text-words"][0] == PUBLISHED["table1"]["text"][0]
+    assert PUBLISHED["relations"]["gcn"] == PUBLISHED["table1"]["audio-text"]
+
+
+def test_a_control_differs_from_the_model_in_the_control_alone():
+    model, *others = ABLATIONS["controls"].rows
+    for row in others[:5]:
+        differing = {key for key in row.changes if row.changes[key] != model.changes[key]}
+        assert differing == {"model.control"}
+        assert row.changes["model.control"] == row.name
+
+
+def test_names_are_what_dvc_takes_and_differ_by_mode():
+    rows = ABLATIONS["table1"].rows
+    names = [
+        job.name
+        for mode in ("joint", "frozen")
+        for job in plan(ABLATIONS["table1"], rows, mode=mode, seeds=2, extra={})
+    ]
+    assert len(set(names)) == len(names) == 8 * 2 + 8
+    assert all(name.replace("-", "").replace("_", "").isalnum() for name in names)

@@ -1,0 +1,119 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pipeline import tables
+from pipeline.ablate.statistics import averaged, figures, spread
+from pipeline.errors import PlainError
+from pipeline.evaluate import intervals, metrics
+
+ACTIONS = 6
+
+
+def predictions(scores, targets, names=None):
+    ids = names or [f"v{number:03d}" for number in range(len(scores))]
+    actions = [np.flatnonzero(own).tolist() for own in targets]
+    columns = {"video_id": ids, "actions": actions, "scores": np.asarray(scores, np.float32)}
+    return tables.from_columns("predictions", columns)
+
+
+@pytest.fixture(scope="module")
+def targets():
+    drawn = np.random.default_rng(0).random((60, ACTIONS)) < 0.3
+    drawn[np.arange(60), np.arange(60) % ACTIONS] = True
+    return drawn
+
+
+def scored(targets, seed, signal):
+    return np.random.default_rng(seed).random(targets.shape) + signal * targets
+
+
+@pytest.fixture(scope="module")
+def rows(targets):
+    return {
+        "fc": [predictions(scored(targets, seed, 0.2), targets) for seed in (1, 2, 3)],
+        "audio": [predictions(scored(targets, seed, 0.5), targets) for seed in (4, 5, 6)],
+    }
+
+
+@pytest.fixture(scope="module")
+def found(rows):
+    return figures(rows, actions=ACTIONS, bootstrap=4000, seed=1)
+
+
+def test_by_hand():
+    """Two videos, two seeds. The first seed's best action is right for one video, the second's for both."""
+    targets = np.array([[1, 0], [0, 1]], dtype=bool)
+    one, two = predictions([[0.9, 0.1], [0.8, 0.2]], targets), predictions([[0.9, 0.1], [0.2, 0.8]], targets)
+    figure = figures({"only": [one, two]}, actions=2, bootstrap=50, seed=0)["only"]["top1"]
+    assert (figure.seeds, figure.mean) == (2, 75.0)
+    assert figure.spread == pytest.approx(math.sqrt(((50 - 75) ** 2 + (100 - 75) ** 2) / 1))
+    assert figure.lead is None
+
+
+def test_mean_and_spread_are_those_of_the_seeds_own_metrics(rows, found, targets):
+    for row, of_seeds in rows.items():
+        for name, metric in metrics.METRICS.items():
+            own = [metric(tables.vectors(table["scores"]), targets) for table in of_seeds]
+            assert found[row][name].mean == pytest.approx(np.mean(own))
+            assert found[row][name].spread == pytest.approx(stats.tstd(own))
+
+
+def _hits(of_seeds, targets):
+    """Of each video, the mean over seeds."""
+    each = [metrics.hits(tables.vectors(table["scores"]), targets, best=1) for table in of_seeds]
+    return np.mean(each, axis=0)
+
+
+def test_the_interval_is_scipys_bootstrap_over_videos(rows, found, targets):
+    """Of top-1, which is a mean over videos: what is resampled can be handed to scipy as it is."""
+    hits = _hits(rows["audio"], targets)
+    theirs = stats.bootstrap((hits,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(0))
+    ours = found["audio"]["top1"].interval
+    assert ours.value == pytest.approx(hits.mean())
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=1.0)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=1.0)
+
+
+def test_the_difference_is_paired_as_scipys(rows, found, targets):
+    differences = _hits(rows["audio"], targets) - _hits(rows["fc"], targets)
+    theirs = stats.bootstrap(
+        (differences,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(0)
+    )
+    ours = found["audio"]["top1"].lead
+    assert ours.value == pytest.approx(differences.mean())
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=1.0)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=1.0)
+    assert found["fc"]["top1"].lead is None
+
+
+def test_a_row_that_is_the_first_again_has_no_difference_at_all(rows):
+    found = figures({"fc": rows["fc"], "again": rows["fc"]}, actions=ACTIONS, bootstrap=100, seed=1)
+    assert all(tuple(figure.lead) == (0.0, 0.0, 0.0) for figure in found["again"].values())
+
+
+def test_the_mean_of_draws_is_taken_draw_by_draw(rows, targets):
+    draws = intervals.draw(60, 30, seed=2)
+    measured = [intervals.measure(tables.vectors(table["scores"]), targets, draws) for table in rows["fc"]]
+    mean = averaged(measured)
+    for name in metrics.METRICS:
+        assert mean.over_draws[name][7] == pytest.approx(sum(one.over_draws[name][7] for one in measured) / 3)
+
+
+def test_rows_of_other_videos_are_not_held_against_the_first(rows, targets):
+    others = predictions(scored(targets, 9, 0.2), targets, [f"other-{number:03d}" for number in range(60)])
+    found = figures({"fc": rows["fc"], "elsewhere": [others]}, actions=ACTIONS, bootstrap=50, seed=1)
+    assert found["elsewhere"]["top1"].lead is None
+
+
+def test_seeds_scored_on_different_videos_are_refused(rows, targets):
+    others = predictions(scored(targets, 9, 0.2), targets, [f"other-{number:03d}" for number in range(60)])
+    with pytest.raises(PlainError, match="audio: its seeds were scored on different videos"):
+        figures({"audio": [rows["audio"][0], others]}, actions=ACTIONS, bootstrap=50, seed=1)
+
+
+def test_one_seed_has_no_spread():
+    assert math.isnan(spread([3.0]))
+    assert spread([1.0, 3.0]) == pytest.approx(math.sqrt(2))

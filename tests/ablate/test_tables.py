@@ -1,0 +1,41 @@
+import re
+
+from pipeline.ablate import tables
+from pipeline.ablate.result import Result, line
+from tests.ablate.conftest import figures_of
+
+
+def test_markdown_as_a_reader_sees_it(result):
+    text = tables.markdown(result)
+    assert "| fully connected | 50.0 ± 1.2 (46.0 to 55.0) |" in text
+    assert "| audio GCN | **+7.5 (+2.2 to +12.0)** |" in text
+    assert "| text GCN | +1.0 (-2.0 to +3.5) |" in text
+    assert "| 52.1 / 76.0 / 54.8 | 58.7 / 83.7 / 61.7 |" in text
+    assert "authors' model zoo, M-MiT V1: top-1 / top-5 / mAP" in text
+    assert "failed: train: error: train.batch" in text
+    widths = [len(re.findall(r"(?<!\\)\|", row)) for row in text.splitlines() if row.startswith("|")]
+    assert widths == [8] * 6 + [6] * 4
+
+
+def test_the_mode_is_always_said(result):
+    assert "frozen features: not the paper's joint training" in tables.markdown(result)
+    assert "frozen features" in tables.latex(result)
+    assert "jointly with the 3D-CNN" in tables.markdown(result._replace(mode="joint"))
+
+
+def test_a_single_seed_says_no_spread():
+    alone = Result("controls", "joint", "sample", (line("controls", "model", "model", figures_of(60.0, None, 1), ""),))
+    text = tables.markdown(alone)
+    assert "mean over 1 seed," in text
+    assert "| model | 60.0 (56.0 to 65.0) |" in text
+    assert "paired" not in text
+
+
+def test_latex_is_balanced_and_escaped(result):
+    text = tables.latex(result)
+    for environment in ("table", "tabular"):
+        assert text.count(f"\\begin{{{environment}}}") == text.count(f"\\end{{{environment}}}") > 0
+    assert r"\textbf{+7.5 (+2.2 to +12.0)}" in text
+    assert r"found 13 \& 50\%" in text
+    rows = [row for row in text.splitlines() if row.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {6, 4}
