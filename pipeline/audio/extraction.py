@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from pipeline import files, tables
+from pipeline import failures, files, tables
 from pipeline.audio.logmel import BANDS, PATCH_FRAMES, log_mel_patches, samples_for
-from pipeline.audio.tracks import Track, check_failures, read_samples, tracks_of
+from pipeline.audio.tracks import Track, read_samples, tracks_of
 from pipeline.audio.vggish import Vggish, load_vggish
 from pipeline.errors import PlainError
 from pipeline.media.faults import NoAudioStream, Undecodable
@@ -77,7 +77,7 @@ def extract(
         label="embedding sounds",
     ) as done:
         counts = {outcome: total(done).get(outcome, 0) for outcome in OUTCOMES}
-        check_failures(
+        failures.check(
             ((row["video_id"], row["reason"]) for part in _left_out(done) for row in part.to_pylist()),
             failed=counts["failed"],
             total=len(tracks),

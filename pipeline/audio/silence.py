@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline import files, tables
+from pipeline import failures, files, tables
 from pipeline.audio.logmel import RATE, log_mel_patches, samples_for
-from pipeline.audio.tracks import Track, check_failures, read_samples, tracks_of
+from pipeline.audio.tracks import Track, read_samples, tracks_of
 from pipeline.media.faults import NoAudioStream, Undecodable
 from pipeline.media.guard import Guard
 from pipeline.params import Execution, FilterSilent, Media
@@ -110,7 +110,7 @@ def filter_silent(
         label="listening",
     ) as done:
         counts = {verdict: total(done).get(verdict, 0) for verdict in VERDICTS}
-        check_failures(
+        failures.check(
             _undecodable(done),
             failed=counts["undecodable"],
             total=len(tracks),

@@ -1,7 +1,5 @@
 """Sound tracks of indexed videos: which ones, and their samples."""
 
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,14 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.audio.logmel import RATE
-from pipeline.errors import PlainError
 from pipeline.media import unchanged
 from pipeline.media.faults import Undecodable
 from pipeline.media.guard import Guard
 from pipeline.media.sound import read_sound
 from pipeline.params import Media
-
-_NAMED = 5  # failures that an error message names
 
 
 class Track(NamedTuple):
@@ -52,25 +47,3 @@ def read_samples(track: Track, guard: Guard, media: Media) -> np.ndarray:
     if not np.isfinite(samples).all():
         raise Undecodable("the sound track holds samples that are not finite numbers")
     return samples
-
-
-def check_failures(reasons: Iterator[tuple[str, str]], *, failed: int, total: int, allowed: float, name: str) -> None:
-    """Stop where too many videos failed.
-
-    Args:
-        reasons: video id and reason of each that failed; the first few are read.
-        failed: how many there are, of `total`.
-        total: how many were tried.
-        allowed: the largest part of `total`.
-        name: of the parameter that allows it.
-
-    Raises:
-        PlainError: more failed; the first are named with their reasons.
-    """
-    if failed <= allowed * total:
-        return
-    named = "".join(f"\n  {video_id}: {reason}" for video_id, reason in islice(reasons, _NAMED))
-    raise PlainError(
-        f"{failed:,} of {total:,} videos failed ({failed / total:.2%}); {name} allows {allowed:.2%}. Mend the files, "
-        f"or raise it to leave them out by name. The first:{named}"
-    )

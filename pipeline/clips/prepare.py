@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import tables
+from pipeline import failures, tables
 from pipeline.clips.packs import EXCLUDED, TABLE, PackWriter, pack_name, read_contents
 from pipeline.errors import PlainError
 from pipeline.files import placed
@@ -81,7 +81,13 @@ def prepare(
         label="copying videos",
     ) as packs:
         counts = total(packs)
-        _check_failures(packs, counts, clips.max_failure_rate)
+        failures.check(
+            _excluded(packs),
+            failed=counts.get("excluded", 0),
+            total=len(sources),
+            allowed=clips.max_failure_rate,
+            name="clips.max_failure_rate",
+        )
         with placed(target) as folder:
             folder.mkdir()
             _gather(folder, packs)
@@ -150,16 +156,10 @@ def copy_frames(path: Path, media: Media, *, fps: float, short_side: int, qualit
     return Frames(frames.shape[2], frames.shape[1], [encode_jpeg(frame, quality) for frame in frames])
 
 
-def _check_failures(packs: Sequence[Shard], counts: Mapping[str, int], allowed: float) -> None:
-    """Fail where too many videos could not be read, naming the first of them."""
-    excluded = counts.get("excluded", 0)
-    videos = counts.get("videos", 0) + excluded
-    if excluded > allowed * videos:
-        first = next(row for pack in packs for row in read_contents(pack.path).excluded)
-        raise PlainError(
-            f"{excluded:,} of {videos:,} videos could not be read, and clips.max_failure_rate is {allowed}; "
-            f"the first: {first.video_id}: {first.reason}"
-        )
+def _excluded(packs: Sequence[Shard]) -> Iterator[tuple[str, str]]:
+    """Video id and reason of each that could not be read."""
+    for pack in packs:
+        yield from read_contents(pack.path).excluded
 
 
 def _gather(folder: Path, packs: Sequence[Shard]) -> None:

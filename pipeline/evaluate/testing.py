@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from pipeline import files, tables
+from pipeline import failures, files, tables
 from pipeline.clips.normalize import as_clips
 from pipeline.errors import PlainError
 from pipeline.evaluate.views import batches, combine, views
@@ -85,7 +85,13 @@ def score(
         execution=execution if device == "cpu" else execution.model_copy(update={"workers": 1}),
         label="scoring",
     ) as done:
-        _check_failures(done, total(done)["excluded"], len(videos), evaluate.max_failure_rate)
+        failures.check(
+            _unscored(done),
+            failed=total(done)["excluded"],
+            total=len(videos),
+            allowed=evaluate.max_failure_rate,
+            name="evaluate.max_failure_rate",
+        )
         for name, file in (("predictions", "predictions.parquet"), ("exclusions", "excluded.parquet")):
             tables.write_stream(name, target / file, _part(name, done))
         return total(done)
@@ -182,11 +188,7 @@ def _part(name: str, done: Sequence[Shard]) -> Iterator[pa.Table]:
         yield scored.filter(kept).select(tables.SCHEMAS[name].columns.names).cast(tables.SCHEMAS[name].columns)
 
 
-def _check_failures(done: Sequence[Shard], failed: int, videos: int, allowed: float) -> None:
-    """Fail where too many videos could not be read, naming the first of them."""
-    if failed > allowed * videos:
-        first = next(row for part in _part("exclusions", done) for row in part.to_pylist())
-        raise PlainError(
-            f"{failed:,} of {videos:,} videos could not be read, and evaluate.max_failure_rate is {allowed}; "
-            f"the first: {first['video_id']}: {first['reason']}"
-        )
+def _unscored(done: Sequence[Shard]) -> Iterator[tuple[str, str]]:
+    """Video id and reason of each that could not be read."""
+    for part in _part("exclusions", done):
+        yield from ((row["video_id"], row["reason"]) for row in part.to_pylist())

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from pickle import PicklingError
+from pickle import PicklingError  # noqa: TID251  the name of an error
 from typing import Any
 
 from pipeline.errors import PlainError

@@ -4,7 +4,7 @@ numbers of bytes | the value's pickle (protocol 5), which leaves its arrays out 
 """
 
 import os
-import pickle
+import pickle  # noqa: TID251  between this project's own processes
 from multiprocessing.connection import Connection
 from typing import Any
 

@@ -6,9 +6,9 @@ from and which batch norm settings they mean.
 """
 
 import json
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError  # noqa: TID251  the name of an error
 from typing import NamedTuple
 
 import torch
@@ -91,7 +91,7 @@ def read_checkpoint(source: Path) -> dict[str, Tensor]:
         content = torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
         raise PlainError(f"{source}: cannot be read: {error.strerror or error}") from error
-    except pickle.UnpicklingError as error:
+    except UnpicklingError as error:
         reason = str(error).split("\n")[0].strip()
         raise PlainError(f"{source}: refused: it is no checkpoint, or holds more than tensors ({reason})") from error
     except _UNREADABLE as error:

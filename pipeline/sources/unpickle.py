@@ -5,7 +5,7 @@ name that it asks for is refused before it is looked up. Arrays are then made fr
 neither Python nor NumPy runs anything the file says.
 """
 
-import pickle
+import pickle  # noqa: TID251  the one reader, which runs nothing
 import re
 from collections import OrderedDict
 from pathlib import Path

@@ -13,12 +13,12 @@ from tests.train.miniature import SMALL, changed, write_inputs, write_params
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, params):
-    """Train on the miniature, with values of `train` and of `model` changed; returns the model and its last record."""
+    """Train on the miniature, with values of `train` changed; returns the model and its description."""
     write_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
 
-    def call(model=None, **values):
-        small = SMALL | {"train": SMALL["train"] | {"epochs": 1, "validate_every": 1} | values, "model": SMALL["model"] | (model or {})}
+    def call(**values):
+        small = SMALL | {"train": SMALL["train"] | {"epochs": 1, "validate_every": 1} | values}
         write_params(tmp_path, changed(params, small))
         train.main()
         made, description = load_model(tmp_path / "models/m3a")
