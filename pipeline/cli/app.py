@@ -8,12 +8,11 @@ from rich.console import Console
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Multi-Modal Multi-Action Video Recognition. The pipeline itself runs with `dvc repro`.",
-    epilog="`m3a COMMAND --help` tells more, with an example.",
+    epilog="`m3a COMMAND --help` tells more, with an example; `m3a --install-completion` teaches them to your shell.",
 )
 RESULTS, MODELS, DATA, LINEAGE = "Results", "Models", "Data", "Lineage"
 """Groups of commands, as the help shows them."""

@@ -35,6 +35,21 @@ def test_each_commands_help_ends_with_an_example_that_parses(name):
     command.make_context(name, arguments)
 
 
+def test_the_shell_completes_commands_and_options():
+    for typed, completed in (("m3a tra", "trace"), ("m3a compare --js", "--json")):
+        asked = {"_M3A_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+        assert run.invoke(app, [], prog_name="m3a", env=asked).output.split() == [completed]
+
+
+def test_completion_is_installed_for_a_persons_shell(tmp_path):
+    """Typer asks which shell it runs in, unless it is told."""
+    home = os.environ | {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    install = "import sys; sys.argv[0] = 'm3a'; from pipeline.cli import main; main()"
+    subprocess.run([sys.executable, "-c", install, "--install-completion", "bash"], env=home, check=True)
+    known = ["bash", "-c", "source ~/.bashrc && complete -p m3a"]
+    assert "m3a" in subprocess.run(known, env=home, check=True, capture_output=True, text=True).stdout
+
+
 def test_an_error_is_one_line_and_status_1(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("sys.argv", ["m3a", "convert-weights", str(tmp_path / "absent.pth"), "x.safetensors"])
     with pytest.raises(SystemExit) as stopped:

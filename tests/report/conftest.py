@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.report.dag import Stage, read_stages
 from pipeline.report.evidence import Evidence, read_evidence
+from tests.report.kept import keep
 from tests.report.miniature import write_baseline, write_run
 
 
@@ -23,6 +24,14 @@ def beside_baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("beside")
     write_run(root)
     write_baseline(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def kept(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a project whose tag `before` has other results than its folder; DVC's cache holds both."""
+    root = tmp_path_factory.mktemp("kept") / "project"
+    keep(finished, root)
     return root
 
 

@@ -1,47 +1,15 @@
 """Runs that DVC keeps under a name are read as those in a folder are."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from pipeline import tables
 from pipeline.errors import PlainError
 from pipeline.report.baseline import bring, name_it
 from pipeline.report.evidence import TABLES
 from pipeline.report.runs import THIS, read_run
-from tests.house.clones import environment
 from tests.report.miniature import ACTIONS
-
-
-def _git(root, *command):
-    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-    subprocess.run(["git", *who, *command], cwd=root, check=True, capture_output=True, env=environment())
-
-
-@pytest.fixture(scope="module")
-def kept(finished, tmp_path_factory) -> Path:
-    """A project whose tag `before` has other predictions and settings than its folder; DVC's cache holds both."""
-    from dvc.repo import Repo
-
-    root = tmp_path_factory.mktemp("kept") / "project"
-    shutil.copytree(finished, root, ignore=shutil.ignore_patterns("dvc.yaml"))
-    (root / "models/m3a/model.safetensors").write_bytes(b"weights")
-    _git(root, "init", "-q")
-    with Repo.init(str(root)) as repo:
-        outputs = ["data/predictions", "data/curves", "data/index", "models/m3a"]
-        repo.add([str(root / output) for output in outputs])
-        _git(root, "add", "-A", ".")
-        _git(root, "commit", "-qm", "before")
-        _git(root, "tag", "before")
-        path = root / TABLES["predictions"][1]
-        rows = [row | {"scores": [0.5] * len(ACTIONS)} for row in tables.read("predictions", path).to_pylist()]
-        tables.write("predictions", path, tables.from_rows("predictions", [tuple(row.values()) for row in rows]))
-        params = root / "params.yaml"
-        params.write_text(params.read_text().replace("epochs: 24", "epochs: 25"))
-        repo.add([str(root / "data/predictions")])
-    return root
 
 
 def test_a_folder_and_a_revision_are_read_alike(kept, finished, monkeypatch):
@@ -52,8 +20,8 @@ def test_a_folder_and_a_revision_are_read_alike(kept, finished, monkeypatch):
     assert not here.predictions.equals(before.predictions)
     assert (here.params["train.epochs"], before.params["train.epochs"]) == (25, 24)
     assert before.actions == ACTIONS
-    assert before.curves == there.curves
-    assert before.curves["train/loss"] == [(1, 0.7), (2, 0.4), (3, 0.3)]
+    assert here.curves["train/loss"] == [(1, 0.6), (2, 0.3), (3, 0.2)]
+    assert before.curves["train/loss"] == [(1, 0.3), (2, 0.15), (3, 0.1)]
 
 
 def test_what_dvc_does_not_keep_is_named(kept, monkeypatch):

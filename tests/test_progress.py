@@ -1,0 +1,62 @@
+"""What a stage says while it works: a bar on a terminal, plain lines in a log, nothing in a pipe's way."""
+
+import os
+import pty
+import subprocess
+import sys
+
+WORK = """
+from pipeline import progress
+progress.PLAIN_LINE_SECONDS = 0.0
+print(sum(progress.track(range(3), total=3, label="counting")))
+progress.say("[bold]said[/bold] as it is")
+"""
+LINES = ["counting: 1 of 3", "counting: 2 of 3", "counting: 3 of 3", "[bold]said[/bold] as it is"]
+
+
+def environment(**more):
+    names = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "CI")
+    return {name: value for name, value in os.environ.items() if name not in names} | {"TERM": "xterm-256color"} | more
+
+
+def on_a_terminal(**more):
+    """What a person's terminal gets."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", WORK], stdout=theirs, stderr=theirs, env=environment(**more)):
+        os.close(theirs)
+        written = b""
+        while chunk := _read(ours):
+            written += chunk
+    os.close(ours)
+    return written.decode()
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # how Linux says that the other side is closed
+        return b""
+
+
+def test_a_log_gets_whole_lines_and_a_pipe_the_results_alone():
+    for more in ({}, {"CI": "true"}, {"NO_COLOR": "1"}):
+        run = subprocess.run(
+            [sys.executable, "-c", WORK], capture_output=True, text=True, check=True, env=environment(**more)
+        )
+        assert run.stdout == "3\n"
+        assert run.stderr.splitlines() == LINES
+
+
+def test_a_terminal_gets_a_bar_that_leaves_nothing_behind():
+    seen = on_a_terminal()
+    assert "3/3" in seen
+    assert "\x1b[?25l" in seen  # the cursor hides
+    assert "\x1b[?25h" in seen  # and comes back
+    assert "counting: 1 of 3" not in seen
+    assert seen.rstrip().endswith("[bold]said[/bold] as it is")
+
+
+def test_without_colours_the_bar_has_none():
+    coloured = "\x1b[38;"
+    assert coloured in on_a_terminal()
+    assert coloured not in on_a_terminal(NO_COLOR="1")
