@@ -6,16 +6,20 @@ a process that asked for it as soon as its parent ends, however that ends.
 
 import ctypes
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 
 from pipeline.errors import PlainError
 
 _SHARED = Path("/dev/shm")  # noqa: S108  where Linux keeps them
+_PREFIX = "m3a-"  # of temporary folders
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -48,43 +52,53 @@ def deaf_to_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def alone(name: str, folder: Path) -> Iterator[None]:
+def alone(name: str, folder: Path, *, whole_process: bool) -> Iterator[None]:
     """Hold the place of a stage, which one process at a time may have: a stage outlives a DVC that was killed.
 
-    The kernel frees it when that process ends, however it ends. After a kill, what the system still keeps of the dead
-    one (names of semaphores in shared memory) is cleared.
+    The kernel frees it when that process ends, however it ends. What a killed one left outside the checkout (temporary
+    files, names of semaphores) is removed by the next.
 
     Args:
         name: of the stage.
-        folder: for the lock's file and, while the stage runs, its process's number.
+        folder: for the lock's file and, while the stage runs, a note of what it may leave.
+        whole_process: whether this process does nothing else, and ends with the stage.
 
     Raises:
         PlainError: another process has it, or the folder cannot be written.
     """
+    path = folder / f"{name}.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{name}.lock").acquire(blocking=False)
+        lock = FileLock(path).acquire(blocking=False)
     except Timeout as error:
         raise PlainError(
-            f"{folder / name}.lock: another process runs stage {name} in this checkout; wait for it, or stop it"
+            f"{path}: another process runs stage {name} in this checkout; wait for it, or stop it"
         ) from error
     except OSError as error:
-        raise PlainError(f"{folder / name}.lock: cannot be written: {error.strerror}") from error
-    note = folder / f"{name}.pid"
-    with lock:
-        if note.exists():
-            _clear_after(note.read_text(encoding="ascii"))
-        note.write_text(str(os.getpid()), encoding="ascii")
+        raise PlainError(f"{path}: cannot be written: {error.strerror}") from error
+    note = path.with_suffix(".running")
+    with lock, _temporary_folder() if whole_process else nullcontext("") as temporary:
+        _clear_after(note)
+        note.write_text(f"{os.getpid()}\n{temporary}\n", encoding="utf-8")
         try:
             yield
         finally:
             note.unlink()
 
 
-def _clear_after(process: str) -> None:
-    """Remove what joblib, killed, could not: it names all by the number of its process."""
-    if not process.isdecimal():
-        return  # killed while it wrote that
-    for left in (*_SHARED.glob(f"sem.loky-{process}-*"), *_SHARED.glob(f"joblib_memmapping_folder_{process}_*")):
-        with suppress(OSError):
+@contextmanager
+def _temporary_folder() -> Iterator[str]:
+    """Give this process and those that it starts a folder for all their temporary files."""
+    with TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        yield folder
+
+
+def _clear_after(note: Path) -> None:
+    """Remove what a killed process could not: its temporary folder, and what joblib names by the process's number."""
+    with suppress(OSError, UnicodeDecodeError, ValueError):  # no note: none was killed; or it was while it wrote that
+        process, temporary = note.read_text(encoding="utf-8").splitlines()
+        if Path(temporary).name.startswith(_PREFIX):
+            shutil.rmtree(temporary, ignore_errors=True)
+        for left in (*_SHARED.glob(f"sem.loky-{int(process)}-*"), *_SHARED.glob(f"joblib_*_{int(process)}_*")):
             left.rmdir() if left.is_dir() else left.unlink()

@@ -35,7 +35,7 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
             if signal.getsignal(signal.SIGINT) is stop_early:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             params = load_params()
-            with _held(name), recorded(name, params), work_kept():
+            with _held(name, whole_process=work.__module__ == "__main__"), recorded(name, params), work_kept():
                 made = work(params)
             say(f"{name}: {made}")
         except PlainError as error:
@@ -48,6 +48,7 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
     return run
 
 
-def _held(name: str) -> AbstractContextManager[None]:
+def _held(name: str, *, whole_process: bool) -> AbstractContextManager[None]:
     """The stage's place in this checkout; of torchrun's processes, the first has it for all."""
-    return alone(name, cache_folder()) if os.environ.get("RANK", "0") == "0" else nullcontext()
+    leads = os.environ.get("RANK", "0") == "0"
+    return alone(name, cache_folder(), whole_process=whole_process) if leads else nullcontext()

@@ -75,30 +75,60 @@ def test_ctrl_c_reaches_the_one_that_waits_and_not_what_it_started():
 
 
 def test_a_stage_is_alone_and_leaves_its_place(tmp_path):
-    with alone("train", tmp_path / "cache"), alone("evaluate", tmp_path / "cache"):
-        assert (tmp_path / "cache/train.pid").read_text() == str(os.getpid())
+    with stage("train", tmp_path / "cache"), stage("evaluate", tmp_path / "cache"):
+        assert (tmp_path / "cache/train.running").read_text() == f"{os.getpid()}\n\n"
         with pytest.raises(PlainError, match=r"train\.lock: another process runs stage train in this checkout"):
-            alone("train", tmp_path / "cache").__enter__()
-    with alone("train", tmp_path / "cache"):
-        pass
+            stage("train", tmp_path / "cache").__enter__()
+    with pytest.raises(KeyError), stage("train", tmp_path / "cache"):
+        raise KeyError
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock", ".lock"]
+
+
+def stage(name, folder):
+    return alone(name, folder, whole_process=False)
 
 
 def test_a_place_that_cannot_be_had_is_named(tmp_path):
     (tmp_path / "cache").write_text("in the way")
-    with pytest.raises(PlainError, match=r"cache/train\.lock: cannot be written: "), alone("train", tmp_path / "cache"):
+    with pytest.raises(PlainError, match=r"cache/train\.lock: cannot be written: "), stage("train", tmp_path / "cache"):
         pass
 
 
+TEMPORARY = """
+import os, sys, tempfile
+from pathlib import Path
+from pipeline.processes import alone
+with alone("train", Path("cache"), whole_process=True):
+    left = tempfile.mkstemp()[1]
+    if sys.argv[1] == "killed":
+        os.kill(os.getpid(), 9)
+    print(left)
+"""
+
+
+def test_temporary_files_go_with_the_stage_and_after_a_kill_with_the_next(tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    with python(TEMPORARY, "killed", cwd=tmp_path) as killed:
+        assert killed.wait(10) == -signal.SIGKILL
+    assert len([path for path in (tmp_path / "tmp").rglob("*") if path.is_file()]) == 1
+    with python(TEMPORARY, "well", cwd=tmp_path, stdout=subprocess.PIPE) as ended:
+        assert Path(ended.stdout.readline().strip()).parents[1] == tmp_path / "tmp"
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 def test_what_the_system_keeps_of_a_killed_stage_is_cleared(tmp_path, monkeypatch):
-    shared = tmp_path / "shm"
+    shared, precious = tmp_path / "shm", tmp_path / "precious"
     monkeypatch.setattr(processes, "_SHARED", shared)
     (shared / "joblib_memmapping_folder_77_ab_cd").mkdir(parents=True)
+    precious.mkdir()
     for name in ("sem.loky-77-abc", "sem.loky-777-abc", "torch_77"):
         (shared / name).touch()
-    (tmp_path / "train.pid").write_text("77")
-    with alone("train", tmp_path):
+    (tmp_path / "train.running").write_text(f"77\n{precious}\n")
+    with stage("train", tmp_path):
         assert sorted(path.name for path in shared.iterdir()) == ["sem.loky-777-abc", "torch_77"]
-    (tmp_path / "train.pid").write_text("")  # killed while it wrote
-    with alone("train", tmp_path):
-        assert len(list(shared.iterdir())) == 2
+    assert precious.exists()  # not a folder of ours, whatever the note says
+    for damaged in ("", "7", "\n\n", "*\n\n"):  # killed while it wrote
+        (tmp_path / "train.running").write_text(damaged)
+        with stage("train", tmp_path):
+            assert len(list(shared.iterdir())) == 2
