@@ -12,7 +12,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro doctor test soak lint presets format deps clean
+.PHONY: help install repro doctor bench test soak lint presets format deps clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ doctor: $(INSTALLED)  ## tell what a run needs and has not, before hours are spe
 test: $(INSTALLED)  ## the tests
 	pytest -n 2 --dist loadgroup -m 'not soak' $(WHOLE:%=--ignore=%)
 	pytest -m 'not soak' $(WHOLE)
+
+bench: $(INSTALLED)  ## measure how fast this machine does the work, beside plain code: some minutes
+	m3a bench
 
 soak: $(INSTALLED)  ## the long tests: faults by the hour
 	pytest -m soak

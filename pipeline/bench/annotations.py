@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.seeds import generator
+from pipeline.sources.annotations import Split
 from pipeline.sources.mmit import CATEGORIES, SPLIT_FILES
 
 VOCABULARY = Path(__file__).resolve().parents[2] / "data" / "external" / "mmit_v1_categories.txt"
-SPLITS = {"train": 1.0, "val": 0.01, "test": 0.01}  # videos, as parts of the training split
+SPLITS: dict[Split, float] = {"train": 1.0, "val": 0.01, "test": 0.01}  # videos, as parts of the training split
 TWO_OR_MORE = 0.5545  # these three are before repeats merge, and give the published counts after
 THREE_OR_MORE = 0.2940
 EACH_FURTHER = 0.46  # chance of one label more, from three on

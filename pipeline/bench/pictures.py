@@ -15,7 +15,7 @@ from av.video.reformatter import Interpolation
 
 from pipeline import files, tables
 from pipeline.bench.corpus import Corpus, on_cores
-from pipeline.bench.measure import by_rate, cores, rates
+from pipeline.bench.measure import Work, by_rate, cores, rates
 from pipeline.bench.row import Row, row
 from pipeline.clips.packs import Packs
 from pipeline.clips.positions import positions
@@ -63,11 +63,13 @@ def loader(corpus: Corpus) -> list[Row]:
     return _rows("loader", what, "clips/s", ours, peer, target=6.0)
 
 
-def _rows(
-    name: str, what: str, unit: str, ours: Callable[[], int], peer: Callable[..., int], *, target: float
-) -> list[Row]:
+def _rows(name: str, what: str, unit: str, ours: Work, peer: Callable[..., int], *, target: float) -> list[Row]:
     """Ours beside both peers, on one core; the target is held against the plain one."""
-    works = {"ours": ours, "plain": partial(peer, careful=False), "careful": partial(peer, careful=True)}
+    works: dict[str, Work] = {
+        "ours": ours,
+        "plain": partial(peer, careful=False),
+        "careful": partial(peer, careful=True),
+    }
     with cores(1):
         found = rates(works, repeats=REPEATS)
     line = partial(row, device=on_cores(1), what=what, unit=unit)

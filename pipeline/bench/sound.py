@@ -58,8 +58,9 @@ def sound(corpus: Corpus) -> list[Row]:
 
 def decode_by_ffmpeg(clip: Path) -> np.ndarray:
     """A sound track as a process of ffmpeg decodes it: 16 kHz, mono, float32."""
-    command = [_ffmpeg(), "-v", "error", "-nostdin", "-i", clip, "-vn", "-ac", "1", "-ar", str(RATE), "-f", "f32le"]
-    return np.frombuffer(subprocess.run([*command, "-"], capture_output=True, check=True).stdout, "<f4")
+    command: list[str | Path] = [_ffmpeg(), "-v", "error", "-nostdin", "-i", clip, "-vn", "-ac", "1"]
+    raw = ["-ar", str(RATE), "-f", "f32le", "-"]
+    return np.frombuffer(subprocess.run([*command, *raw], capture_output=True, check=True).stdout, "<f4")
 
 
 def silence(corpus: Corpus) -> list[Row]:
@@ -115,17 +116,8 @@ def judge_by_ffmpeg(clip: Path) -> Heard:
     """Whether a clip has a sound track, and whether all of it is below -60 dB."""
     if not _probe(clip):
         return Heard(stream=False, silent=True)
-    command = [
-        _ffmpeg(),
-        "-nostdin",
-        "-hide_banner",
-        "-i",
-        clip,
-        "-vn",
-        "-af",
-        "silencedetect=noise=-60dB:duration=0.1",
-    ]
-    log = subprocess.run([*command, "-f", "null", "-"], capture_output=True, check=True, text=True).stderr
+    detect = ["-vn", "-af", "silencedetect=noise=-60dB:duration=0.1", "-f", "null", "-"]
+    log = _said([_ffmpeg(), "-nostdin", "-hide_banner", "-i", clip, *detect]).stderr
     hours, minutes, seconds = map(float, _DURATION.search(log).groups())  # type: ignore[union-attr]
     silent = sum(map(float, _SILENCE.findall(log)))
     return Heard(stream=True, silent=silent >= 0.95 * (3600 * hours + 60 * minutes + seconds))
@@ -135,9 +127,19 @@ def _probe(clip: Path) -> bool:
     """Whether there is a sound track: ffprobe, or where there is none ffmpeg, which describes what it opens."""
     probe = shutil.which("ffprobe")
     if probe:
-        select = ["-v", "error", "-select_streams", "a", "-show_entries", "stream=codec_name", "-of", "csv=p=0"]
+        select: list[str | Path] = [
+            "-v",
+            "error",
+            "-select_streams",
+            "a",
+            "-show_entries",
+            "stream=codec_name",
+            "-of",
+            "csv=p=0",
+        ]
         return bool(_said([probe, *select, clip]).stdout)
-    return "Audio:" in _said([_ffmpeg(), "-nostdin", "-hide_banner", "-i", clip]).stderr
+    describe: list[str | Path] = [_ffmpeg(), "-nostdin", "-hide_banner", "-i", clip]
+    return "Audio:" in _said(describe).stderr
 
 
 def _said(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:

@@ -109,7 +109,15 @@ def saved_model(corpus: Corpus, weights: Path, sounds: list[np.ndarray]) -> Iter
     """Save VGGish with these weights as a SavedModel, load it in a process of its own, and have it there."""
     waves, outputs = corpus.folder / "sounds.npy", corpus.folder / "embeddings.npy"
     np.save(waves, np.stack(sounds))
-    command = [sys.executable, "-m", "pipeline.bench.vggish_tf", weights, corpus.folder / "saved", waves, outputs]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pipeline.bench.vggish_tf",
+        weights,
+        corpus.folder / "saved",
+        waves,
+        outputs,
+    ]
     with subprocess.Popen(
         command, cwd=PROJECT, env=os.environ | QUIET, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -18,14 +18,14 @@ POOLED = ("conv1", "conv2", "conv3_2", "conv4_2")
 DENSE = ("fc1_1", "fc1_2", "fc2")
 
 
-class Vggish(tf.Module):
+class Vggish(tf.Module):  # type: ignore[misc]
     """A waveform [samples] in, embeddings [patches, 128] out."""
 
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
         super().__init__()
         self.layers = {name: tf.Variable(_as_tensorflow(value)) for name, value in weights.items()}
 
-    @tf.function(input_signature=(tf.TensorSpec([None], tf.float32),))
+    @tf.function(input_signature=(tf.TensorSpec([None], tf.float32),))  # type: ignore[untyped-decorator]
     def __call__(self, waveform: tf.Tensor) -> tf.Tensor:
         """Embed a sound."""
         magnitude = tf.abs(tf.signal.stft(waveform, frame_length=400, frame_step=160, fft_length=512))

@@ -2,12 +2,12 @@
 
 import sys
 
-from pipeline.cli import ablate, data, lineage, models, results
+from pipeline.cli import ablate, bench, data, lineage, models, results
 from pipeline.cli.app import app
 from pipeline.errors import PlainError
 from pipeline.progress import say
 
-__all__ = ["ablate", "app", "data", "lineage", "main", "models", "results"]
+__all__ = ["ablate", "app", "bench", "data", "lineage", "main", "models", "results"]
 
 
 def main() -> None:

@@ -1,0 +1,63 @@
+"""Which benchmarks there are, and their run: each by its name, in a folder that goes with it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import torch
+
+from pipeline import tables
+from pipeline.bench import bookkeeping, cuda, cuda_parts, memory, network, pictures, sound, vggish
+from pipeline.bench.corpus import Corpus
+from pipeline.bench.row import Row, merged
+from pipeline.errors import PlainError
+from pipeline.files import cache_folder
+from pipeline.params import Params
+from pipeline.progress import say
+
+Benchmark = Callable[[Corpus], list[Row]]
+ON_CPU: dict[str, Benchmark] = {
+    "sound": sound.sound,
+    "silence": sound.silence,
+    "vggish": vggish.vggish,
+    "loader": pictures.loader,
+    "views": pictures.tested,
+    "gcn": network.gcn,
+    "step": network.step,
+    "export": network.exported,
+    "bookkeeping": bookkeeping.bookkeeping,
+    "memory": memory.memory,
+}
+ON_CUDA: dict[str, Benchmark] = {
+    "conv3d": cuda_parts.conv3d,
+    "train": cuda.training,
+    "test": cuda.scoring,
+    "vggish": cuda_parts.vggish,
+    "feed": cuda_parts.feeding,
+}
+APART = ("memory",)
+"""Runs by its name alone: it takes minutes by itself."""
+
+
+def run(names: Sequence[str], params: Params, *, device: Literal["cpu", "cuda"], table: Path) -> Iterator[Row]:
+    """Run benchmarks, all but those apart where none is named, and put their lines into the table as they come.
+
+    Raises:
+        PlainError: a name is unknown; or CUDA is wanted, and there is none.
+    """
+    known = ON_CPU if device == "cpu" else ON_CUDA
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise PlainError(f"bench: found {unknown[0]!r}, expected one of {', '.join(known)} on {device}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise PlainError("bench --device cuda: found no CUDA device that PyTorch can use, expected one")
+    scratch = cache_folder() / "bench"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=scratch) as folder:
+        corpus = Corpus(Path(folder).absolute(), params)
+        for name in names or [name for name in known if name not in APART]:
+            say(f"bench: {name}")
+            rows = known[name](corpus)
+            tables.write("bench", table, merged(table, rows))
+            yield from rows

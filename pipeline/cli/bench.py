@@ -1,0 +1,41 @@
+"""How fast this machine does the work."""
+
+import os
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.cli.app import RESULTS, AsJson, app, write_json
+from pipeline.progress import say
+
+
+@app.command(rich_help_panel=RESULTS, epilog="Example: m3a bench sound loader")
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Which; all but `memory` where none is named.")
+    ] = None,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to measure.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Measure decoding, extraction, training and testing beside plain code that does the same, and print a table.
+
+    On the CPU: sound, silence, vggish, loader, views, gcn, step, export, bookkeeping; and `memory`, which runs by its
+    name alone. With --device cuda: conv3d, train, test, vggish, feed. Run it while nothing else does.
+    The lines go into data/bench/bench.parquet too, which the report shows after `dvc repro report`.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in every stage, and read when torch is loaded
+    from dataclasses import asdict
+    from math import isnan
+
+    from pipeline.bench.row import TABLE, markdown
+    from pipeline.bench.run import run
+    from pipeline.params import load_params
+
+    rows = list(run(names or [], load_params(), device=device, table=TABLE))
+    if as_json:
+        entries = [asdict(row) for row in rows]
+        write_json([{name: None if value != value else value for name, value in entry.items()} for entry in entries])
+    else:
+        typer.echo(markdown(rows), nl=False)
+    held = [row for row in rows if not isnan(row.target)]
+    say(f"{TABLE}: {sum(bool(row.met) for row in held)} of {len(held)} targets met")

@@ -1,0 +1,79 @@
+"""The GPU's benchmarks, on the CPU and with a small network: what they count and compare."""
+
+import pytest
+import torch
+
+from pipeline.bench import cuda, cuda_parts
+from pipeline.bench.corpus import Corpus
+
+SMALL = {"device": "cpu", "backbone": "r2plus1d_tiny", "batch": 2, "size": 16}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(cuda, "STEPS", 1)
+    monkeypatch.setattr(cuda, "REPEATS", 1)
+
+
+@pytest.fixture
+def little(corpus):
+    """The corpus, with GCNs of eight hidden features."""
+    params = corpus.params.model_copy(update={"gcn": corpus.params.gcn.model_copy(update={"hidden": 8})})
+    return Corpus(corpus.folder, params)
+
+
+def test_the_papers_network_takes_38_gmac_a_clip():
+    assert cuda.flops_of("r2plus1d_34", 112) == pytest.approx(2 * 38.09e9, rel=2e-3)
+
+
+@pytest.mark.parametrize(("name", "work"), [("train", cuda.training), ("test", cuda.scoring)])
+def test_every_way_is_held_against_the_plain_ones_and_the_device(little, name, work):
+    rows = work(little, **SMALL, matrix=64, compiler=lambda model: model)
+    assert [row.name for row in rows] == [
+        f"{name}, against plain", f"{name}, against autocast", f"{name}, compiled", f"{name}, of the matrix rate"
+    ]  # fmt: skip
+    share = rows[-1]
+    assert share.unit == "TFLOP/s"
+    clips = max(row.ours for row in rows[:3])
+    passes = 3 if name == "train" else 1
+    assert share.ours == pytest.approx(clips * passes * cuda.flops_of("r2plus1d_tiny", 16) / 1e12)
+
+
+def test_our_clips_have_their_channels_innermost_and_the_plain_ones_not(params):
+    pictures = torch.zeros(2, 8, 16, 16, 3, dtype=torch.uint8)
+    ours = cuda._clips(pictures, params, cuda.VARIANTS["ours"])
+    plain = cuda._clips(pictures, params, cuda.VARIANTS["plain"])
+    assert ours.is_contiguous(memory_format=torch.channels_last_3d)
+    assert plain.is_contiguous()
+    assert torch.equal(ours, plain)
+
+
+def test_every_convolution_is_looked_at_and_the_worst_is_named(corpus, monkeypatch):
+    wrong = "layer3.0.shortcut.conv"
+    monkeypatch.setattr(cuda_parts, "difference", lambda conv, *_: 0.25 if conv.weight.shape[:3] == (64, 32, 1) and
+                        conv.stride[0] == 2 else 0.001)  # fmt: skip
+    (row,) = cuda_parts.conv3d(corpus, **SMALL)
+    assert "the 21 3-D convolutions" in row.what
+    assert (row.ours, row.ratio, row.met) == (0.25, 64.0, False)
+    assert row.note.endswith(f"the largest in {wrong}")
+
+
+def test_a_wrong_convolution_is_seen(monkeypatch):
+    conv = torch.nn.Conv3d(4, 4, 3, padding=1, bias=False)
+    assert cuda_parts.difference(conv, (1, 4, 4, 8, 8), torch.device("cpu")) < cuda_parts.BFLOAT16
+    right = cuda_parts._through
+
+    def wrong(conv, clips, weight, back):
+        out, of_clips, of_weight = right(conv, clips, weight, back)
+        return (out * 1.02 if clips.dtype == torch.bfloat16 else out), of_clips, of_weight
+
+    monkeypatch.setattr(cuda_parts, "_through", wrong)
+    assert cuda_parts.difference(conv, (1, 4, 4, 8, 8), torch.device("cpu")) > 2 * cuda_parts.BFLOAT16
+
+
+@pytest.mark.slow
+def test_the_feed_is_held_against_the_need(corpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (row,) = cuda_parts.feeding(corpus, **SMALL)
+    assert row.ratio == pytest.approx(row.ours / row.theirs)
+    assert (row.bound, row.target) == ("at least", 1.0)
