@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.bench.corpus import Corpus
-from pipeline.bench.measure import Comparison, Rates, by_rate, rates
+from pipeline.bench.measure import Rates, by_rate, rates
 from pipeline.bench.network import ACTIONS, ALL, EDGES, FRAMES, PAPER, SIZE, model_of
-from pipeline.bench.row import Row, row
+from pipeline.bench.row import Comparison, Row, row
 from pipeline.clips.normalize import as_clips
 from pipeline.nn.loss import bce
 from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d

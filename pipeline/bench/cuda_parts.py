@@ -11,10 +11,10 @@ from pipeline.audio.extraction import Network, clip_patches, embed
 from pipeline.audio.logmel import BANDS, PATCH_FRAMES
 from pipeline.bench.corpus import Corpus
 from pipeline.bench.cuda import BATCH, device_name, training_rates
-from pipeline.bench.measure import Comparison, by_rate, cores, rates
+from pipeline.bench.measure import by_rate, cores, rates
 from pipeline.bench.network import FRAMES, PAPER, SIZE, model_of
 from pipeline.bench.pictures import examples_of, of_paper
-from pipeline.bench.row import Row, row
+from pipeline.bench.row import Comparison, Row, row
 from pipeline.bench.vggish import CLIPS, samples_of, seeded_network
 from pipeline.train.batches import load, shuffled
 

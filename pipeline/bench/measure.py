@@ -6,30 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from statistics import median
-from typing import NamedTuple
 
 import psutil
 import torch
 from threadpoolctl import threadpool_limits
 
+from pipeline.bench.row import Comparison
+
 Work = Callable[[], int]
 """Does the work once, and says how many items that was."""
 Rates = Mapping[str, list[float]]
 """Items a second of each work, repeat by repeat."""
-
-
-class Comparison(NamedTuple):
-    """Ours beside a peer's."""
-
-    ours: float
-    theirs: float
-    """Medians over the repeats."""
-    ratio: float
-    """Of ours to theirs, the median over the repeats: each is compared with its neighbour in time."""
-    low: float
-    high: float
-    """The repeats' extremes of that ratio."""
-    repeats: int
 
 
 def rates(

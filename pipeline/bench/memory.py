@@ -15,8 +15,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from pipeline.bench.corpus import Corpus, on_cores
-from pipeline.bench.measure import Comparison
-from pipeline.bench.row import Row, row
+from pipeline.bench.row import Comparison, Row, row
 from pipeline.errors import PlainError
 from pipeline.params import Params
 from pipeline.sources.sample.layout import CATEGORIES, PLACES, SPLIT_FILES

@@ -4,15 +4,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan, nan
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
 from pipeline import tables
-from pipeline.bench.measure import Comparison
 
 TABLE = Path("data/bench/bench.parquet")
 Bound = Literal["at least", "at most", ""]
+
+
+class Comparison(NamedTuple):
+    """Ours beside a peer's."""
+
+    ours: float
+    theirs: float
+    """Medians over the repeats."""
+    ratio: float
+    """Of ours to theirs, the median over the repeats: each is compared with its neighbour in time."""
+    low: float
+    high: float
+    """The repeats' extremes of that ratio."""
+    repeats: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,7 @@ from math import nan
 import pytest
 
 from pipeline import tables
-from pipeline.bench.measure import Comparison
-from pipeline.bench.row import markdown, merged, read_rows, row, short
+from pipeline.bench.row import Comparison, markdown, merged, read_rows, row, short
 
 
 def line(name="sound", ratio=13.0, device="1 core", **changes):
