@@ -15,7 +15,7 @@ import pyarrow as pa
 from ruamel.yaml import YAML
 
 from pipeline import tables
-from pipeline.ablate.rows import Ablation, Row, Value
+from pipeline.ablate.rows import Ablation, Changes, Row, Value
 from pipeline.errors import PlainError
 from pipeline.progress import say
 
@@ -50,7 +50,8 @@ def plan(ablation: Ablation, rows: Sequence[Row], *, mode: Mode, seeds: int, ext
         changes = {**_preset(row), **row.changes, **extra, "train.mode": mode}
         stem = f"{ablation.name}-{row.name}-{mode}"
         if mode == "frozen":
-            jobs.append(Job(row.name, stem, _overrides(changes | {"frozen.repeats": seeds, "train.repeat": 0})))
+            frozen: Changes = {"frozen.purposes": ["ablate"], "frozen.repeats": seeds, "train.repeat": 0}
+            jobs.append(Job(row.name, stem, _overrides(changes | frozen)))
         else:
             numbered = [(f"{stem}-{number + 1}", changes | {"train.repeat": number}) for number in range(seeds)]
             jobs += [Job(row.name, name, _overrides(values)) for name, values in numbered]

@@ -150,6 +150,8 @@ class Train(Section):
 class Frozen(Section):
     """What `train.mode: frozen` and the frozen ablations train heads on."""
 
+    purposes: Annotated[tuple[Literal["ablate"], ...], Field(strict=False)]
+    """For each, data/frozen/dvc.yaml has its stages."""
     backbone: Literal["start", "fc", "visual"]
     """As training starts (`backbone.weights`, or the seed); or trained jointly first, by a head without a lexicon."""
     views: Count

@@ -39,7 +39,7 @@ def test_frozen_training_is_an_experiment_a_row():
     assert job.name == "table1-all-frozen"
     assert parsed(job) == {
         "model.heads": ["visual", "audio", "text"], "model.control": "none", "model.late_fusion": False,
-        "train.mode": "frozen", "train.repeat": 0, "frozen.repeats": 5,
+        "train.mode": "frozen", "train.repeat": 0, "frozen.purposes": ["ablate"], "frozen.repeats": 5,
     }  # fmt: skip
 
 

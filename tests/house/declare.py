@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (ROOT / "data/raw/dvc.yaml", ROOT / "data/frozen/dvc.yaml", ROOT / "dvc.yaml")
-ENTRY = re.compile(r"(    cmd: python -m stages\.(\w+)\n(?:.*\n)*?    deps: )\[([^\]]*)\]")
+ENTRY = re.compile(r"(( +)cmd: python -m stages\.(\w+)\n(?:.*\n)*?\2deps: )\[([^\]]*)\]")
 LIST_IMPORTS = """
 import sys, stages.{stage}
 print(*(m.__file__ for n, m in sys.modules.items() if n.split(".")[0] in ("pipeline", "stages") and m.__file__))
@@ -36,11 +36,12 @@ def imported(stage: str) -> list[str]:
 
 def declare(match: re.Match[str]) -> str:
     """One stage's entry with its `deps` renewed."""
-    head, stage, deps = match.groups()
+    head, indent, stage, deps = match.groups()
     data = [name for name in re.split(r",\s*", deps.strip()) if name and not name.endswith(".py")]
     text = ", ".join([*imported(stage), *data])
-    lines = textwrap.wrap(text, 104, break_long_words=False, break_on_hyphens=False)
-    return head + "[" + ("\n" + " " * 11).join(lines) + "]"
+    start = f"{indent}deps: ["
+    lines = textwrap.wrap(text, 115 - len(start), break_long_words=False, break_on_hyphens=False)
+    return head + "[" + ("\n" + " " * len(start)).join(lines) + "]"
 
 
 if __name__ == "__main__":
