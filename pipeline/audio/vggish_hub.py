@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from pipeline.audio.hub import resolve
 from pipeline.audio.logmel import RATE, log_mel_patches
@@ -55,7 +55,7 @@ def convert(handle: str, target: Path, *, recording: Path) -> float:
             f"{handle}: the converted network differs from the SavedModel by {difference:.2g} on {recording}, expected "
             f"{TOLERANCE:g} at most; this is another network than VGGish's"
         )
-    save_file(weights, target)
+    target.write_bytes(save(weights))  # not save_file, whose full disk is no OSError
     return difference
 
 

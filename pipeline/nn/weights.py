@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from pipeline import files
@@ -76,7 +76,7 @@ def convert(source: Path, target: Path) -> Conversion:
     _check(source, tensors, backbone_tensors(backbone))
     origin = Origin(source.name, files.sha256(source), publisher.name, backbone, publisher.batch_norm, head_of(tensors))
     with files.placed(target) as path:
-        save_file(tensors, path, _header(origin))
+        path.write_bytes(save(tensors, _header(origin)))  # not save_file, whose full disk is no OSError
     left_over = {name: tuple(tensor.shape) for name, tensor in theirs.items() if name not in mapped}
     return Conversion(origin, mapped, left_over)
 
