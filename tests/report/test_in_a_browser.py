@@ -96,6 +96,20 @@ def test_figures_sort_as_numbers(browser, file):
     assert after == sorted(before)
 
 
+def test_a_captions_link_opens_the_lineage_of_its_file(browser, file):
+    browser.open(file, width=DESK)
+    browser.ask("document.querySelector('#graph figcaption a').click()")
+    assert browser.ask("location.hash") == "#trace-data-graph-adjacency-parquet"
+    target = "document.querySelector(':target')"
+    assert browser.ask(f"{target}.checkVisibility()")
+    assert browser.ask(f"{target}.textContent.includes('data/graph/adjacency.parquet')")
+    every = (
+        "[...document.querySelectorAll('figcaption')].filter((e) => !e.querySelector('a')).map((e) => e.textContent)"
+    )
+    plain = browser.ask(every)
+    assert len(plain) == 1, plain  # the drawing of the pipeline, whose dvc.yaml no stage has made
+
+
 def test_the_keyboard_reaches_the_skip_link_the_sections_and_the_heads(browser, file):
     browser.open(file, width=DESK)
     browser.press("Tab")
