@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline import finite
 from pipeline.errors import PlainError
 from pipeline.seeds import generator
 
@@ -92,7 +93,7 @@ def load_vggish(path: Path) -> Vggish:
     """The network with the weights of a safetensors file, in evaluation mode, on the CPU.
 
     Raises:
-        PlainError: the file is absent, is no safetensors file, or its tensors are not VGGish's.
+        PlainError: the file is absent, is no safetensors file, or its tensors are not VGGish's, or not finite.
     """
     try:
         weights = load_file(path)
@@ -106,6 +107,7 @@ def load_vggish(path: Path) -> Vggish:
             f"{path}: not VGGish: {len(wrong)} tensors differ; {wrong[0]}: "
             f"found {found.get(wrong[0], 'none')}, expected {expected.get(wrong[0], 'none')}"
         )
+    finite.check(path, weights)
     with torch.device("meta"):
         network = Vggish()
     network.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, assign=True)

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from pipeline import files
+from pipeline import files, finite
 from pipeline.errors import PlainError
 from pipeline.nn.model import MultiActionModel
 from pipeline.nn.published import backbone_of, backbone_tensors, head_of, our_names, publisher_of
@@ -175,6 +175,4 @@ def _check(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, tor
         if found != shape:
             hint = "; its vocabulary has another number of actions" if name.startswith(_SIZED_BY_ACTIONS) else ""
             raise PlainError(f"{path}: {name}: found {tuple(found)}, expected {tuple(shape)}{hint}")
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise PlainError(f"{path}: {name}: has values that are not finite")
+    finite.check(path, tensors)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from pipeline import finite
 from pipeline.errors import PlainError
 from pipeline.files import placed
 from pipeline.nn.model import MultiActionModel, build_model
@@ -62,7 +63,7 @@ def load_model(folder: Path) -> tuple[MultiActionModel, Description]:
     """Read a model that `save_model` wrote; on the CPU, in evaluation mode.
 
     Raises:
-        PlainError: a file is absent or damaged, or the two do not fit each other.
+        PlainError: a file is absent or damaged, the two do not fit each other, or a weight is not finite.
     """
     description = description_of(folder)
     try:
@@ -70,6 +71,7 @@ def load_model(folder: Path) -> tuple[MultiActionModel, Description]:
         tensors = {name: tensor.clone() for name, tensor in load_file(folder / WEIGHTS).items()}
     except (OSError, SafetensorError) as error:
         raise PlainError(f"{folder}: no model can be read there: {error}; run `dvc repro train`") from error
+    finite.check(folder / WEIGHTS, tensors)
     model = _bare(description)
     try:
         model.load_state_dict(tensors, assign=True)

@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, optim
 from torch.optim.swa_utils import AveragedModel
 
+from pipeline import finite
 from pipeline.errors import PlainError
 from pipeline.files import placed
 from pipeline.nn.model import MultiActionModel
@@ -72,7 +73,7 @@ def load_state(path: Path, learner: Learner) -> Progress:
     """Bring a learner to where its run stood; a fresh run's progress where there is no file.
 
     Raises:
-        PlainError: the file is damaged, or of another model.
+        PlainError: the file is damaged, of another model, or has values that are not finite.
     """
     if not path.exists():
         return Progress()
@@ -80,16 +81,18 @@ def load_state(path: Path, learner: Learner) -> Progress:
         with safe_open(path, framework="pt") as file:
             saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dictionary
             content = json.loads(file.metadata()["progress"])
+        progress = Progress(**content | {"history": tuple(content["history"])})
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise PlainError(f"{path}: cannot be read as a training state: {error}; remove it to start anew") from error
     _make_momentum(learner, saved)
     present = _tensors(learner)
     if present.keys() != saved.keys() or any(present[name].shape != saved[name].shape for name in saved):
         raise PlainError(f"{path}: is the state of another model; remove it to start anew")
+    finite.check(path, saved)
     with torch.no_grad():
         for name, tensor in present.items():
             tensor.copy_(saved[name])
-    return Progress(**content | {"history": tuple(content["history"])})
+    return progress
 
 
 def _tensors(learner: Learner) -> dict[str, Tensor]:

@@ -132,3 +132,10 @@ def test_tensors_of_another_network_are_counted(tmp_path):
     save_file({"fc2.bias": np.zeros(128, np.float32), "top.bias": np.zeros(3, np.float32)}, path)
     with pytest.raises(PlainError, match=r"18 tensors differ; conv1\.bias: found none, expected \(64,\)"):
         load_vggish(path)
+
+
+def test_a_tensor_that_is_not_finite_is_named(tmp_path, weights):
+    path = tmp_path / "diverged.safetensors"
+    save_file(weights | {"fc2.bias": np.full(128, np.nan, np.float32)}, path)
+    with pytest.raises(PlainError, match=r"diverged\.safetensors: fc2\.bias: has values that are not finite"):
+        load_vggish(path)

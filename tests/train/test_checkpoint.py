@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import torch
@@ -78,3 +79,33 @@ def test_what_does_not_fit_is_named(make, tmp_path, file, damage, message):
     path.write_bytes(damage(path.read_bytes())) if damage else path.unlink()
     with pytest.raises(PlainError, match=message):
         load_model(tmp_path / "model")
+
+
+def test_a_weight_that_is_not_finite_is_named(make, tmp_path):
+    model, _, description = make()
+    with torch.no_grad():
+        model.head.learners["visual"].relation.weights[0][1, 2] = float("inf")
+    save_model(tmp_path / "model", model, description)
+    with pytest.raises(
+        PlainError, match=r"visual\.relation\.weights\.0: has values that are not finite"
+    ):
+        load_model(tmp_path / "model")
+
+
+class Payload:
+    """Unpickled without care, this creates the folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_a_pickle_in_the_place_of_weights_is_refused_and_never_run(make, tmp_path):
+    model, _, description = make()
+    save_model(tmp_path / "model", model, description)
+    torch.save({"backbone.stem.conv.weight": Payload(tmp_path / "owned")}, tmp_path / "model" / WEIGHTS)
+    with pytest.raises(PlainError, match="no model can be read there"):
+        load_model(tmp_path / "model")
+    assert not (tmp_path / "owned").exists()

@@ -1,5 +1,8 @@
+import os
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -79,6 +82,33 @@ def test_a_damaged_state_is_named(make, tmp_path, damage):
     (tmp_path / "state").write_bytes(damage((tmp_path / "state").read_bytes()))
     with pytest.raises(PlainError, match="cannot be read as a training state"):
         load_state(tmp_path / "state", make(0))
+
+
+@pytest.mark.parametrize("progress", ["[]", '{"epoch": 1}', '{"history": [], "steps": 2}', '{"history": 3}'])
+def test_a_state_that_does_not_say_how_far_it_came_is_named(make, tmp_path, progress):
+    save_state(tmp_path / "state", make(0), Progress())
+    save_file(load_file(tmp_path / "state"), tmp_path / "state", {"progress": progress})
+    with pytest.raises(PlainError, match="cannot be read as a training state"):
+        load_state(tmp_path / "state", make(0))
+
+
+def test_a_state_that_is_not_finite_is_named(make, tmp_path):
+    learner = make(0)
+    learner.model[0].bias.data[1] = torch.nan
+    save_state(tmp_path / "state", learner, Progress())
+    with pytest.raises(PlainError, match=r"state: model\.0\.bias: has values that are not finite"):
+        load_state(tmp_path / "state", make(0))
+
+
+def test_a_pickle_in_its_place_is_refused_and_never_run(make, tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "owned"),)
+
+    torch.save({"model.0.bias": Payload()}, tmp_path / "state")
+    with pytest.raises(PlainError, match="cannot be read as a training state"):
+        load_state(tmp_path / "state", make(0))
+    assert not (tmp_path / "owned").exists()
 
 
 def test_progress_counts_steps_and_epochs():
