@@ -6,9 +6,9 @@ on the number of workers.
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +19,11 @@ from pipeline import memory
 from pipeline.errors import PlainError
 from pipeline.params import Execution
 from pipeline.processes import deaf_to_ctrl_c, end_with
+from pipeline.progress import say
 
 Task = Callable[[], Path]
+LOSSES = 3
+"""Killed workers that a run gets over: one may have bad luck, but a task that kills each has a fault. Dask's number."""
 
 
 class _Ended(NamedTuple):
@@ -52,7 +55,23 @@ def run_tasks(tasks: Sequence[Task], execution: Execution) -> Iterator[Path]:
 
 
 def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[_Ended]:
-    workers = min(execution.workers, len(tasks))
+    """By processes here. Where one is killed, the tasks that were at work are done once more, in fresh ones."""
+    waiting, losses = dict(enumerate(tasks)), 0
+    workers = min(execution.workers, len(tasks))  # and not fewer for the last: one alone would be this very process
+    while waiting:
+        try:
+            with closing(_in_processes(waiting, workers)) as results:
+                for number, ended in results:
+                    del waiting[number]
+                    yield ended
+        except BrokenProcessPool as error:
+            losses += 1
+            if losses > LOSSES:
+                raise PlainError(_KILLED) from error
+            say(f"a worker process was killed; {len(waiting):,} tasks go on in fresh ones")
+
+
+def _in_processes(tasks: Mapping[int, Task], workers: int) -> Generator[tuple[int, _Ended], None, None]:
     pool = joblib.Parallel(
         n_jobs=workers,
         backend="loky",
@@ -63,15 +82,17 @@ def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[_E
         initargs=(os.getpid(),),
     )
     with deaf_to_ctrl_c():
-        results = pool(joblib.delayed(_on_one_thread)(task) for task in tasks)
+        results = pool(joblib.delayed(_numbered)(number, task) for number, task in list(tasks.items()))
     try:
-        for path in results:  # noqa: UP028  `yield from` would close it before `finally` does
-            yield path
-    except BrokenProcessPool as error:
-        raise PlainError(_KILLED) from error
+        for ended in results:  # noqa: UP028  `yield from` would close it before `finally` does
+            yield ended
     finally:
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # that tasks were given up is known
             results.close()
+
+
+def _numbered(number: int, task: Task) -> tuple[int, _Ended]:
+    return number, _on_one_thread(task)
 
 
 def _on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[_Ended]:

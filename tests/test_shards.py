@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def square(items, target, *, log: Path, fails: str = ""):
         with log.open("a") as file:
             file.write(f"{item}\n")
         if fails and item == 5 and log.with_name("broken").exists():
-            if fails == "dies":
+            if fails == "dies once":
+                log.with_name("broken").unlink()
+            if fails.startswith("dies"):
                 os.kill(os.getpid(), signal.SIGKILL)
             raise PlainError("item 5: found a fault, expected none")
     target.write_text("".join(f"{item * item}\n" for item in items))
@@ -116,6 +119,19 @@ def test_a_worker_that_is_killed_ends_in_a_plain_error_and_the_work_goes_on(work
         work(fails="dies", workers=2, engine=engine)
     log.with_name("broken").unlink()
     assert work(fails="dies", workers=2)[0] == SQUARES
+
+
+@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=pytest.mark.slow)])
+def test_a_worker_that_is_lost_costs_what_was_at_work_and_the_run_ends_well(work, log, engine, capfd):
+    log.with_name("broken").touch()
+    assert work(fails="dies once", workers=2, engine=engine) == (SQUARES, {"items": 10, "odd": 5})
+    again = Counter(done(log))
+    assert set(again) == set(range(10))
+    assert 5 in {item for item, times in again.items() if times == 2}
+    assert max(again.values()) == 2
+    assert len({item // 3 for item, times in again.items() if times == 2}) <= 2  # shards: the lost worker's, and one
+    if engine == "local":
+        assert "a worker process was killed; " in capfd.readouterr().err
 
 
 def _interrupted(work, log):
