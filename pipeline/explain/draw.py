@@ -29,7 +29,7 @@ class Subject(NamedTuple):
     """Among those drawn, from 0."""
     video: Video
     actions: tuple[int, ...]
-    """Those of its actions that are drawn."""
+    """Those that are drawn: its own, or any that are asked for."""
     places: Mapping[int, Sequence[Place]]
     """Where each action is; empty where that is not known."""
 

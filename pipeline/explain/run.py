@@ -93,12 +93,24 @@ def _located(video: Video, places: Mapping[int, Sequence[Place]]) -> Located:
 def _subjects(
     models: Sequence[Explained], videos: Mapping[str, Video], places: Places, explain: Explain
 ) -> list[Subject]:
-    """The videos to draw, with those of their actions that are drawn."""
+    """The videos to draw, with the actions that are drawn of each."""
+    drawn = explain.actions if isinstance(explain.actions, int) else _named(models[0], explain.actions)
     subjects = []
     for number, name in enumerate(choose(models, explain)):
-        actions = best_scored(scores_of(models[0], name), videos[name].actions, explain.actions)
+        actions = drawn
+        if isinstance(actions, int):
+            actions = best_scored(scores_of(models[0], name), videos[name].actions, actions)
         subjects.append(Subject(number, videos[name], actions, places.get(name, {})))
     return subjects
+
+
+def _named(model: Explained, names: Sequence[str]) -> tuple[int, ...]:
+    """The ids of actions that are asked for by name."""
+    vocabulary = list(load(model.folder)[1].actions)
+    unknown = [name for name in names if name not in vocabulary]
+    if unknown:
+        raise PlainError(f"explain.actions: found {unknown[0]}, expected names of data/index/actions.parquet")
+    return tuple(dict.fromkeys(vocabulary.index(name) for name in names))
 
 
 def _relations(model: Explained, adjacency: pa.Table, explain: Explain, seed: int) -> dict[str, pa.Table]:

@@ -188,8 +188,8 @@ class Explain(Section):
 
     videos: Annotated[int, Field(ge=0)] | Annotated[tuple[str, ...], Field(strict=False)]
     """To draw: how many, taken by their scores (by their gain where there is a baseline), or which."""
-    actions: Count
-    """Of a video that is drawn, at most; its own."""
+    actions: Count | Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    """Of a video that is drawn: how many of its own at most, the best scored; or which, whoever's they are."""
     layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)]
     """Of the 3D-CNN, which Grad-CAM reads; pictures are drawn from the first of them."""
     clips: Count

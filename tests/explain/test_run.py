@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import files, tables
 from pipeline.errors import PlainError
-from pipeline.explain.models import explained
+from pipeline.explain.models import explained, load
 from pipeline.explain.run import run
 
 MADE = ("pointing", "pointing_scores", "drawn", "embedding", "gathering", "neighbours", "boosts", "compared")
@@ -19,14 +19,14 @@ def explain(videos, places, small, tmp_path, monkeypatch):
     """Explains some models into a folder; returns the tables and the line."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
 
-    def make(target: Path, models, known=places):
+    def make(target: Path, models, known=places, **changes):
         line = run(
             target,
             models,
             videos,
             known,
             tables.from_rows("adjacency", ADJACENCY),
-            explain=small.explain,
+            explain=small.explain.model_copy(update=changes),
             evaluate=small.evaluate,
             media=small.media,
             execution=small.execution,
@@ -60,6 +60,15 @@ def test_the_same_run_gives_the_same_bytes(explain, this_run, tmp_path):
     assert len(names) > len(MADE)
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+def test_any_action_may_be_asked_for_by_name(explain, this_run, tmp_path):
+    vocabulary = load(this_run[0].folder)[1].actions
+    asked = (vocabulary[4], vocabulary[0])
+    made, _ = explain(tmp_path / "out", this_run, videos=1, actions=asked)
+    assert made["drawn"]["action_id"].to_pylist() == [0, 4]
+    with pytest.raises(PlainError, match=r"explain\.actions: found juggling, expected names"):
+        explain(tmp_path / "other", this_run, actions=("juggling",))
 
 
 def test_where_no_places_are_known_nothing_is_pointed_at(explain, this_run, tmp_path):

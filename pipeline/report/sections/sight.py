@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.report.evidence import Evidence
 from pipeline.report.sections.result import Figure
@@ -35,6 +36,8 @@ class Row(NamedTuple):
     """One action of a video: the model's view, and the baseline's beside it where there is one."""
 
     action: str
+    own: bool
+    """Whether it is among the video's labels."""
     views: list[View]
 
 
@@ -101,13 +104,19 @@ def _video(rows: Sequence[dict[str, Any]], evidence: Evidence) -> Video:
     """One video: the best scored action first, each under the model's heat and then under the baseline's."""
     ours = {row["action_id"]: row["score"] for row in rows if row["model"] == "model"}
     order = sorted(rows, key=lambda row: (-ours[row["action_id"]], row["action_id"], row["model"] != "model"))
+    labels = _labels(rows[0]["video_id"], evidence)
     shown = [
-        Row(evidence.names[action], [_view(row, evidence) for row in views])
+        Row(evidence.names[action], action in labels, [_view(row, evidence) for row in views])
         for action, views in groupby(order, itemgetter("action_id"))
     ]
     frames = rows[0]["frames"]
     files = [frames, *(row[kind] for row in order for kind in ("strip", "moving"))]
     return Video(rows[0]["video_id"], _inline(evidence.pictures[frames]), shown, files)
+
+
+def _labels(video_id: str, evidence: Evidence) -> list[int]:
+    known = evidence.predictions.filter(pc.equal(evidence.predictions["video_id"], video_id))["actions"].to_pylist()
+    return known[0] if known else []
 
 
 def _view(row: dict[str, Any], evidence: Evidence) -> View:

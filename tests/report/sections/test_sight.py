@@ -29,6 +29,7 @@ def test_videos_stand_in_order_with_their_best_scored_action_first(seen):
     assert [video.video_id for video in seen.videos] == ["x0", "x1"]
     assert listed(seen.videos[0]) == [("applauding", "model", 90, False), ("singing", "model", 80, False)]
     assert listed(seen.videos[1]) == [("swimming", "model", 70, True)]
+    assert all(row.own for video in seen.videos for row in video.rows)
     assert (seen.layer, seen.against) == ("layer4", False)
 
 
@@ -48,6 +49,13 @@ def test_model_and_baseline_stand_beside_each_other_action_by_action(compared):
         "2-baseline.webp",
         "2-baseline-moving.webp",
     ]
+
+
+def test_an_action_that_is_no_label_of_the_video_is_told_from_its_own(evidence):
+    rows = [row | {"action_id": 3} if row["video_id"] == "x1" else row for row in evidence.drawn.to_pylist()]
+    drawn = tables.from_rows("drawn", [tuple(row.values()) for row in rows])
+    found = sight(type(evidence)(**(vars(evidence) | {"drawn": drawn})))
+    assert [(row.action, row.own) for row in found.videos[1].rows] == [("playing+music", False)]
 
 
 def test_pictures_are_on_the_page_itself(seen):
