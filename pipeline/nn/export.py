@@ -57,11 +57,14 @@ def export(model: MultiActionModel, folder: Path, shape: ClipShape, description:
 
 
 def trace(model: MultiActionModel, shape: ClipShape) -> ExportedProgram:
-    """The folded model as a graph of operations, clips to scores."""
+    """The folded model as a graph of operations, clips to scores; the same wherever the code lies."""
     example = torch.zeros(2, 3, *shape)
-    return torch.export.export(
+    program = torch.export.export(
         _Scores(fold(model)), (example,), dynamic_shapes={"clips": {0: Dim("batch")}}, strict=False
     )
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # names this machine's folders, line by line
+    return program
 
 
 def to_onnx(program: ExportedProgram, description: str) -> onnx.ModelProto:

@@ -1,6 +1,7 @@
 """Exported models, run by ONNX Runtime and by PyTorch, against the model they come from."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -58,3 +59,6 @@ def test_exports_give_the_models_scores(exported):
     assert json.loads(extra[DESCRIPTION]) == ABOUT
     metadata = {entry.key: entry.value for entry in onnx.load(folder / ONNX_NAME).metadata_props}
     assert json.loads(metadata[DESCRIPTION]) == ABOUT
+
+    for name in (ONNX_NAME, PT2_NAME):  # the same bytes wherever the code lies
+        assert str(Path(__file__).parents[2]).encode() not in (folder / name).read_bytes()
