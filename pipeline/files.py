@@ -1,5 +1,6 @@
 """Files that are whole or absent (DESIGN.md, invariant 5), and their digests."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -9,6 +10,9 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from pipeline.errors import PlainError
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
@@ -33,9 +37,30 @@ def placed(target: Path) -> Iterator[Path]:
         fresh.replace(target)
     except OSError as error:
         elsewhere = f": {error.filename}" if error.filename and not str(error.filename).startswith(str(draft)) else ""
-        raise PlainError(f"{target}: cannot be written: {error.strerror or error}{elsewhere}") from error
+        needed = _needed(error, draft)
+        raise PlainError(f"{target}: cannot be written: {error.strerror or error}{elsewhere}{needed}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def refused(error: OSError) -> bool:
+    """Whether the system is at fault, and a person can mend it: no space, or no permission."""
+    return error.errno in (*_NO_SPACE, *_NO_PERMISSION)
+
+
+def _needed(error: OSError, draft: Path) -> str:
+    """What would be needed to write `draft`, where that can be said."""
+    if error.errno in _NO_PERMISSION:
+        return f"; expected a place where user {os.geteuid()} may write"
+    if error.errno not in _NO_SPACE:
+        return ""
+    written = sum(path.stat().st_size for path in draft.rglob("*") if path.is_file()) / 1e6
+    there = next(folder for folder in draft.parents if folder.exists())
+    free = shutil.disk_usage(there).free / 1e6
+    return (
+        f"; it needs more than the {written:,.1f} MB that were written of it and the {free:,.1f} MB that are free "
+        "there. Make room and run again: what is finished is kept"
+    )
 
 
 def _flush(path: Path) -> None:

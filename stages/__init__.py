@@ -18,7 +18,7 @@ if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from pipeline.errors import PlainError
-from pipeline.files import cache_folder, work_kept
+from pipeline.files import cache_folder, refused, work_kept
 from pipeline.lineage.record import recorded
 from pipeline.params import Params, load_params
 from pipeline.processes import alone
@@ -40,6 +40,11 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
             say(f"{name}: {made}")
         except PlainError as error:
             say(f"{name}: error: {error}")
+            sys.exit(1)
+        except OSError as error:
+            if not refused(error):
+                raise
+            say(f"{name}: error: {error.filename or 'a file'}: {error.strerror}; make room, or allow it, and run again")
             sys.exit(1)
         except KeyboardInterrupt:
             say(f"{name}: stopped; what was finished is kept, and the next run goes on from there")

@@ -4,12 +4,15 @@ import hashlib
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pipeline import files
 from pipeline.errors import PlainError
+
+NOBODY = 65534
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -64,9 +67,38 @@ def test_a_full_disk_is_plain_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(PlainError, match=r"out\.txt: cannot be written: No space left on device"):
-        files.write_text(tmp_path / "out.txt", "x")
+    sentence = r"out\.txt: cannot be written: No space left on device; it needs more than the 1\.5 MB that were written"
+    with pytest.raises(PlainError, match=sentence):
+        files.write_text(tmp_path / "out.txt", "x" * 1_500_000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_permission_is_plain_and_says_who_may_not(tmp_path, without_rights):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    (tmp_path / "closed/out.txt").touch()
+    sentence = r"closed/out\.txt: cannot be written: Permission denied; expected a place where user \d+ may write"
+    with without_rights(), pytest.raises(PlainError, match=sentence):
+        files.write_text(tmp_path / "closed/out.txt", "new")
+    assert (tmp_path / "closed/out.txt").read_text() == ""
+    assert len(list((tmp_path / "closed").iterdir())) == 1
+
+
+@pytest.fixture
+def without_rights():
+    """Be a user without rights, where the tests run as root, whom no folder is closed to."""
+
+    @contextmanager
+    def someone():
+        if os.geteuid():
+            yield
+            return
+        os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return someone
 
 
 def test_an_input_that_fails_meanwhile_is_named(tmp_path):
