@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import tables
+from pipeline.bench.row import TABLE, Row, read_rows
 from pipeline.errors import PlainError
 
 TABLES = {
@@ -41,6 +42,8 @@ TABLES = {
 """Each table of the evidence: its schema and its path."""
 MODEL, WEIGHTS, CURVES = "models/m3a/model.json", "models/pretrained/weights.json", "data/curves"
 PICTURES = "data/explain"
+
+BENCH = TABLE.parent.as_posix()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,9 @@ class Evidence:
     pictures: dict[str, bytes]
     """Each picture of data/explain, by its file."""
 
+    bench: list[Row]
+    """What `make bench` measured; nothing where it has not been run."""
+
     @property
     def names(self) -> list[str]:
         """The actions by id, in the data set's own words."""
@@ -101,6 +107,7 @@ def read_evidence(root: Path) -> Evidence:
         weights=_json(root / WEIGHTS),
         curves=read_curves(root / CURVES),
         pictures=read_pictures(root / PICTURES, read["drawn"]),
+        bench=read_rows(root / TABLE) if (root / TABLE).exists() else [],
     )
 
 
