@@ -43,7 +43,7 @@ TABLES = {
 MODEL, WEIGHTS, CURVES = "models/m3a/model.json", "models/pretrained/weights.json", "data/curves"
 PICTURES = "data/explain"
 
-BENCH = TABLE.parent.as_posix()
+BENCH = TABLE.as_posix()
 
 
 @dataclass(frozen=True, kw_only=True)
