@@ -32,6 +32,21 @@ LAUNCH = (
 ABOVE = 10
 PHONE = 600
 """Pixels: a narrower window is a phone's."""
+LARGEST = 15_000_000
+"""Bytes of a page."""
+STICKING_OUT = """(() => {
+  const wide = document.documentElement.clientWidth;
+  const scrolls = (e) => e.closest(".scroll, .reel, nav ul, svg, .grid.two figure");
+  const out = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > wide + 1);
+  return out.filter((e) => !scrolls(e)).map((e) => e.outerHTML.slice(0, 120));
+})()"""
+PICTURE_WIDTHS = """(async () => {
+  document.querySelectorAll("details").forEach((e) => { e.open = true; });
+  const pictures = [...document.images];
+  pictures.forEach((e) => { e.loading = "eager"; });
+  await Promise.all(pictures.map((e) => e.decode()));
+  return pictures.map((e) => e.naturalWidth);
+})()"""
 
 
 class Browser:
@@ -68,6 +83,16 @@ class Browser:
         answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def sticking_out(self) -> list[str]:
+        """The elements that reach beyond the window's right edge, those within something that scrolls apart."""
+        found: list[str] = self.ask(STICKING_OUT)
+        return found
+
+    def picture_widths(self) -> list[int]:
+        """The widths of all pictures in pixels of their own, those that are folded away or far below too."""
+        found: list[int] = self.ask(PICTURE_WIDTHS)
+        return found
 
     def press(self, key: str) -> None:
         """Press a key, as on a keyboard: Tab, or Enter."""

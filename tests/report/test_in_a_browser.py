@@ -4,24 +4,10 @@ import pytest
 
 from pipeline.params import load_params
 from pipeline.report import page
-from tests.browser import browsing
+from tests.browser import LARGEST, browsing
 
 DESK, PHONE = 1280, 390
-LARGEST = 15_000_000  # bytes
 WINDOWS = [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True)]
-OVERFLOW = """(() => {
-  const wide = document.documentElement.clientWidth;
-  const scrolls = (e) => e.closest(".scroll, .reel, nav ul, svg, .grid.two figure");
-  const out = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > wide + 1);
-  return out.filter((e) => !scrolls(e)).map((e) => e.outerHTML.slice(0, 120));
-})()"""
-PICTURES = """(async () => {
-  document.querySelectorAll("details").forEach((e) => { e.open = true; });
-  const pictures = [...document.images];
-  pictures.forEach((e) => { e.loading = "eager"; });
-  await Promise.all(pictures.map((e) => e.decode()));
-  return pictures.map((e) => e.naturalWidth);
-})()"""
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +36,12 @@ def test_nothing_sticks_out_sideways(browser, file, width):
     browser.open(file, width=width)
     assert browser.ask("innerWidth") == width
     assert browser.ask("document.documentElement.scrollWidth") == width
-    assert browser.ask(OVERFLOW) == []
+    assert browser.sticking_out() == []
 
 
 def test_all_pictures_load(browser, file):
     browser.open(file, width=DESK)
-    widths = browser.ask(PICTURES)
+    widths = browser.picture_widths()
     assert len(widths) == 14  # two videos' frames, and three actions under two models' heat, still and moving
     assert all(width == 8 for width in widths)
     drawn = browser.ask("[...document.querySelectorAll('svg[role=img]')].map((e) => e.getBoundingClientRect().width)")
