@@ -8,6 +8,8 @@ from pipeline.report import page
 from stages import stage
 
 REPORT = Path("data/report/index.html")
+LARGEST = 15.0
+"""Megabytes that a page may have to be sent and opened with ease."""
 
 
 @stage
@@ -15,7 +17,9 @@ def main(params: Params) -> str:
     """Write the report."""
     html = page.build(Path(), params)
     write_text(REPORT, html)
-    return f"{REPORT}, {len(html.encode()) / 1e6:.1f} MB, self-contained"
+    size = len(html.encode()) / 1e6
+    advice = f"; above {LARGEST:g} MB: lower explain.videos or explain.short_side" if size > LARGEST else ""
+    return f"{REPORT}, {size:.1f} MB, self-contained{advice}"
 
 
 if __name__ == "__main__":

@@ -23,6 +23,14 @@ def test_the_stage_writes_one_page_and_nothing_beside_it(root, capfd):
     assert capfd.readouterr().err.splitlines()[-1].startswith("report: data/report/index.html, ")
 
 
+def test_a_page_that_is_too_large_comes_with_advice(root, capfd, monkeypatch):
+    report.main()
+    assert "above" not in capfd.readouterr().err
+    monkeypatch.setattr(report, "LARGEST", 0.1)
+    report.main()
+    assert "self-contained; above 0.1 MB: lower explain.videos" in capfd.readouterr().err
+
+
 def test_two_runs_write_the_same_bytes(root):
     written = []
     for _ in range(2):
