@@ -84,7 +84,7 @@ def summary(weights: Mapping[str, Weight]) -> str:
 
 def _vggish(path: Path, vggish: Vggish, seed: int, recording: Path) -> Weight:
     if vggish.source == "seeded":
-        path.write_bytes(save(seeded_weights(seed)))  # not save_file, whose full disk is no OSError
+        path.write_bytes(save(seeded_weights(seed), {"trained": "no"}))  # not save_file, whose full disk is no OSError
         note = "UNTRAINED, random weights that mean nothing; vggish.source: hub brings the real ones"
         return _weight(path, f"seed {seed}", trained=False, note=note)
     difference = vggish_hub.convert(vggish.handle, path, recording=recording)

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from pipeline.audio.extraction import extract
+from pipeline.audio.vggish import is_untrained
 from pipeline.params import Params
 from stages import stage
+
+WEIGHTS = Path("models/pretrained/vggish.safetensors")
 
 
 @stage
@@ -13,7 +16,7 @@ def main(params: Params) -> str:
     counts = extract(
         Path("data/index/videos.parquet"),
         Path("data/audible/verdicts.parquet"),
-        Path("models/pretrained/vggish.safetensors"),
+        WEIGHTS,
         Path("data/features/vggish.parquet"),
         Path("data/features/excluded.parquet"),
         root=Path(params.dataset.folder, params.dataset.videos),
@@ -21,9 +24,10 @@ def main(params: Params) -> str:
         media=params.media,
         execution=params.execution,
     )
+    how = " by UNTRAINED weights" if is_untrained(WEIGHTS) else ""
     return (
-        f"{counts['embedded'] + counts['padded']:,} videos embedded, {counts['padded']:,} of them padded to 2.895 s; "
-        f"{counts['dropped']:,} dropped as too short, {counts['failed']:,} failed"
+        f"{counts['embedded'] + counts['padded']:,} videos embedded{how}, {counts['padded']:,} of them padded to "
+        f"2.895 s; {counts['dropped']:,} dropped as too short, {counts['failed']:,} failed"
     )
 
 

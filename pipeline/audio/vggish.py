@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -87,6 +87,19 @@ def _uniform(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
     words = generator(seed, "vggish", name).bit_generator.random_raw((count + 1) // 2)  # type: ignore[attr-defined]
     whole = (words.astype("<u8", copy=False).view("<u4")[:count] >> 8).astype(np.int32) - 2**23
     return (whole.astype(np.float32) * np.float32(2.0**-23)).reshape(shape)
+
+
+def is_untrained(path: Path) -> bool:
+    """Whether a file's header says that its weights come from a seed.
+
+    Raises:
+        PlainError: the file is absent, or is no safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("trained") == "no"
+    except (OSError, SafetensorError) as error:
+        raise PlainError(f"{path}: cannot be read as safetensors: {error}") from error
 
 
 def load_vggish(path: Path) -> Vggish:

@@ -48,7 +48,7 @@ class Backbone(Section):
 
     name: Literal["r2plus1d_34", "r2plus1d_18", "r3d_18", "i3d_50", "r3d_tiny", "r2plus1d_tiny"]
     weights: str | None
-    """A converted safetensors file to start from (`m3a convert-weights`); null starts from the seed."""
+    """A published checkpoint, or the safetensors that `m3a convert-weights` makes of it; a file or an https address."""
     pooling: Literal["global", "released"]
     """`released`: a 7 x 7 window slid over the last feature map, then the mean."""
 
@@ -60,6 +60,7 @@ class Lexicon(Section):
     """One draw for good, the mean of all forms, or a new draw each epoch."""
     forms: Annotated[int, Field(ge=1, le=3)]
     combine: Literal["concat", "mean", "one"]
+    """Several drawn forms laid side by side, averaged, or one of them, another each epoch."""
 
 
 class Gcn(Section):

@@ -23,6 +23,16 @@ def test_the_stage_embeds_the_audible_videos_and_says_what_it_padded(sounding_pr
     assert "3 videos embedded, 1 of them padded to 2.895 s; 0 dropped as too short, 0 failed" in said
 
 
+def test_the_log_repeats_that_weights_are_untrained(sounding_project, capfd, monkeypatch):
+    filter_silent.main()
+    Path("models/pretrained").mkdir(parents=True)
+    save_file({}, "models/pretrained/vggish.safetensors", {"trained": "no"})
+    counts = {"embedded": 2, "padded": 1, "dropped": 0, "failed": 0}
+    monkeypatch.setattr(extract_vggish, "extract", lambda *_, **__: counts)
+    extract_vggish.main()
+    assert "3 videos embedded by UNTRAINED weights, 1 of them" in capfd.readouterr().err
+
+
 def test_absent_weights_are_named(sounding_project, capfd):
     filter_silent.main()
     with pytest.raises(SystemExit):
