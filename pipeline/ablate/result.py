@@ -102,6 +102,17 @@ def read(path: Path) -> Result:
     return Result(first["ablation"], "joint" if first["mode"] == "joint" else "frozen", first["data"], lines)
 
 
+def read_all(folder: Path) -> list[Result]:
+    """Every table of a folder, in the order of the paper, joint training first.
+
+    Raises:
+        PlainError: a CSV file there is not one of `write`.
+    """
+    order = list(ABLATIONS)
+    found = [read(path) for path in sorted(folder.glob("*.csv"))]
+    return sorted(found, key=lambda result: (order.index(result.ablation), result.mode != "joint"))
+
+
 def _numbers(figure: Figure | None) -> Sequence[object]:
     if figure is None:
         return [0, *[""] * 7]

@@ -40,7 +40,7 @@ def measured(result: Result) -> Grid:
     rows = []
     for line in result.lines:
         cells = [_failed(line)] + [""] * (len(SHOWN) - 1) if line.failed else [cell(line.figures[m]) for m in SHOWN]
-        rows.append([line.label, *cells, *(_published(line, source) for source in sources)])
+        rows.append([line.label, *cells, *(published(line, source) for source in sources)])
     return Grid(heading, rows)
 
 
@@ -92,7 +92,8 @@ def _failed(line: Line) -> str:
     return f"failed: {line.failed}"
 
 
-def _published(line: Line, source: str) -> str:
+def published(line: Line, source: str) -> str:
+    """What a source publishes of a row: top-1 / top-5 / mAP; empty where nothing."""
     told = line.published.get(source)
     return " / ".join(str(told.get(metric, "-")) for metric in PUBLISHED) if told else ""
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import tables
+from pipeline.ablate.result import Result, read_all
 from pipeline.bench.row import TABLE, Row, read_rows
 from pipeline.errors import PlainError
 
@@ -41,7 +42,7 @@ TABLES = {
 }
 """Each table of the evidence: its schema and its path."""
 MODEL, WEIGHTS, CURVES = "models/m3a/model.json", "models/pretrained/weights.json", "data/curves"
-PICTURES = "data/explain"
+PICTURES, ABLATIONS = "data/explain", "data/ablations"
 
 BENCH = TABLE.as_posix()
 
@@ -83,6 +84,8 @@ class Evidence:
     """Each learning curve by its name, as epoch and value."""
     pictures: dict[str, bytes]
     """Each picture of data/explain, by its file."""
+    ablations: list[Result]
+    """The tables of `m3a ablate` that there are."""
 
     bench: list[Row]
     """What `make bench` measured; nothing where it has not been run."""
@@ -108,6 +111,7 @@ def read_evidence(root: Path) -> Evidence:
         curves=read_curves(root / CURVES),
         pictures=read_pictures(root / PICTURES, read["drawn"]),
         bench=read_rows(root / TABLE) if (root / TABLE).exists() else [],
+        ablations=read_all(root / ABLATIONS),
     )
 
 

@@ -11,7 +11,7 @@ from pipeline.report.evidence import Evidence, read_evidence
 from pipeline.report.figures.curves import panels
 from pipeline.report.ledger import VERDICTS, exclusions, ledger
 from pipeline.report.origins import linked
-from pipeline.report.sections import bench, data, flow, learnt, lineage, model, relations, result, sight
+from pipeline.report.sections import ablations, bench, data, flow, learnt, lineage, model, relations, result, sight
 from pipeline.report.templating import filled
 
 PIPELINE = ("data/raw/dvc.yaml", "dvc.yaml")
@@ -62,6 +62,7 @@ def render(evidence: Evidence, stages: Sequence[Stage], values: Mapping[str, Any
         "actions": result.actions(evidence.per_action),
         "sight": sight.sight(evidence),
         "learnt": learnt.learnt(evidence),
+        "ablations": ablations.ablations(evidence.ablations),
         "bench": bench.bench(evidence.bench),
         "dag": flow.dag(stages, entries),
         "stages": flow.rows(stages, entries),
@@ -91,4 +92,5 @@ def _files() -> Mapping[str, tuple[str, ...]]:
         "pictures": (sources.PICTURES,),
         "bench": (sources.BENCH,),
         "dag": PIPELINE,
+        "ablations": (sources.ABLATIONS,),
     }

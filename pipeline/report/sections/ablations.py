@@ -1,0 +1,67 @@
+"""Ablations and controls: the tables of `m3a ablate`, with the published figures in columns of their own."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.ablate import tables
+from pipeline.ablate.result import Line, Result
+from pipeline.ablate.statistics import Figure
+
+
+class Row(NamedTuple):
+    """A row of a table."""
+
+    label: str
+    failed: str
+    figures: list[Figure]
+    """By column; none where it failed."""
+    apart: list[bool]
+    """Whether each differs from the first row's beyond its interval."""
+    published: list[str]
+    """By source; top-1 / top-5 / mAP."""
+
+
+class Table(NamedTuple):
+    """An ablation in one mode."""
+
+    anchor: str
+    title: str
+    mode: str
+    """How its rows were trained, in words."""
+    data: str
+    note: str
+    seeds: int
+    first: str
+    """The row that the others are held against."""
+    metrics: list[str]
+    sources: list[str]
+    rows: list[Row]
+    sample: bool
+    """Whether it is the bundled sample's, which shows less."""
+
+
+def ablations(results: Sequence[Result]) -> list[Table]:
+    """Every table, in the order of the paper; joint training before frozen features."""
+    return [_table(result) for result in results]
+
+
+def _table(result: Result) -> Table:
+    return Table(
+        anchor=f"{result.ablation}-{result.mode}",
+        title=result.title,
+        mode=tables.MODES[result.mode],
+        data=result.data,
+        note=result.note,
+        seeds=max((figure.seeds for line in result.lines for figure in line.figures.values()), default=0),
+        first=result.lines[0].label,
+        metrics=list(tables.SHOWN.values()),
+        sources=result.sources,
+        rows=[_row(line, result.sources) for line in result.lines],
+        sample=result.data.startswith("sample"),
+    )
+
+
+def _row(line: Line, sources: Sequence[str]) -> Row:
+    figures = [line.figures[metric] for metric in tables.SHOWN] if line.figures else []
+    published = [tables.published(line, source) for source in sources]
+    return Row(line.label, line.failed, figures, [tables.told_apart(figure) for figure in figures], published)
