@@ -128,11 +128,17 @@ def _weights(root: Path) -> Iterator[Check]:
     manifest = root / "models/pretrained/weights.json"
     if not manifest.exists():
         return
-    for entry in json.loads(manifest.read_text(encoding="utf-8")).values():
-        path = manifest.parent / entry["file"]
-        same = _same(path, entry["sha256"])
-        finding = "" if same else f"not the file that was fetched from {entry['source']}"
-        yield Check("weights", f"models/pretrained/{entry['file']}", same, finding)
+    try:
+        entries = json.loads(manifest.read_bytes()).values()
+        recorded = [(entry["file"], entry["sha256"], entry["source"]) for entry in entries]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        yield Check("weights", "models/pretrained/weights.json", green=False, finding=f"not as it was written: {error}")
+        return
+    for name, digest, source in recorded:
+        path = manifest.parent / name
+        same = _same(path, digest)
+        finding = "" if same else f"not the file that was fetched from {source}"
+        yield Check("weights", f"models/pretrained/{name}", same, finding)
 
 
 def _same(path: Path, recorded: str) -> bool:
