@@ -12,7 +12,7 @@ from pipeline.report.evidence import TABLES, read_curves, read_evidence
 def test_a_finished_run_is_read(evidence):
     assert evidence.names[3] == "playing+music"
     assert evidence.curves["train/loss"] == [(1, 0.7), (2, 0.4), (3, 0.3)]
-    assert evidence.weights["vggish"] == {"trained": False}
+    assert evidence.weights["vggish"]["trained"] is False
     assert evidence.predictions.num_rows == 3
 
 
