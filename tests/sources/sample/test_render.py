@@ -1,10 +1,15 @@
 """Rendering: whole or absent, the same bytes however it is run, files that decoders read."""
 
+import os
 import platform
+import shutil
+import subprocess
+import sys
 from fractions import Fraction
 from hashlib import sha256
 
 import av
+import imageio_ffmpeg
 import pytest
 
 from pipeline.errors import PlainError
@@ -83,12 +88,45 @@ def test_a_failure_leaves_what_was_there(small, params, tmp_path, monkeypatch, f
     assert files_of(tmp_path) == {"sample/old.txt": b"old"}
 
 
-@pytest.mark.skipif(
+ours = pytest.mark.skipif(
     (platform.system(), platform.machine()) != ("Linux", "x86_64"), reason="another ffmpeg than that of the digests"
 )
+
+
+@ours
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_videos_of_the_committed_sample_have_these_very_bytes(number, plans, render, tmp_path):
     """On any x86-64 processor; a difference means another codec, another NumPy, or a float that crept in."""
     path = tmp_path / "video.mp4"
     render_video(path, plans[number], render)
     assert sha256(path.read_bytes()).hexdigest() == GOLDEN[plans[number].path]
+
+
+RENDER_ONE = """
+import sys
+from pathlib import Path
+from pipeline.params import load_params
+from pipeline.sources.sample.plan import draw_plans
+from pipeline.sources.sample.render import render_video
+render = load_params().render
+render_video(Path(sys.argv[1]), draw_plans(render)[0], render)
+"""
+WITHOUT = {"Nehalem": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR", "Haswell": "X86_V4 AVX512_ICL AVX512_SPR"}
+"""Processors, and what NumPy shall not use of this one to compute as they would."""
+
+
+@ours
+@pytest.mark.slow
+@pytest.mark.parametrize("processor", WITHOUT)
+def test_an_older_processor_renders_the_same_bytes(processor, plans, root, tmp_path):
+    """NumPy held to the processor's instructions, and ffmpeg run on it as QEMU emulates it, where there is QEMU."""
+    environment = os.environ | {"NPY_DISABLE_CPU_FEATURES": WITHOUT[processor], "PYTHONPATH": str(root)}
+    if emulator := shutil.which("qemu-x86_64"):
+        ffmpeg = tmp_path / "ffmpeg"
+        ffmpeg.write_text(f'#!/bin/sh\nexec {emulator} -cpu {processor} {imageio_ffmpeg.get_ffmpeg_exe()} "$@"\n')
+        ffmpeg.chmod(0o755)
+        environment["IMAGEIO_FFMPEG_EXE"] = str(ffmpeg)
+    path = tmp_path / "video.mp4"
+    command = [sys.executable, "-W", "ignore", "-c", RENDER_ONE, str(path)]
+    subprocess.run(command, cwd=root, env=environment, check=True)
+    assert sha256(path.read_bytes()).hexdigest() == GOLDEN[plans[0].path]
