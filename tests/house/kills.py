@@ -107,14 +107,14 @@ class Workshop:
         return found
 
     def has_begun(self) -> bool:
-        """Whether something is finished that the next run should keep (of `render`, which keeps nothing, begun)."""
-        if self.stage == "render":
-            return any(self.root.glob("data/raw/.sample.draft/sample/videos/*/*.mp4"))
+        """Whether something is finished: a shard, a state of training, a video of the sample."""
         return bool(self.left().whole)
 
     def left(self) -> Left:
         """What lies in the stage's work folder."""
         work = list((self.root / ".cache" / self.stage).glob("*/*"))
+        if self.stage == "render":  # which begins anew after a kill, since it places its folder as a whole
+            return Left({path.name for path in self.root.glob("data/raw/.sample.draft/sample/videos/*/*.mp4")}, set())
         if self.stage == "train":
             return Left({path.name for path in work if path.name == "state.safetensors"}, set())
         whole = {path.name.removesuffix(".json") for path in work if path.suffix == ".json"}
