@@ -21,6 +21,7 @@ DESIGN = {"frames", "backbone", "lexicon", "gcn", "transformer", "model"}
 HOUSEKEEPING = {"params.yaml", ".gitignore", ".dvcignore"}
 """Of parameters each read is watched by itself; the others DVCLive reads for git and DVC, which it reports to."""
 BACKBONE = "data/external/backbone.safetensors"
+STEP = {"epochs": 1, "schedule": "step", "warmup_epochs": 0}
 OTHERWISE = (
     Otherwise("build_audio_lexicon", {"audio_lexicon": {"scope": "full"}}, "build_audio_lexicon: "),
     Otherwise("build_adjacency", {"adjacency": {"scope": "mini"}}, "build_adjacency: "),
@@ -29,7 +30,10 @@ OTHERWISE = (
     Otherwise("explain", {"evaluate": {"split": "val", "temporal_views": 1}, "explain": {"videos": 1}}, "explain: "),
     Otherwise("fetch_weights", {"vggish": {"source": "hub", "handle": "nowhere"}}, "found no saved_model.pb there"),
     Otherwise("fetch_weights", {"backbone": {"weights": BACKBONE}}, "backbone.safetensors ("),
-    Otherwise("train", {"train": {"epochs": 1, "schedule": "step", "warmup_epochs": 0}}, "the backbone starts from"),
+    Otherwise("train", {"train": STEP, "model": {"late_fusion": True}}, "the backbone starts from"),
+    Otherwise(
+        "train", {"train": STEP | {"mode": "frozen"}, "frozen": {"backbone": "start", "views": 1}}, "on frozen features"
+    ),
 )
 """What the sample's run leaves aside and others' take up: other scopes, published weights, another tested split."""
 BY_DVC = {"dataset.watch"}
