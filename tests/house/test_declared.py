@@ -92,7 +92,7 @@ def _outs(entry: dict) -> list[str]:
 def test_a_stage_opens_no_file_that_it_does_not_declare(house, stage):
     entry = house.stages[stage]
     declared = [_inside(house.root, path) for path in [*entry["deps"], *_outs(entry)]]
-    work = [f".cache/{stage}", f".cache/{stage}.lock", f".cache/{stage}.pid", f"data/runs/{stage}.json"]
+    work = [f".cache/{stage}", f".cache/{stage}.lock", f".cache/{stage}.running", f"data/runs/{stage}.json"]
     opened = {path for path in house.watched[stage].opened if not _lies_in(path, [*declared, *work, *HOUSEKEEPING])}
     assert {path for path in opened if not (path.endswith(".py") and _empty(house.root / path))} == set()
 
