@@ -27,7 +27,7 @@ def caption(result: Result) -> str:
     """What the numbers are."""
     seeds = max((figure.seeds for line in result.lines for figure in line.figures.values()), default=0)
     return (
-        f"{result.title}; {MODES[result.mode]}. {result.data}, percent: mean over {seeds} "
+        f"{result.title} ({MODES[result.mode]}). {result.data}, percent: mean over {seeds} "
         f"{'seed' if seeds == 1 else 'seeds'}, spread over seeds (standard deviation) where there are several, in "
         f"brackets the 95% interval of the mean by a bootstrap over videos."
     )
