@@ -95,9 +95,7 @@ def test_a_video_that_cannot_be_read_moves_no_other_videos_score(run, video_of, 
 
 def test_too_many_failures_stop_the_stage(run, video_of, evaluate):
     videos = [video_of("bad", content=b"no video"), video_of("good")]
-    with pytest.raises(
-        PlainError, match=r"1 of 2 .* evaluate\.max_failure_rate allows 10\.00%[^|]*\n  bad: "
-    ):
+    with pytest.raises(PlainError, match=r"1 of 2 .* evaluate\.max_failure_rate allows 10\.00%[^|]*\n  bad: "):
         run(videos, evaluate=evaluate.model_copy(update={"max_failure_rate": 0.1}))
 
 
