@@ -19,6 +19,7 @@ from pipeline.evaluate.testing import Video, digests, pixels_of
 from pipeline.evaluate.views import batches, combine, views
 from pipeline.media.faults import Undecodable
 from pipeline.media.guard import Guard
+from pipeline.nn.fold import fold
 from pipeline.nn.model import MultiActionModel
 from pipeline.params import Evaluate, Execution, Media
 from pipeline.shards import input_key, shards
@@ -84,11 +85,11 @@ def look_shard(
 def predict(viewed: pa.Table, model: MultiActionModel, whitened: Path, evaluate: Evaluate) -> pa.Table:
     """Table `predictions`: what a model whose backbone is the fixed one scores; excluded videos are left out."""
     sounds_BP = torch.from_numpy(sounds_of(viewed["video_id"].combine_chunks(), whitened))
-    rows = []
+    rows, folded = [], fold(model)  # what does not depend on the video is computed once
     for row, sound_P in zip(viewed.to_pylist(), sounds_BP, strict=True):
         if row["reason"]:
             continue
         features_VLC = torch.tensor(row["features"]).reshape(row["shape"])
-        scores_VN = model.scores_at(features_VLC, sound_P.expand(len(features_VLC), -1)).numpy()
+        scores_VN = folded.scores_at(features_VLC, sound_P.expand(len(features_VLC), -1)).numpy()
         rows.append((row["video_id"], row["actions"], np.asarray(combine(scores_VN, evaluate.combine)).tolist()))
     return tables.from_rows("predictions", rows)
