@@ -31,6 +31,7 @@ OTHERWISE = (
     Otherwise("fetch_weights", {"vggish": {"source": "hub", "handle": "nowhere"}}, "found no saved_model.pb there"),
     Otherwise("fetch_weights", {"backbone": {"weights": BACKBONE}}, "backbone.safetensors ("),
     Otherwise("train", {"train": STEP, "model": {"late_fusion": True}}, "the backbone starts from"),
+    Otherwise("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
     Otherwise(
         "train", {"train": STEP | {"mode": "frozen"}, "frozen": {"backbone": "start", "views": 1}}, "on frozen features"
     ),
