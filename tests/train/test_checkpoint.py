@@ -86,9 +86,7 @@ def test_a_weight_that_is_not_finite_is_named(make, tmp_path):
     with torch.no_grad():
         model.head.learners["visual"].relation.weights[0][1, 2] = float("inf")
     save_model(tmp_path / "model", model, description)
-    with pytest.raises(
-        PlainError, match=r"visual\.relation\.weights\.0: has values that are not finite"
-    ):
+    with pytest.raises(PlainError, match=r"visual\.relation\.weights\.0: has values that are not finite"):
         load_model(tmp_path / "model")
 
 
