@@ -19,7 +19,6 @@ from pipeline.nn.model import MultiActionModel, build_model
 from pipeline.nn.pooling import Pooling
 from pipeline.nn.published import AUTHORS, our_names
 from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
-from pipeline.params import Model
 from pipeline.train.checkpoint import Description, load_model, save_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,8 +53,8 @@ def test_convert_weights_says_what_became_of_the_tensors(tmp_path, published_fc)
 def trained(tmp_path, params, monkeypatch):
     """The folder of a saved, untrained model of two actions, and the working directory where params.yaml is."""
     monkeypatch.chdir(ROOT)
-    sections = {"backbone": params.backbone, "model": Model(heads=("fc",), relation="gcn"), "gcn": params.gcn}
-    sections |= {"transformer": params.transformer}
+    fc = params.model.model_copy(update={"heads": ("fc",)})
+    sections = {"backbone": params.backbone, "model": fc, "gcn": params.gcn, "transformer": params.transformer}
     model = build_model(**sections, actions=2, adjacency=torch.eye(2), audio_forms=None, text_forms=None)
     about = Description(
         **sections, actions=("frying", "größer werden"), frames=params.frames, lexicon=params.lexicon,

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
+from pipeline.ablate.result import Result, line, write
 from pipeline.nn import weights
 from tests.house.clones import Otherwise, run_otherwise
 
@@ -35,8 +36,10 @@ OTHERWISE = (
     Otherwise(
         "train", {"train": STEP | {"mode": "frozen"}, "frozen": {"backbone": "start", "views": 1}}, "on frozen features"
     ),
+    Otherwise("report", {}, "report: "),
 )
-"""What the sample's run leaves aside and others' take up: other scopes, published weights, another tested split."""
+"""What the sample's run leaves aside and others' take up: other scopes, published weights, another tested split, a
+table of an ablation."""
 BY_DVC = {"dataset.watch"}
 """Read by DVC itself, which fills it into dvc.yaml."""
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
@@ -72,6 +75,9 @@ def otherwise(house, tmp_path_factory):
         base / "clone" / BACKBONE,
         weights._header(origin),
     )
+    ablation = Result("table1", "joint", "sample, test split", (line("table1", "fc", "baseline", None, "not run"),))
+    (base / "clone/data/ablations").mkdir()
+    write(ablation, base / "clone/data/ablations")
     return run_otherwise(house, base / "clone", base / "watch", OTHERWISE)
 
 
