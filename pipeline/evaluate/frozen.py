@@ -4,7 +4,7 @@ What a head then scores is what stage `evaluate` would score with the whole mode
 joining them. Shapes: V views, L pooling positions, C backbone features, N actions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +12,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from pipeline import tables
+from pipeline import failures, tables
 from pipeline.clips.normalize import as_clips
-from pipeline.errors import PlainError
 from pipeline.evaluate.testing import Video, digests, pixels_of
 from pipeline.evaluate.views import batches, combine, views
 from pipeline.media.faults import Undecodable
@@ -22,7 +21,7 @@ from pipeline.media.guard import Guard
 from pipeline.nn.fold import fold
 from pipeline.nn.model import MultiActionModel
 from pipeline.params import Evaluate, Execution, Media
-from pipeline.shards import input_key, shards
+from pipeline.shards import Shard, input_key, shards, total
 from pipeline.train.checkpoint import load_model
 from pipeline.train.sounds import sounds_of
 from pipeline.train.team import choose_device, reproducible
@@ -48,10 +47,13 @@ def look(
         execution=execution if device == "cpu" else execution.model_copy(update={"workers": 1}),
         label="looking",
     ) as done:
-        failed = sum(shard.counts["excluded"] for shard in done)
-        if failed > evaluate.max_failure_rate * len(videos):
-            rate = evaluate.max_failure_rate
-            raise PlainError(f"{failed:,} of {len(videos):,} videos could not be read; max_failure_rate is {rate}")
+        failures.check(
+            _unread(done),
+            failed=total(done)["excluded"],
+            total=len(videos),
+            allowed=evaluate.max_failure_rate,
+            name="evaluate.max_failure_rate",
+        )
         return tables.write_stream("viewed", target, (tables.read("viewed", shard.path) for shard in done))
 
 
@@ -79,6 +81,13 @@ def look_shard(
             rows.append((video.video_id, list(video.actions), features_VLC.ravel().tolist(), [*features_VLC.shape], ""))
     tables.write("viewed", target, tables.from_rows("viewed", rows))
     return {"excluded": sum(bool(row[-1]) for row in rows)}
+
+
+def _unread(done: Sequence[Shard]) -> Iterator[tuple[str, str]]:
+    """Video id and reason of each that could not be read."""
+    for shard in done:
+        rows = tables.read("viewed", shard.path).select(["video_id", "reason"]).to_pylist()
+        yield from ((row["video_id"], row["reason"]) for row in rows if row["reason"])
 
 
 @torch.inference_mode()

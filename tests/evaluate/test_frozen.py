@@ -56,5 +56,6 @@ def test_a_video_that_cannot_be_read_is_left_out_by_name(
     scored = frozen.predict(viewed, load_model(model_folder)[0], whitened, evaluate)
     assert scored["video_id"].to_pylist() == ["a", "b", "c"]
     strict = how | {"evaluate": evaluate.model_copy(update={"max_failure_rate": 0.1})}
-    with pytest.raises(PlainError, match="1 of 4 videos could not be read"):
+    said = r"^1 of 4 videos failed \(25\.00%\); evaluate\.max_failure_rate allows 10\.00%[^|]*\n  d: "
+    with pytest.raises(PlainError, match=said):
         frozen.look(tmp_path / "viewed.parquet", broken, model_folder, **strict)
