@@ -1,9 +1,10 @@
 """What a stage says while it works: a bar on a terminal, plain lines in a log, nothing in a pipe's way."""
 
 import os
-import pty
 import subprocess
 import sys
+
+from tests.terminal import on_a_terminal
 
 WORK = """
 from pipeline import progress
@@ -19,23 +20,9 @@ def environment(**more):
     return {name: value for name, value in os.environ.items() if name not in names} | {"TERM": "xterm-256color"} | more
 
 
-def on_a_terminal(**more):
+def terminal(**more):
     """What a person's terminal gets."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen([sys.executable, "-c", WORK], stdout=theirs, stderr=theirs, env=environment(**more)):
-        os.close(theirs)
-        written = b""
-        while chunk := _read(ours):
-            written += chunk
-    os.close(ours)
-    return written.decode()
-
-
-def _read(terminal):
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # how Linux says that the other side is closed
-        return b""
+    return on_a_terminal([sys.executable, "-c", WORK], environment(**more)).decode()
 
 
 def test_a_log_gets_whole_lines_and_a_pipe_the_results_alone():
@@ -48,7 +35,7 @@ def test_a_log_gets_whole_lines_and_a_pipe_the_results_alone():
 
 
 def test_a_terminal_gets_a_bar_that_leaves_nothing_behind():
-    seen = on_a_terminal()
+    seen = terminal()
     assert "3/3" in seen
     assert "\x1b[?25l" in seen  # the cursor hides
     assert "\x1b[?25h" in seen  # and comes back
@@ -58,5 +45,5 @@ def test_a_terminal_gets_a_bar_that_leaves_nothing_behind():
 
 def test_without_colours_the_bar_has_none():
     coloured = "\x1b[38;"
-    assert coloured in on_a_terminal()
-    assert coloured not in on_a_terminal(NO_COLOR="1")
+    assert coloured in terminal()
+    assert coloured not in terminal(NO_COLOR="1")

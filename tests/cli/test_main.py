@@ -1,7 +1,6 @@
 """The m3a command as a person meets it."""
 
 import os
-import pty
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from pipeline.cli import app, main
+from tests.terminal import on_a_terminal
 
 run = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
 HELP = [sys.executable, "-m", "pipeline.cli", "predict", "--help"]
@@ -61,31 +61,16 @@ def test_an_error_is_one_line_and_status_1(monkeypatch, capsys, tmp_path):
     assert "absent.pth: cannot be read" in error
 
 
-def on_a_terminal(*command, **environment):
+def terminal(*command, **environment):
     """What a command writes to a terminal."""
-    ours, theirs = pty.openpty()
     variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "CI")}
-    variables |= {"TERM": "xterm-256color", "COLUMNS": "100"} | environment
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=variables):
-        os.close(theirs)
-        written = b""
-        while chunk := _read(ours):
-            written += chunk
-    os.close(ours)
-    return written
-
-
-def _read(terminal):
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # how Linux says that the other side is closed
-        return b""
+    return on_a_terminal(command, variables | {"TERM": "xterm-256color", "COLUMNS": "100"} | environment)
 
 
 def test_colours_are_for_terminals_and_for_those_who_want_them():
     green = b"\x1b[1;32m"
-    assert green in on_a_terminal(*HELP)
-    assert green not in on_a_terminal(*HELP, NO_COLOR="1")
+    assert green in terminal(*HELP)
+    assert green not in terminal(*HELP, NO_COLOR="1")
     assert b"\x1b" not in subprocess.run(HELP, capture_output=True, check=True).stdout
 
 
