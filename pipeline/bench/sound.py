@@ -1,10 +1,15 @@
-"""Sound tracks: decoding one, and the verdict on each; beside processes of ffmpeg, one or two a clip."""
+"""Sound tracks: decoding one, and the verdict on each; beside processes of ffmpeg, one or two a clip.
+
+Most of such a process is its start, and that depends on how the program was built: a system's ffmpeg loads some
+hundred libraries, a static one none. So each that is here is a peer of its own.
+"""
 
 import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +33,25 @@ _DURATION = re.compile(r"Duration: (\d+):(\d+):([\d.]+)")
 _SILENCE = re.compile(r"silence_duration: ([\d.]+)")
 
 
+class Programs(NamedTuple):
+    """What a peer starts for each clip."""
+
+    name: str
+    """Added to the names of the lines that it is the peer in; empty for the one that users have."""
+    build: str
+    """In words."""
+    ffmpeg: str
+    ffprobe: str | None
+    """None where it comes without."""
+
+
+def programs() -> list[Programs]:
+    """The system's, where it has one, and imageio-ffmpeg's static build."""
+    static = Programs(" (static build)", "a static ffmpeg", imageio_ffmpeg.get_ffmpeg_exe(), None)
+    ffmpeg, ffprobe = shutil.which("ffmpeg"), shutil.which("ffprobe")
+    return [Programs("", "the system's ffmpeg", ffmpeg, ffprobe), static] if ffmpeg else [static]
+
+
 def sound(corpus: Corpus) -> list[Row]:
     """Sound tracks to 16 kHz mono on one core, as a stage reads them: checked by digest and in the guarded process."""
     tracks = [track(clip) for clip in corpus.sounding]
@@ -37,28 +61,30 @@ def sound(corpus: Corpus) -> list[Row]:
         with Guard(media) as guard:
             return sum(len(read_samples(each, guard, media)) > 0 for each in tracks)
 
-    def peer() -> int:
-        return sum(len(decode_by_ffmpeg(clip)) > 0 for clip in corpus.sounding)
+    def peer(ffmpeg: str) -> int:
+        return sum(len(decode_by_ffmpeg(clip, ffmpeg)) > 0 for clip in corpus.sounding)
 
+    peers = programs()
     with cores(1):
-        found = rates({"ours": ours, "peer": peer}, repeats=REPEATS)
+        found = rates({"ours": ours, **{those.name: partial(peer, those.ffmpeg) for those in peers}}, repeats=REPEATS)
     return [
         row(
-            "sound",
-            by_rate(found),
+            f"sound{those.name}",
+            by_rate(found, theirs=those.name),
             device=on_cores(1),
             what="sound track of a 3 s clip to 16 kHz mono, its file checked, in a guarded process",
-            peer="a process of ffmpeg per clip",
+            peer=f"a process of {those.build} per clip",
             unit="clips/s",
             bound="at least",
             target=12.0,
         )
+        for those in peers
     ]
 
 
-def decode_by_ffmpeg(clip: Path) -> np.ndarray:
+def decode_by_ffmpeg(clip: Path, ffmpeg: str) -> np.ndarray:
     """A sound track as a process of ffmpeg decodes it: 16 kHz, mono, float32."""
-    command: list[str | Path] = [_ffmpeg(), "-v", "error", "-nostdin", "-i", clip, "-vn", "-ac", "1"]
+    command: list[str | Path] = [ffmpeg, "-v", "error", "-nostdin", "-i", clip, "-vn", "-ac", "1"]
     raw = ["-ar", str(RATE), "-f", "f32le", "-"]
     return np.frombuffer(subprocess.run([*command, *raw], capture_output=True, check=True).stdout, "<f4")
 
@@ -81,27 +107,28 @@ def silence(corpus: Corpus) -> list[Row]:
         )
         return sum(counts.values())
 
-    def peer() -> int:
+    def peer(those: Programs) -> int:
         with ThreadPoolExecutor(WORKERS) as pool:
-            return len(list(pool.map(judge_by_ffmpeg, corpus.clips)))
+            return len(list(pool.map(partial(judge_by_ffmpeg, those=those), corpus.clips)))
 
+    peers = programs()
     with cores(WORKERS):
-        found = rates({"ours": ours, "peer": peer}, repeats=REPEATS)
+        found = rates({"ours": ours, **{those.name: partial(peer, those) for those in peers}}, repeats=REPEATS)
     return [
         row(
-            "silence",
-            by_rate(found),
+            f"silence{those.name}",
+            by_rate(found, theirs=those.name),
             device=on_cores(WORKERS),
             what=f"filter_silent, the whole stage, {table.num_rows:,} clips of 3 s",
-            peer="ffprobe and ffmpeg's silencedetect per clip, two at a time",
+            peer=f"{'ffprobe' if those.ffprobe else 'probing'} and silencedetect by {those.build}, two at a time",
             unit="clips/s",
             bound="at least",
             target=10.0,
             note=""
-            if shutil.which("ffprobe")
-            else "ffprobe is not installed: `ffmpeg -i`, which opens and describes "
-            "the file as ffprobe does, stands in for it",
+            if those.ffprobe
+            else "it comes without ffprobe: `ffmpeg -i`, which opens and describes the file as that does, stands in",
         )
+        for those in peers
     ]
 
 
@@ -112,40 +139,24 @@ class Heard(NamedTuple):
     silent: bool
 
 
-def judge_by_ffmpeg(clip: Path) -> Heard:
+def judge_by_ffmpeg(clip: Path, those: Programs) -> Heard:
     """Whether a clip has a sound track, and whether all of it is below -60 dB."""
-    if not _probe(clip):
+    if not _probe(clip, those):
         return Heard(stream=False, silent=True)
     detect = ["-vn", "-af", "silencedetect=noise=-60dB:duration=0.1", "-f", "null", "-"]
-    log = _said([_ffmpeg(), "-nostdin", "-hide_banner", "-i", clip, *detect]).stderr
+    log = _said([those.ffmpeg, "-nostdin", "-hide_banner", "-i", clip, *detect]).stderr
     hours, minutes, seconds = map(float, _DURATION.search(log).groups())  # type: ignore[union-attr]
     silent = sum(map(float, _SILENCE.findall(log)))
     return Heard(stream=True, silent=silent >= 0.95 * (3600 * hours + 60 * minutes + seconds))
 
 
-def _probe(clip: Path) -> bool:
-    """Whether there is a sound track: ffprobe, or where there is none ffmpeg, which describes what it opens."""
-    probe = shutil.which("ffprobe")
-    if probe:
-        select: list[str | Path] = [
-            "-v",
-            "error",
-            "-select_streams",
-            "a",
-            "-show_entries",
-            "stream=codec_name",
-            "-of",
-            "csv=p=0",
-        ]
-        return bool(_said([probe, *select, clip]).stdout)
-    describe: list[str | Path] = [_ffmpeg(), "-nostdin", "-hide_banner", "-i", clip]
-    return "Audio:" in _said(describe).stderr
+def _probe(clip: Path, those: Programs) -> bool:
+    """Whether there is a sound track: by ffprobe, or else by ffmpeg, which describes what it opens."""
+    if those.ffprobe:
+        select = ["-v", "error", "-select_streams", "a", "-show_entries", "stream=codec_name", "-of", "csv=p=0"]
+        return bool(_said([those.ffprobe, *select, clip]).stdout)
+    return "Audio:" in _said([those.ffmpeg, "-nostdin", "-hide_banner", "-i", clip]).stderr
 
 
 def _said(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, check=False, text=True)
-
-
-def _ffmpeg() -> str:
-    program: str = imageio_ffmpeg.get_ffmpeg_exe()
-    return program

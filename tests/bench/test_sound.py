@@ -4,21 +4,25 @@ import numpy as np
 import pytest
 
 from pipeline.audio.silence import judge
-from pipeline.bench.sound import decode_by_ffmpeg, judge_by_ffmpeg
+from pipeline.bench.sound import decode_by_ffmpeg, judge_by_ffmpeg, programs
 from pipeline.media.faults import NoAudioStream
 from pipeline.media.sound import read_sound
 
+BUILDS = pytest.mark.parametrize("those", programs(), ids=lambda those: those.build)
 
-def test_ffmpegs_samples_are_ours(corpus):
+
+@BUILDS
+def test_ffmpegs_samples_are_ours(corpus, those):
     clip = corpus.sounding[0]
-    ours, theirs = read_sound(clip, corpus.params.media).samples, decode_by_ffmpeg(clip)
+    ours, theirs = read_sound(clip, corpus.params.media).samples, decode_by_ffmpeg(clip, those.ffmpeg)
     assert len(ours) == pytest.approx(len(theirs), abs=400)  # it drops the padding of the last AAC frame
     common = min(len(ours), len(theirs))
     assert np.abs(ours[:common] - theirs[:common]).max() < 2e-3
 
 
-def test_ffmpegs_verdicts_are_ours(corpus):
-    heard = [judge_by_ffmpeg(clip) for clip in corpus.clips]
+@BUILDS
+def test_ffmpegs_verdicts_are_ours(corpus, those):
+    heard = [judge_by_ffmpeg(clip, those) for clip in corpus.clips]
     for clip, (stream, silent) in zip(corpus.clips, heard, strict=True):
         if stream:
             sound = judge(read_sound(clip, corpus.params.media).samples, corpus.params.filter_silent)
