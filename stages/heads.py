@@ -1,6 +1,7 @@
 """Train heads on frozen features from several seeds, and score the test videos with each."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,12 @@ DECIMALS = 4
 def main(params: Params) -> str:
     """Write a table of predictions for each seed, and the mean of their metrics."""
     viewed, found = tables.read("viewed", VIEWED), []
+    source = replace(source_of(params, params.seed), metrics={})  # of validation, whose curves nobody sees here
     actions = tables.read("actions", Path("data/index/actions.parquet")).num_rows
     with files.placed(TARGET) as draft:
         draft.mkdir()
         for repeat in range(params.frozen.repeats):
-            model, _, _ = train_heads(FEATURES, source_of(params, params.seed), seed=params.seed + repeat)
+            model, _, _ = train_heads(FEATURES, source, seed=params.seed + repeat)
             scored = looks.predict(viewed, model, WHITENED, params.evaluate)
             tables.write("predictions", draft / f"{repeat:03d}.parquet", scored)
             scores, targets = tables.vectors(scored["scores"]), tables.multi_hot(scored["actions"], actions)
