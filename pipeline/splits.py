@@ -7,6 +7,7 @@ here (`split_mini.draw`). Validation and test videos pass as they are.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import nsmallest
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from pipeline.seeds import seed_of
 WITHOUT_STREAM = ("no_audio_stream", "undecodable")
 """Verdicts that bar a video where an audio stream is required: one that cannot be decoded is not known to have a
 usable one, and no other video takes its place."""
+_FOLDER = "^(?P<folder>[^/]*)/"
+"""What precedes a path's first slash."""
 
 
 class Splits(NamedTuple):
@@ -71,17 +74,17 @@ def by_folder(videos: pa.Table, actions: Sequence[str]) -> dict[int, np.ndarray]
     Raises:
         PlainError: a video has no folder, or its folder names no action.
     """
-    paths = videos["path"].to_pylist()
-    folders = np.array([path.partition("/")[0] if "/" in path else "" for path in paths], dtype=object)
-    action_of = _folder_names(actions)
-    for folder, count in sorted(Counter(folders).items()):
-        if folder not in action_of:
-            example = paths[int(np.flatnonzero(folders == folder)[0])]
-            raise PlainError(
-                f"split_mini.draw is folder, and found {count:,} training videos such as {example!r}, whose first "
-                "folder names no action; expected a name of the vocabulary. Draw by label instead, or all"
-            )
-    return _group(np.array([action_of[folder] for folder in folders], dtype=np.int64), np.arange(len(folders)))
+    matched = pc.extract_regex(videos["path"], _FOLDER).combine_chunks()
+    folders = pc.fill_null(matched.field("folder"), "").dictionary_encode()  # a few names, a million times
+    rows, names, action_of = folders.indices.to_numpy(), folders.dictionary.to_pylist(), _folder_names(actions)
+    for folder in sorted(set(names) - action_of.keys()):
+        found = np.flatnonzero(rows == names.index(folder))
+        raise PlainError(
+            f"split_mini.draw is folder, and found {len(found):,} training videos such as "
+            f"{videos['path'][int(found[0])].as_py()!r}, whose first folder names no action; expected a name of the "
+            "vocabulary. Draw by label instead, or all"
+        )
+    return _group(np.array([action_of[folder] for folder in names], dtype=np.int64)[rows], np.arange(len(rows)))
 
 
 def _folder_names(actions: Sequence[str]) -> dict[str, int]:
@@ -115,8 +118,8 @@ def draw(
     """
     drawn: dict[int, int] = {}
     for action in sorted(pools):
-        lots = sorted((seed_of(seed, "split_mini", actions[action], video_ids[row]), row) for row in pools[action])
-        for _, row in lots[:per_action]:
+        lots = ((seed_of(seed, "split_mini", actions[action], video_ids[row]), row) for row in pools[action])
+        for _, row in nsmallest(per_action, lots):
             drawn.setdefault(row, action)
     return drawn
 
