@@ -10,9 +10,9 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing.util import Finalize
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 
@@ -21,6 +21,7 @@ from pipeline.errors import PlainError
 _SHARED = Path("/dev/shm")  # noqa: S108  where Linux keeps them
 _PREFIX = "m3a-"  # of temporary folders
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LAST = -1000  # in the order in which multiprocessing clears up; its own folder of sockets comes at -100
 
 
 def end_with(parent: int) -> None:
@@ -61,7 +62,7 @@ def alone(name: str, folder: Path, *, whole_process: bool) -> Iterator[None]:
     Args:
         name: of the stage.
         folder: for the lock's file and, while the stage runs, a note of what it may leave.
-        whole_process: whether this process does nothing else, and ends with the stage.
+        whole_process: whether this process does nothing else, and ends with the stage; it holds its place until then.
 
     Raises:
         PlainError: another process has it, or the folder cannot be written.
@@ -77,21 +78,26 @@ def alone(name: str, folder: Path, *, whole_process: bool) -> Iterator[None]:
     except OSError as error:
         raise PlainError(f"{path}: cannot be written: {error.strerror}") from error
     note = path.with_suffix(".running")
-    with lock, _temporary_folder() if whole_process else nullcontext("") as temporary:
+    with ExitStack() as held:
+        held.enter_context(lock)
         _clear_after(note)
+        held.callback(note.unlink, missing_ok=True)
+        temporary = held.enter_context(_temporary_folder()) if whole_process else ""
         note.write_text(f"{os.getpid()}\n{temporary}\n", encoding="utf-8")
-        try:
-            yield
-        finally:
-            note.unlink()
+        if whole_process:  # multiprocessing has files there, which it removes as the process ends
+            Finalize(None, held.pop_all().close, exitpriority=_LAST)
+        yield
 
 
 @contextmanager
 def _temporary_folder() -> Iterator[str]:
     """Give this process and those that it starts a folder for all their temporary files."""
-    with TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
-        os.environ["TMPDIR"] = tempfile.tempdir = folder
+    folder = tempfile.mkdtemp(prefix=_PREFIX)  # no TemporaryDirectory: that one goes at exit, before its time
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    try:
         yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clear_after(note: Path) -> None:

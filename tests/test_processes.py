@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -115,6 +116,27 @@ def test_temporary_files_go_with_the_stage_and_after_a_kill_with_the_next(tmp_pa
     with python(TEMPORARY, "well", cwd=tmp_path, stdout=subprocess.PIPE) as ended:
         assert Path(ended.stdout.readline().strip()).parents[1] == tmp_path / "tmp"
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+LISTENING = """
+from multiprocessing.connection import Listener
+from pathlib import Path
+from pipeline.processes import alone
+with alone("train", Path("cache"), whole_process=True):
+    listener = Listener(family="AF_UNIX")
+    raise SystemExit(130)
+"""
+
+
+def test_temporary_files_stay_until_multiprocessing_has_removed_its_own(tmp_path, monkeypatch):
+    """Its sockets, that workers send tensors by: it would tell of each that it misses, after the stage's last word."""
+    with TemporaryDirectory() as short:  # a socket's path has 107 bytes at most
+        monkeypatch.setenv("TMPDIR", short)
+        with python(LISTENING, cwd=tmp_path, stderr=subprocess.PIPE) as ended:
+            assert ended.communicate()[1] == ""
+        assert ended.returncode == 130
+        assert list(Path(short).iterdir()) == []
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["train.lock"]
 
 
 def test_what_the_system_keeps_of_a_killed_stage_is_cleared(tmp_path, monkeypatch):

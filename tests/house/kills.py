@@ -111,10 +111,11 @@ class Workshop:
         return bool(self.left().whole)
 
     def left(self) -> Left:
-        """What lies in the stage's work folder."""
-        work = list((self.root / ".cache" / self.stage).glob("*/*"))
+        """What lies in the stage's work folder, which may be at work."""
         if self.stage == "render":  # which begins anew after a kill, since it places its folder as a whole
-            return Left({path.name for path in self.root.glob("data/raw/.sample.draft/sample/videos/*/*.mp4")}, set())
+            made = _below(self.root / "data/raw/.sample.draft/sample/videos")
+            return Left({path.name for path in made if path.suffix == ".mp4"}, set())
+        work = _below(self.root / ".cache" / self.stage)
         if self.stage == "train":
             return Left({path.name for path in work if path.name == "state.safetensors"}, set())
         whole = {path.name.removesuffix(".json") for path in work if path.suffix == ".json"}
@@ -143,6 +144,11 @@ class Workshop:
 def _outputs(stage: dict[str, Any]) -> list[str]:
     entries = [*stage.get("outs", []), *stage.get("metrics", [])]
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def _below(folder: Path) -> list[Path]:
+    """The files below a folder, none of what goes away meanwhile."""
+    return [Path(root, name) for root, _, names in os.walk(folder) for name in names]
 
 
 def _digest(path: Path) -> str:
