@@ -31,8 +31,8 @@ def serve(pipe: Connection) -> None:
         try:
             seconds, megabytes = pipe.recv()
             call = _receive(pipe)
-            with limits(seconds, megabytes):
-                _send(pipe, call if isinstance(call, Exception) else _answer(*call))
+            with space(megabytes):
+                _send(pipe, call if isinstance(call, Exception) else _in_time(seconds, *call))
         except (EOFError, BrokenPipeError):
             return
         except MemoryError:
@@ -40,15 +40,12 @@ def serve(pipe: Connection) -> None:
 
 
 @contextmanager
-def limits(seconds: float, megabytes: int) -> Iterator[None]:
-    """Hold what runs inside to a time, and to an address space beyond what the process has now."""
+def space(megabytes: int) -> Iterator[None]:
+    """Hold what runs inside to an address space beyond what the process has now."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
-    space = pages * resource.getpagesize() + megabytes * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (space, before[1]))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + megabytes * 2**20, before[1]))
     yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
@@ -59,6 +56,14 @@ def _receive(pipe: Connection) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | 
     except (ImportError, AttributeError) as error:
         return error
     return function, args, kwargs
+
+
+def _in_time(seconds: float, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The answer, within a time; that of sending it is the parent's, which may have other work just then."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    answer = _answer(function, args, kwargs)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return answer
 
 
 def _answer(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -19,3 +19,7 @@ class Undecodable(PlainError):  # noqa: N818
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
+
+
+Finding = NoAudioStream | Undecodable
+"""Either, where it stands for what a video should have given."""

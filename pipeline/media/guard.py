@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Pipe
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +24,7 @@ from pipeline.media.faults import Undecodable
 from pipeline.params import Media
 
 KEPT = 2
-"""Children that may wait between two guards."""
+"""Children that may wait between two guards, where no more are at work side by side."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -35,9 +37,12 @@ class Guard:
     once more, in a fresh one, and only that one's death counts.
     """
 
-    def __init__(self, media: Media) -> None:
+    def __init__(self, media: Media, *, kept: int = KEPT) -> None:
         self._media = media
+        self._kept = kept
         self._child: _Child | None = None
+        self._owes = False
+        """Whether the child has a call whose answer nobody has had yet."""
 
     def __enter__(self) -> Self:
         return self
@@ -45,13 +50,13 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._child and error is None:
+        if self._child and error is None and not self._owes:
             _idle.append(self._child)
-            if len(_idle) > KEPT:
+            if len(_idle) > self._kept:
                 _idle.pop(0).end()
         elif self._child:  # interrupted, maybe in the middle of a call, whose answer nobody should get
             self._child.end(patience=0.0)
-        self._child = None
+        self._child, self._owes = None, False
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(*args, **kwargs)` in the child; it must be importable by name.
@@ -61,16 +66,34 @@ class Guard:
             Undecodable: as the function; or the child died, took longer than `media.timeout_seconds` or asked
                 for more than `media.memory_mb`.
         """
+        return self.begin(function, *args, **kwargs)()
+
+    def begin(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
+        """Have the child begin with a call, and do not wait; what comes back waits, and then does as `call`.
+
+        The next call may begin when that has been done.
+        """
+        self._tell(function, args, kwargs)
+        return partial(self._answer, function, args, kwargs)
+
+    def _tell(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Child":
+        child = self._child = self._child or _idle_child(self._media) or _Child(self._media)
+        self._owes = True
+        child.tell(function, args, kwargs)
+        return child
+
+    def _answer(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         while True:
-            child = self._child = self._child or _idle_child(self._media) or _Child(self._media)
+            child = self._child or self._tell(function, args, kwargs)
             try:
-                answer = child.ask(function, args, kwargs)
+                answer = child.answer()
             except EOFError as error:
                 code, fresh = child.end(), child.calls == 1
                 self._child = None
                 if fresh:
                     raise Undecodable(self._why(code)) from error
             else:
+                self._owes = False
                 if isinstance(answer, Exception):
                     raise answer
                 result: T = answer
@@ -108,16 +131,20 @@ class _Child:
             code = self._process.wait()
             raise PlainError(f"the decoding process does not start: {' '.join(command)} ends with {code}") from error
 
-    def ask(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run a call there; what it raises comes back as the answer.
+    def tell(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Have a call begin there; where the child is dead, `answer` says so."""
+        self.calls += 1
+        with suppress(OSError):
+            self._pipe.send((self.media.timeout_seconds, self.media.memory_mb))
+            self._pipe.send((function, args, kwargs))
+
+    def answer(self) -> Any:
+        """Wait for the call's result; what it raises comes back as the answer.
 
         Raises:
             EOFError: the child died.
         """
-        self.calls += 1
         try:
-            self._pipe.send((self.media.timeout_seconds, self.media.memory_mb))
-            self._pipe.send((function, args, kwargs))
             return wire.receive(self._pipe)
         except OSError as error:  # the pipe is broken rather than at its end
             raise EOFError from error

@@ -55,7 +55,10 @@ def read_sound(path: Path, media: Media, *, rate: int = 16_000) -> Sound:
                 break
     if not count:
         raise Undecodable("the sound track holds no sample")
-    return Sound(np.concatenate(pieces)[:limit], rate)
+    samples = np.concatenate(pieces)[:limit]
+    if not np.isfinite(samples).all():
+        raise Undecodable("the sound track holds samples that are not finite numbers")
+    return Sound(samples, rate)
 
 
 def _resampled(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[np.ndarray]:

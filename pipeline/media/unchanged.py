@@ -2,10 +2,54 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
 
 from pipeline.media.faults import Undecodable
 from pipeline.media.source import open_regular
+from pipeline.params import Media
+
+T = TypeVar("T")
+
+
+class Indexed(Protocol):
+    """A video with what `index` found its file to be, and whatever else."""
+
+    @property
+    def path(self) -> str | Path:
+        """Where it is."""
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+
+    @property
+    def sha256(self) -> str:
+        """Its digest; empty where it was absent."""
+
+
+class Recorded(NamedTuple):
+    """That alone, as it travels to the guarded process."""
+
+    path: Path
+    bytes: int
+    sha256: str
+
+
+def recorded(video: Indexed) -> Recorded:
+    """What is recorded of a video's file."""
+    return Recorded(Path(video.path), video.bytes, video.sha256)
+
+
+def read(file: Recorded, function: Callable[[Path, Media], T], media: Media) -> T:
+    """What `function` makes of a file that is what was recorded; runs in the guarded process.
+
+    Raises:
+        Undecodable: it is not; or as the function.
+    """
+    check(file.path, bytes=file.bytes, sha256=file.sha256)
+    return function(file.path, media)
 
 
 def check(path: Path, *, bytes: int, sha256: str) -> None:  # noqa: A002  the columns of the table of videos
