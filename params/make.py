@@ -44,7 +44,7 @@ PAPER: Changes = {
 
 # Of a machine that trains on real data; shards large enough that a million videos are few files.
 LARGE: Changes = {
-    "execution": {"workers": 8},
+    "execution": {"workers": 8, "threads": 4},
     "filter_silent": {"shard_size": 256},
     "vggish": {"shard_size": 128},
     "clips": {"shard_size": 512},

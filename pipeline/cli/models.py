@@ -118,9 +118,9 @@ def predict(
     A video is scored as stage `evaluate` does, over the views that params.yaml names; an exported model carries its
     own. Videos that cannot be read are named with the reason, and the exit status is then 1.
     """
+    from pipeline.devices import choose_device
     from pipeline.evaluate import predict as prediction
     from pipeline.params import load_params
-    from pipeline.train.team import choose_device
 
     params = load_params()
     device = choose_device(params.execution.device)

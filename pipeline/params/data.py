@@ -32,6 +32,10 @@ class Execution(Section):
     """Dask scheduler to join, as tcp://host:port; null starts one on this machine."""
     workers: Count
     """Processes that work on shards side by side."""
+    threads: Count
+    """Videos that one worker decodes side by side, each in a guarded process: where a GPU waits for them."""
+    gpus: Count
+    """GPUs of a machine that stages use where the device is CUDA, each by one worker; torchrun counts its own."""
     device: Literal["auto", "cpu", "cuda"]
     checkpoint_minutes: Positive
     """Between two states of a training run that are kept within an epoch."""

@@ -4,18 +4,17 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline.errors import PlainError
+from pipeline.devices import Device, choose_device
 from pipeline.progress import console
 
 T = TypeVar("T")
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +87,6 @@ def assembled(device: Device) -> Iterator[Team]:
         raise
     finally:
         dist.destroy_process_group()
-
-
-def choose_device(device: Device, local_rank: int = 0) -> torch.device:
-    """The device to train on; of several GPUs, the one of this process.
-
-    Raises:
-        PlainError: CUDA was asked for and there is none.
-    """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise PlainError("execution.device: found cuda, and torch sees no GPU here; expected auto or cpu")
-    if device == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", local_rank)
 
 
 @contextmanager
