@@ -19,11 +19,13 @@ import torch
 
 from pipeline import failures, files, tables
 from pipeline.audio.logmel import BANDS, PATCH_FRAMES, log_mel_patches, samples_for
-from pipeline.audio.tracks import Track, read_samples, tracks_of
+from pipeline.audio.tracks import Track, read_track, tracks_of
 from pipeline.audio.vggish import Vggish, load_vggish
+from pipeline.devices import Devices, devices_of
 from pipeline.errors import PlainError
-from pipeline.media.faults import NoAudioStream, Undecodable
-from pipeline.media.guard import Guard
+from pipeline.media.decoding import decoded
+from pipeline.media.faults import Finding
+from pipeline.media.sound import Sound
 from pipeline.params import Execution, Media
 from pipeline.params import Vggish as Settings
 from pipeline.shards import Shard, input_key, shards, total
@@ -64,16 +66,25 @@ def extract(
         PlainError: more than `vggish.max_failure_rate` of the videos failed; or the weights or the device are absent.
     """
     tracks = tracks_of(audible(videos, verdicts), root)
-    network = Network(weights, digest_of(weights), choose_device(execution.device))
-    inputs = (files.sha256(videos), files.sha256(verdicts), network.sha256)
+    digest, devices = digest_of(weights), devices_of(execution)
+    inputs = (files.sha256(videos), files.sha256(verdicts), digest)
     with shards(
-        partial(embed_shard, network=network, size=vggish.shard_size, short=vggish.short, media=media),
+        partial(
+            embed_shard,
+            weights=weights,
+            sha256=digest,
+            devices=devices,
+            size=vggish.shard_size,
+            short=vggish.short,
+            media=media,
+            threads=execution.threads,
+        ),
         tracks,
         stage="extract_vggish",
-        key=input_key(inputs, network.device, vggish.shard_size, vggish.short, media, root),
+        key=input_key(inputs, devices.kind, vggish.shard_size, vggish.short, media, root),
         size=vggish.shard_size,
         suffix=".parquet",
-        execution=execution,
+        execution=devices.shared_by(execution),
         label="embedding sounds",
     ) as done:
         counts = {outcome: total(done).get(outcome, 0) for outcome in OUTCOMES}
@@ -101,18 +112,6 @@ def audible(videos: Path, verdicts: Path) -> pa.Table:
     return table.filter(pc.equal(judged["verdict"], "audible"))
 
 
-def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
-    """The device to compute on: auto is CUDA where there is one.
-
-    Raises:
-        PlainError: CUDA is wanted, and there is none.
-    """
-    present = torch.cuda.is_available()
-    if wanted == "cuda" and not present:
-        raise PlainError("execution.device: found no CUDA device that PyTorch can use, expected one; or set cpu, auto")
-    return "cuda" if present and wanted != "cpu" else "cpu"
-
-
 def digest_of(weights: Path) -> str:
     """The SHA-256 of the network's file.
 
@@ -126,28 +125,37 @@ def digest_of(weights: Path) -> str:
 
 
 def embed_shard(
-    tracks: Sequence[Track], target: Path, *, network: Network, size: int, short: Short, media: Media
+    tracks: Sequence[Track],
+    target: Path,
+    *,
+    weights: Path,
+    sha256: str,
+    devices: Devices,
+    size: int,
+    short: Short,
+    media: Media,
+    threads: int,
 ) -> Mapping[str, int]:
     """The task of one shard: write the table `embedded` of at most `size` tracks at `target`; returns outcomes."""
     clips = np.zeros((size, PATCHES, PATCH_FRAMES, BANDS), np.float32)
     reasons = [""] * len(tracks)
     outcomes: Counter[str] = Counter()
-    with Guard(media) as guard:
-        for row, track in enumerate(tracks):
-            try:
-                samples = read_samples(track, guard, media)
-            except (Undecodable, NoAudioStream) as error:
-                outcome, reasons[row] = "failed", str(error)
-            else:
-                outcome, reasons[row] = fate_of(len(samples), short)
-            if not reasons[row]:
-                clips[row] = clip_patches(samples)
+    network = Network(weights, sha256, str(devices.own()))
+    with decoded(tracks, read_track, media, threads=threads) as sounds:
+        for row, sound in enumerate(sounds):
+            outcome, reasons[row] = _fate(sound, short)
+            if isinstance(sound, Sound) and not reasons[row]:
+                clips[row] = clip_patches(sound.samples)
             outcomes[outcome] += 1
     embeddings = embed(clips.reshape(-1, PATCH_FRAMES, BANDS), network).reshape(size, FORM_SIZE)[: len(tracks)]
     embeddings[[bool(reason) for reason in reasons]] = np.nan
     columns = {"video_id": [track.video_id for track in tracks], "reason": reasons, "embedding": embeddings}
     tables.write("embedded", target, tables.from_columns("embedded", columns))
     return outcomes
+
+
+def _fate(sound: Sound | Finding, short: Short) -> tuple[str, str]:
+    return fate_of(len(sound.samples), short) if isinstance(sound, Sound) else ("failed", str(sound))
 
 
 def fate_of(samples: int, short: Short) -> tuple[str, str]:

@@ -20,9 +20,10 @@ import numpy as np
 
 from pipeline import failures, files, tables
 from pipeline.audio.logmel import RATE, log_mel_patches, samples_for
-from pipeline.audio.tracks import Track, read_samples, tracks_of
-from pipeline.media.faults import NoAudioStream, Undecodable
-from pipeline.media.guard import Guard
+from pipeline.audio.tracks import Track, read_track, tracks_of
+from pipeline.media.decoding import decoded
+from pipeline.media.faults import Finding, NoAudioStream, Undecodable
+from pipeline.media.sound import Sound
 from pipeline.params import Execution, FilterSilent, Media
 from pipeline.shards import Shard, input_key, shards, total
 
@@ -100,7 +101,7 @@ def filter_silent(
     tracks = tracks_of(tables.read("videos", videos), root)
     key = input_key(rules.rule, rules.peak_dbfs, rules.rms_dbfs, rules.shard_size, media, root, files.sha256(videos))
     with shards(
-        partial(judge_shard, rules=rules, media=media),
+        partial(judge_shard, rules=rules, media=media, threads=execution.threads),
         tracks,
         stage="filter_silent",
         key=key,
@@ -121,23 +122,25 @@ def filter_silent(
     return counts
 
 
-def judge_shard(tracks: Sequence[Track], target: Path, *, rules: FilterSilent, media: Media) -> Mapping[str, int]:
+def judge_shard(
+    tracks: Sequence[Track], target: Path, *, rules: FilterSilent, media: Media, threads: int
+) -> Mapping[str, int]:
     """The task of one shard: write the verdicts of `tracks` at `target`; returns the count of each verdict."""
-    with Guard(media) as guard:
-        verdicts = [_verdict(track, guard, rules, media) for track in tracks]
+    with decoded(tracks, read_track, media, threads=threads) as sounds:
+        verdicts = [_verdict(sound, rules) for sound in sounds]
     columns: dict[str, object] = {"video_id": [track.video_id for track in tracks]}
     columns |= {field: [getattr(verdict, field) for verdict in verdicts] for field in Verdict._fields}
     tables.write("verdicts", target, tables.from_columns("verdicts", columns))
     return Counter(verdict.verdict for verdict in verdicts)
 
 
-def _verdict(track: Track, guard: Guard, rules: FilterSilent, media: Media) -> Verdict:
-    try:
-        return judge(read_samples(track, guard, media), rules)
-    except NoAudioStream as error:
-        return Verdict("no_audio_stream", str(error), 0.0, np.nan, np.nan)
-    except Undecodable as error:
-        return Verdict("undecodable", str(error), 0.0, np.nan, np.nan)
+def _verdict(sound: Sound | Finding, rules: FilterSilent) -> Verdict:
+    match sound:
+        case NoAudioStream():
+            return Verdict("no_audio_stream", str(sound), 0.0, np.nan, np.nan)
+        case Undecodable():
+            return Verdict("undecodable", str(sound), 0.0, np.nan, np.nan)
+    return judge(sound.samples, rules)
 
 
 def _undecodable(done: Sequence[Shard]) -> Iterator[tuple[str, str]]:

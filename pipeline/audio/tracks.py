@@ -1,17 +1,13 @@
-"""Sound tracks of indexed videos: which ones, and their samples."""
+"""Sound tracks of indexed videos: which ones, and how they are read."""
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline.audio.logmel import RATE
-from pipeline.media import unchanged
-from pipeline.media.faults import Undecodable
-from pipeline.media.guard import Guard
 from pipeline.media.sound import read_sound
-from pipeline.params import Media
 
 
 class Track(NamedTuple):
@@ -31,19 +27,5 @@ def tracks_of(videos: pa.Table, root: Path) -> list[Track]:
     ]
 
 
-def read_samples(track: Track, guard: Guard, media: Media) -> np.ndarray:
-    """Decode a sound track in the guarded process, after checking that its file did not change since `index`.
-
-    Returns:
-        S, float32, mono at 16 kHz; full scale is 1.
-
-    Raises:
-        NoAudioStream: there is none.
-        Undecodable: the file is absent, changed or damaged, or a sample is not a finite number.
-    """
-    path = Path(track.path)
-    unchanged.check(path, bytes=track.bytes, sha256=track.sha256)
-    samples = guard.call(read_sound, path, media, rate=RATE).samples
-    if not np.isfinite(samples).all():
-        raise Undecodable("the sound track holds samples that are not finite numbers")
-    return samples
+read_track = partial(read_sound, rate=RATE)
+"""What a guarded process does with a track: S samples, float32, mono at 16 kHz; full scale is 1."""

@@ -19,11 +19,12 @@ import numpy as np
 from pipeline import tables
 from pipeline.audio.logmel import RATE
 from pipeline.audio.silence import filter_silent
-from pipeline.audio.tracks import read_samples
+from pipeline.audio.tracks import read_track
 from pipeline.bench.corpus import Corpus, on_cores, track
 from pipeline.bench.measure import by_rate, cores, rates
 from pipeline.bench.row import Row, row
-from pipeline.media.guard import Guard
+from pipeline.media.decoding import decoded
+from pipeline.media.sound import Sound
 
 REPEATS = 5
 WORKERS = 2
@@ -58,8 +59,8 @@ def sound(corpus: Corpus) -> list[Row]:
     media = corpus.params.media
 
     def ours() -> int:
-        with Guard(media) as guard:
-            return sum(len(read_samples(each, guard, media)) > 0 for each in tracks)
+        with decoded(tracks, read_track, media, threads=1) as sounds:
+            return sum(isinstance(each, Sound) for each in sounds)
 
     def peer(ffmpeg: str) -> int:
         return sum(len(decode_by_ffmpeg(clip, ffmpeg)) > 0 for clip in corpus.sounding)

@@ -7,7 +7,7 @@ of them an image that is decoded by itself.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -20,10 +20,8 @@ from pipeline import failures, tables
 from pipeline.clips.packs import EXCLUDED, TABLE, PackWriter, pack_name, read_contents
 from pipeline.errors import PlainError
 from pipeline.files import placed
-from pipeline.media import unchanged
-from pipeline.media.faults import Undecodable
+from pipeline.media.decoding import decoded
 from pipeline.media.frames import read_frames
-from pipeline.media.guard import Guard
 from pipeline.media.jpeg import encode_jpeg
 from pipeline.params import Clips, Execution, Media
 from pipeline.shards import Shard, input_key, shards, total
@@ -40,6 +38,14 @@ class Source(NamedTuple):
     path: Path
     bytes: int
     sha256: str
+
+
+class Frames(NamedTuple):
+    """A video's frames as JPEG, of one size in pixels."""
+
+    width: int
+    height: int
+    jpegs: list[bytes]
 
 
 class Prepared(NamedTuple):
@@ -68,10 +74,10 @@ def prepare(
     """
     check_file_count(len(sources), clips.shard_size)
     ordered = sorted(sources)
-    task = partial(write_pack, short_side=clips.short_side, quality=clips.quality, fps=fps, media=media)
+    copy = partial(copy_frames, fps=fps, short_side=clips.short_side, quality=clips.quality)
     key = input_key(ordered, clips.short_side, clips.quality, clips.shard_size, fps, media)
     with shards(
-        task,
+        partial(write_pack, copy=copy, media=media, threads=execution.threads),
         ordered,
         stage="prepare_clips",
         key=key,
@@ -123,31 +129,20 @@ def check_file_count(videos: int, shard_size: int) -> None:
 
 
 def write_pack(
-    sources: Sequence[Source], target: Path, *, short_side: int, quality: int, fps: float, media: Media
+    sources: Sequence[Source], target: Path, *, copy: Callable[[Path, Media], Frames], media: Media, threads: int
 ) -> Mapping[str, int]:
     """The task of one shard: write the pack of `sources` at `target`; a video that cannot be read is left out."""
-    with Guard(media) as guard, target.open("wb") as file:
+    with decoded(sources, copy, media, threads=threads) as copies, target.open("wb") as file:
         pack = PackWriter(file)
-        for source in sources:
-            try:
-                unchanged.check(source.path, bytes=source.bytes, sha256=source.sha256)
-                copy = guard.call(copy_frames, source.path, media, fps=fps, short_side=short_side, quality=quality)
-            except Undecodable as error:
-                pack.exclude(source.video_id, str(error))
+        for source, made in zip(sources, copies, strict=True):
+            if isinstance(made, Frames):
+                pack.add(source.video_id, width=made.width, height=made.height, jpegs=made.jpegs)
             else:
-                pack.add(source.video_id, width=copy.width, height=copy.height, jpegs=copy.jpegs)
+                pack.exclude(source.video_id, str(made))
         contents = pack.close()
     frames = sum(len(copy.offsets) - 1 for copy in contents.copies)
     size = contents.copies[-1].offsets[-1] if contents.copies else 0
     return {"videos": len(contents.copies), "excluded": len(contents.excluded), "frames": frames, "bytes": size}
-
-
-class Frames(NamedTuple):
-    """A video's frames as JPEG, of one size in pixels."""
-
-    width: int
-    height: int
-    jpegs: list[bytes]
 
 
 def copy_frames(path: Path, media: Media, *, fps: float, short_side: int, quality: int) -> Frames:

@@ -14,17 +14,18 @@ import torch
 
 from pipeline import failures, tables
 from pipeline.clips.normalize import as_clips
-from pipeline.evaluate.testing import Video, digests, pixels_of
+from pipeline.devices import Devices, devices_of
+from pipeline.evaluate.testing import Video, digests, frames_of
 from pipeline.evaluate.views import batches, combine, views
-from pipeline.media.faults import Undecodable
-from pipeline.media.guard import Guard
+from pipeline.media.decoding import decoded
+from pipeline.media.faults import Finding
 from pipeline.nn.fold import fold
 from pipeline.nn.model import MultiActionModel
 from pipeline.params import Evaluate, Execution, Media
 from pipeline.shards import Shard, input_key, shards, total
 from pipeline.train.checkpoint import load_model
 from pipeline.train.sounds import sounds_of
-from pipeline.train.team import choose_device, reproducible
+from pipeline.train.team import reproducible
 
 
 def look(
@@ -35,16 +36,16 @@ def look(
     Raises:
         PlainError: there is no model, or more videos failed than `evaluate.max_failure_rate` allows.
     """
-    device = choose_device(execution.device).type
+    devices = devices_of(execution)
     what = evaluate.model_dump(exclude={"bootstrap", "max_failure_rate", "combine"})
     with shards(
-        partial(look_shard, model=model, device=device, evaluate=evaluate, media=media),
+        partial(look_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
         videos,
         stage="freeze",
-        key=input_key(videos, digests(model), device, what, media),
+        key=input_key(videos, digests(model), devices.kind, what, media),
         size=evaluate.shard_size,
         suffix=".parquet",
-        execution=execution if device == "cpu" else execution.model_copy(update={"workers": 1}),
+        execution=devices.shared_by(execution),
         label="looking",
     ) as done:
         failures.check(
@@ -58,18 +59,26 @@ def look(
 
 
 def look_shard(
-    videos: Sequence[Video], target: Path, *, model: Path, device: str, evaluate: Evaluate, media: Media
+    videos: Sequence[Video],
+    target: Path,
+    *,
+    model: Path,
+    devices: Devices,
+    evaluate: Evaluate,
+    media: Media,
+    threads: int,
 ) -> dict[str, int]:
     """The task of one shard: write the `viewed` rows of some videos at `target`."""
     network, description = load_model(model)
+    device = devices.own()
     network.to(device)
+    read = frames_of(description.frames.fps, evaluate.short_side)
     rows: list[tuple[str, list[int], list[float], list[int], str]] = []
-    with reproducible(threads=1), Guard(media) as guard, torch.inference_mode():
-        for video in videos:
-            try:
-                pixels = pixels_of(video, guard, media, fps=description.frames.fps, short_side=evaluate.short_side)
-            except Undecodable as error:
-                rows.append((video.video_id, list(video.actions), [], [], str(error)))
+    looking = decoded(videos, read, media, threads=threads)
+    with reproducible(threads=1), looking as pictures, torch.inference_mode():
+        for video, pixels in zip(videos, pictures, strict=True):
+            if isinstance(pixels, Finding):
+                rows.append((video.video_id, list(video.actions), [], [], str(pixels)))
                 continue
             made = [
                 network.pooling.positions(

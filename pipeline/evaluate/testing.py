@@ -12,10 +12,12 @@ import torch
 
 from pipeline import failures, files, tables
 from pipeline.clips.normalize import as_clips
+from pipeline.devices import Devices, devices_of
 from pipeline.errors import PlainError
 from pipeline.evaluate.views import batches, combine, views
 from pipeline.media import unchanged
-from pipeline.media.faults import Undecodable
+from pipeline.media.decoding import decoded
+from pipeline.media.faults import Finding
 from pipeline.media.frames import read_frames
 from pipeline.media.guard import Guard
 from pipeline.nn.model import MultiActionModel
@@ -23,7 +25,7 @@ from pipeline.params import Evaluate, Execution, Frames, Media
 from pipeline.shards import Shard, input_key, shards, total
 from pipeline.train.checkpoint import load_model
 from pipeline.train.sounds import sounds_of
-from pipeline.train.team import choose_device, reproducible
+from pipeline.train.team import reproducible
 
 
 class Video(NamedTuple):
@@ -65,7 +67,7 @@ def score(
 ) -> dict[str, int]:
     """Write `predictions.parquet` and `excluded.parquet` into the folder `target`; returns how many rows each has.
 
-    The bytes are the same for any number of workers on one kind of device. On CUDA one process does it all.
+    The bytes are the same for any number of workers on one kind of device.
 
     Raises:
         PlainError: there is no model or no video, more videos failed than `evaluate.max_failure_rate` allows, or CUDA
@@ -73,16 +75,16 @@ def score(
     """
     if not videos:
         raise PlainError(f"evaluate.split: found no labelled video in {evaluate.split}, expected some; set val or test")
-    device = choose_device(execution.device).type
+    devices = devices_of(execution)
     what = evaluate.model_dump(exclude={"bootstrap", "max_failure_rate"})
     with shards(
-        partial(score_shard, model=model, device=device, evaluate=evaluate, media=media),
+        partial(score_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
         videos,
         stage="evaluate",
-        key=input_key(videos, digests(model), device, what, media),
+        key=input_key(videos, digests(model), devices.kind, what, media),
         size=evaluate.shard_size,
         suffix=".parquet",
-        execution=execution if device == "cpu" else execution.model_copy(update={"workers": 1}),
+        execution=devices.shared_by(execution),
         label="scoring",
     ) as done:
         failures.check(
@@ -98,20 +100,26 @@ def score(
 
 
 def score_shard(
-    videos: Sequence[Video], target: Path, *, model: Path, device: str, evaluate: Evaluate, media: Media
+    videos: Sequence[Video],
+    target: Path,
+    *,
+    model: Path,
+    devices: Devices,
+    evaluate: Evaluate,
+    media: Media,
+    threads: int,
 ) -> Mapping[str, int]:
     """The task of one shard: write the `scored` rows of some videos at `target`."""
     network, description = load_model(model)
-    network.to(device)
+    network.to(devices.own())
+    read = frames_of(description.frames.fps, evaluate.short_side)
     scores: list[list[float]] = []
     reasons: list[str] = []
-    with reproducible(threads=1), Guard(media) as guard:
-        for video in videos:
-            try:
-                pixels = pixels_of(video, guard, media, fps=description.frames.fps, short_side=evaluate.short_side)
-            except Undecodable as error:
+    with reproducible(threads=1), decoded(videos, read, media, threads=threads) as pictures:
+        for video, pixels in zip(videos, pictures, strict=True):
+            if isinstance(pixels, Finding):
                 scores.append([])
-                reasons.append(str(error))
+                reasons.append(str(pixels))
             else:
                 scores.append(score_video(network, pixels, description.frames, evaluate, video.sound).tolist())
                 reasons.append("")
@@ -165,10 +173,12 @@ def pixels_of(video: Video, guard: Guard, media: Media, *, fps: float, short_sid
     Raises:
         Undecodable: the file is absent, changed, or cannot be decoded.
     """
-    path = Path(video.path)
-    unchanged.check(path, bytes=video.bytes, sha256=video.sha256)
-    pixels: np.ndarray = guard.call(read_frames, path, media, fps=fps, short_side=short_side)
-    return pixels
+    return guard.call(unchanged.read, unchanged.recorded(video), frames_of(fps, short_side), media)
+
+
+def frames_of(fps: float, short_side: int) -> Callable[[Path, Media], np.ndarray]:
+    """What a guarded process does with a video."""
+    return partial(read_frames, fps=fps, short_side=short_side)
 
 
 def digests(folder: Path) -> list[tuple[str, str]]:

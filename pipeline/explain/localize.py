@@ -8,16 +8,18 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipeline import files, tables
-from pipeline.evaluate.testing import Video, pixels_of
+from pipeline.devices import Devices, devices_of
+from pipeline.evaluate.testing import Video, frames_of
 from pipeline.explain.gradcam import video_heat
 from pipeline.explain.models import Explained, load
 from pipeline.explain.pointing import judge
-from pipeline.media.guard import Guard
+from pipeline.media.decoding import decoded
+from pipeline.media.faults import Finding
 from pipeline.params import Execution, Explain, Layer, Media
 from pipeline.shards import Shard, input_key, shards
 from pipeline.sources.sample.places import Place
 from pipeline.train.checkpoint import WEIGHTS
-from pipeline.train.team import choose_device, reproducible
+from pipeline.train.team import reproducible
 
 
 class Located(NamedTuple):
@@ -53,7 +55,7 @@ def localize(
         PlainError: a model cannot be read.
         Undecodable: a video has changed since it was scored.
     """
-    device = choose_device(execution.device).type
+    devices = devices_of(execution)
     folders = {model.name: model.folder for model in models}
     digests = [(name, files.sha256(folder / WEIGHTS)) for name, folder in folders.items()]
     what = {"layers": explain.layers, "clips": explain.clips, "short_side": short_side}
@@ -61,18 +63,19 @@ def localize(
         partial(
             judge_shard,
             folders=folders,
-            device=device,
+            devices=devices,
             layers=explain.layers,
             clips=explain.clips,
             short_side=short_side,
             media=media,
+            threads=execution.threads,
         ),
         videos,
         stage="explain",
-        key=input_key(videos, digests, device, what, media),
+        key=input_key(videos, digests, devices.kind, what, media),
         size=shard_size,
         suffix=".parquet",
-        execution=execution if device == "cpu" else execution.model_copy(update={"workers": 1}),
+        execution=devices.shared_by(execution),
         label="pointing",
     ) as done:
         return _joined(done)
@@ -83,20 +86,23 @@ def judge_shard(
     target: Path,
     *,
     folders: Mapping[str, Path],
-    device: str,
+    devices: Devices,
     layers: Sequence[Layer],
     clips: int,
     short_side: int,
     media: Media,
+    threads: int,
 ) -> Mapping[str, int]:
     """The task of one shard: write the `pointing` rows of some videos at `target`."""
     rows = []
-    with reproducible(threads=1), Guard(media) as guard:
-        for name, folder in folders.items():
-            network, description = load(folder)
-            frames, network = description.frames, network.to(device)
-            for video, places in videos:
-                pixels = pixels_of(video, guard, media, fps=frames.fps, short_side=short_side)
+    for name, folder in folders.items():
+        network, description = load(folder)
+        frames, network = description.frames, network.to(devices.own())
+        looking = decoded([each.video for each in videos], frames_of(frames.fps, short_side), media, threads=threads)
+        with reproducible(threads=1), looking as pictures:
+            for (video, places), pixels in zip(videos, pictures, strict=True):
+                if isinstance(pixels, Finding):
+                    raise pixels
                 heat = video_heat(network, pixels, video.actions, layers, frames, clips=clips)
                 for layer in layers:
                     for number, action in enumerate(video.actions):

@@ -9,7 +9,6 @@ from pipeline import tables
 from pipeline.audio.extraction import (
     CLIP_SAMPLES,
     Network,
-    choose_device,
     clip_patches,
     digest_of,
     embed,
@@ -69,7 +68,7 @@ def verdicts(params, on_one_worker, videos_of, sounds, tmp_path):
 def run(params, settings, on_one_worker, verdicts, weights, tmp_path):
     """Run the extraction with some settings changed; returns its counts and both tables."""
 
-    def call(workers: int = 1, **changes):
+    def call(workers: int = 1, threads: int = 1, **changes):
         target, excluded = tmp_path / "vggish.parquet", tmp_path / "excluded.parquet"
         counts = extract(
             tmp_path / "videos.parquet",
@@ -80,7 +79,7 @@ def run(params, settings, on_one_worker, verdicts, weights, tmp_path):
             root=tmp_path,
             vggish=settings.model_copy(update=changes),
             media=params.media,
-            execution=on_one_worker.model_copy(update={"workers": workers}),
+            execution=on_one_worker.model_copy(update={"workers": workers, "threads": threads}),
         )
         return counts, tables.read("vggish", target), tables.read("exclusions", excluded)
 
@@ -138,11 +137,13 @@ def test_every_audible_video_gets_its_own_embedding(run, sounds, network):
         np.testing.assert_allclose(found[row], alone.reshape(-1), atol=1e-4)
 
 
-def test_the_same_bytes_whatever_the_number_of_workers(run, tmp_path):
-    run(workers=1)
-    first = (tmp_path / "vggish.parquet").read_bytes()
-    run(workers=2)
-    assert (tmp_path / "vggish.parquet").read_bytes() == first
+@pytest.mark.parametrize("how", [{"workers": 2}, {"threads": 3}, {"workers": 2, "threads": 3}])
+def test_the_same_bytes_whatever_the_number_of_workers_and_threads(run, tmp_path, how):
+    (tmp_path / "e.avi").write_bytes(b"another file")
+    left = ("vggish.parquet", "excluded.parquet")
+    counts, first = run(max_failure_rate=0.25)[0], [(tmp_path / name).read_bytes() for name in left]
+    assert run(max_failure_rate=0.25, **how)[0] == counts
+    assert [(tmp_path / name).read_bytes() for name in left] == first
 
 
 def test_short_clips_are_dropped_by_name_where_so_asked(run):
@@ -181,16 +182,3 @@ def test_verdicts_of_other_videos_are_refused(run, tmp_path, videos_of, tone):
 def test_absent_weights_are_a_plain_error(tmp_path):
     with pytest.raises(PlainError, match="run `dvc repro fetch_weights`"):
         digest_of(tmp_path / "none.safetensors")
-
-
-def test_cuda_that_is_not_there_is_a_plain_error(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto") == choose_device("cpu") == "cpu"
-    with pytest.raises(PlainError, match=r"execution\.device"):
-        choose_device("cuda")
-
-
-def test_cuda_is_used_where_it_is_there_unless_told_otherwise(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device("auto") == choose_device("cuda") == "cuda"
-    assert choose_device("cpu") == "cpu"

@@ -160,10 +160,12 @@ def test_the_table_gives_every_video_its_verdict(params, rules, on_one_worker, v
     assert [row["seconds"] for row in rows] == [3.0, 0.0, 3.0, 3.0, 0.0, 3.0]
     assert all(row["reason"] for row in rows if row["verdict"] != "audible")
     first = target.read_bytes()
-    two = on_one_worker.model_copy(update={"workers": 2})
     one_each = allowing.model_copy(update={"shard_size": 1})
-    filter_silent(videos, target, root=tmp_path, rules=one_each, media=params.media, execution=two)
-    assert target.read_bytes() == first
+    for how, cut in (({"workers": 2}, one_each), ({"threads": 3}, allowing)):
+        target.unlink()
+        execution = on_one_worker.model_copy(update=how)
+        filter_silent(videos, target, root=tmp_path, rules=cut, media=params.media, execution=execution)
+        assert target.read_bytes() == first
 
 
 def test_too_many_undecodable_videos_stop_the_stage(params, rules, on_one_worker, videos_of, tone, tmp_path):

@@ -80,9 +80,13 @@ def test_a_failure_leaves_the_old_folder_and_keeps_the_finished_packs(made, make
     assert len(set(packs_in_progress(folder)) - earlier) == 2
 
 
-def test_two_workers_and_another_order_leave_the_same_bytes(made, make, params, sources, folder):
+@pytest.mark.parametrize(("workers", "threads"), [(2, 1), (1, 3)])
+def test_two_workers_threads_and_another_order_leave_the_same_bytes(
+    made, make, params, sources, folder, workers, threads
+):
     one = {name: data for name, (data, _) in contents(folder).items()}
-    make(list(reversed(sources)), execution=params.execution.model_copy(update={"workers": 2}))
+    execution = params.execution.model_copy(update={"workers": workers, "threads": threads})
+    make(list(reversed(sources)), execution=execution)
     assert {name: data for name, (data, _) in contents(folder).items()} == one
 
 

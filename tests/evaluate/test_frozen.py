@@ -59,3 +59,17 @@ def test_a_video_that_cannot_be_read_is_left_out_by_name(
     said = r"^1 of 4 videos failed \(25\.00%\); evaluate\.max_failure_rate allows 10\.00%[^|]*\n  d: "
     with pytest.raises(PlainError, match=said):
         frozen.look(tmp_path / "viewed.parquet", broken, model_folder, **strict)
+
+
+def test_features_are_the_same_bytes_for_any_number_of_threads(
+    videos, video_of, model_folder, tmp_path, params, evaluate, execution
+):
+    found = []
+    for threads in (1, 3):
+        how = execution.model_copy(update={"threads": threads})
+        seen = [video_of("0", content=b"no video"), *videos]
+        frozen.look(
+            tmp_path / "viewed.parquet", seen, model_folder, evaluate=evaluate, media=params.media, execution=how
+        )
+        found.append((tmp_path / "viewed.parquet").read_bytes())
+    assert found[0] == found[1]

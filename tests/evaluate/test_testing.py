@@ -110,13 +110,15 @@ def test_a_missing_model_is_named(run, video_of, tmp_path):
 
 
 @pytest.mark.slow
-def test_bytes_are_the_same_for_any_number_of_workers(run, video_of, tmp_path, execution):
+def test_bytes_are_the_same_for_any_number_of_workers_and_threads(run, video_of, tmp_path, execution):
     videos = [video_of(f"video{seed}", seed=seed, frames=9 + seed) for seed in range(7)]
+    videos.insert(1, video_of("video00", content=b"no video"))
     found = []
-    for workers in (1, 2):
-        run(videos, execution=execution.model_copy(update={"workers": workers}))
-        found.append((tmp_path / "predictions" / "predictions.parquet").read_bytes())
-    assert found[0] == found[1]
+    for workers, threads in ((1, 1), (2, 1), (1, 3)):
+        run(videos, execution=execution.model_copy(update={"workers": workers, "threads": threads}))
+        folder = tmp_path / "predictions"
+        found.append([(folder / name).read_bytes() for name in ("predictions.parquet", "excluded.parquet")])
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_stopped_run_goes_on_with_the_shards_it_has(run, video_of, tmp_path, monkeypatch):

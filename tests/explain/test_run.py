@@ -19,7 +19,7 @@ def explain(videos, places, small, tmp_path, monkeypatch):
     """Explains some models into a folder; returns the tables and the line."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
 
-    def make(target: Path, models, known=places, **changes):
+    def make(target: Path, models, known=places, threads=1, **changes):
         line = run(
             target,
             models,
@@ -29,7 +29,7 @@ def explain(videos, places, small, tmp_path, monkeypatch):
             explain=small.explain.model_copy(update=changes),
             evaluate=small.evaluate,
             media=small.media,
-            execution=small.execution,
+            execution=small.execution.model_copy(update={"threads": threads}),
             seed=1,
         )
         return {name: tables.read(name, target / f"{name}.parquet") for name in MADE}, line
@@ -53,9 +53,9 @@ def test_alone(explain, this_run, tmp_path):
     assert digests["model"]["model.safetensors"] == files.sha256(this_run[0].folder / "model.safetensors")
 
 
-def test_the_same_run_gives_the_same_bytes(explain, this_run, tmp_path):
-    for name in ("one", "two"):
-        explain(tmp_path / name, this_run)
+def test_the_same_run_gives_the_same_bytes_by_any_number_of_threads(explain, this_run, tmp_path):
+    for name, threads in (("one", 1), ("two", 3)):
+        explain(tmp_path / name, this_run, threads=threads)
     names = [path.name for path in sorted((tmp_path / "one").iterdir())]
     assert len(names) > len(MADE)
     for name in names:
