@@ -22,11 +22,14 @@ def accelerator(params: Params) -> Finding:
     name, there = torch.cuda.get_device_name(), torch.cuda.get_device_properties(0).total_memory
     if params.execution.device == "cpu":
         return Finding("yellow", "GPU", f"{name}, unused", "execution.device is cpu; set it to auto")
-    needed = training(params)
-    line = f"{torch.cuda.device_count()} x {name}, {size(there)}; a training step takes about {size(needed)} in float32"
+    needed, count, gpus = training(params), torch.cuda.device_count(), params.execution.gpus
+    line = f"{count} x {name}, {size(there)}; a training step takes about {size(needed)} in float32"
     if needed > there:
         advice = "mixed precision halves most of it; else lower train.batch, or share it between GPUs by torchrun"
         return Finding("yellow", "GPU", line, advice)
+    if gpus > count:
+        advice = f"set it to {count}, or join a cluster whose machines have as many (execution.address)"
+        return Finding("yellow", "GPU", f"{line}; execution.gpus is {gpus}", advice)
     return Finding("green", "GPU", line)
 
 

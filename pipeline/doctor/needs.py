@@ -23,6 +23,8 @@ TIGHT = 0.8
 """Part of what there is from which an estimate is too close to call."""
 PROCESS = 350e6
 """Bytes of a worker with PyTorch and PyArrow: 310 MB measured, and VGGish's activations."""
+DECODER = 80e6
+"""Bytes of one more guarded process, beside its video: 79 MB measured."""
 _MADE = ("data/clips", "data/features", "data/lexicons", "data/predictions", "models", ".dvc/cache")
 
 
@@ -68,13 +70,16 @@ def outputs(seen: Seen, params: Params) -> list[Need]:
 def memory(seen: Seen, params: Params) -> Finding:
     """The larger of what embedding sounds and what training takes, beside the memory that is free."""
     pictures = max((probe.pixel_bytes for probe in seen.probes), default=0)
-    worker = PROCESS + VGGISH_PARAMETERS * FLOAT + 2 * pictures
-    workers = params.execution.workers
-    needs = [Need(workers * worker, f"for {workers} workers of {size(worker)} (PyTorch, VGGish, one decoded video)")]
+    workers, threads = params.execution.workers, params.execution.threads
+    worker = PROCESS + VGGISH_PARAMETERS * FLOAT + pictures + threads * pictures + (threads - 1) * DECODER
+    held = "one decoded video" if threads == 1 else f"one decoded video and {threads} at work"
+    needs = [Need(workers * worker, f"for {workers} workers of {size(worker)} (PyTorch, VGGish, {held})")]
     if not torch.cuda.is_available():
         needs.append(Need(training(params), "to train on the CPU (weights, gradients, momentum, activations)"))
     most = max(needs)
-    return _beside("memory", most.bytes, free_memory(), most.what, "fewer execution.workers, or a smaller train.batch")
+    return _beside(
+        "memory", most.bytes, free_memory(), most.what, "fewer execution.workers or threads, or a smaller train.batch"
+    )
 
 
 def free_memory() -> float:

@@ -61,3 +61,8 @@ def test_a_gpu(params, monkeypatch, device, memory, colour):
     finding = accelerator(paper)
     assert finding.colour == colour
     assert "H200" in finding.found
+    if colour == "green":
+        greedy = paper.model_copy(update={"execution": paper.execution.model_copy(update={"gpus": 2})})
+        assert accelerator(greedy).colour == "yellow"
+        assert "1 x H200" in accelerator(greedy).found
+        assert "execution.gpus is 2" in accelerator(greedy).found

@@ -51,6 +51,8 @@ def test_memory_is_that_of_the_workers_or_of_training_whichever_is_more(seen, pa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(needs, "free_memory", lambda: 1e9)
     assert "for 2 workers" in memory(seen, params).found
+    fed = params.model_copy(update={"execution": params.execution.model_copy(update={"threads": 4})})
+    assert "one decoded video and 4 at work)" in memory(seen, fed).found
     assert memory(seen, params).colour == "red"  # each takes VGGish's 289 MB, PyTorch and a video
     large = params.model_copy(update={"train": params.train.model_copy(update={"batch": 10_000})})
     assert "to train on the CPU" in memory(seen, large).found
