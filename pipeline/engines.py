@@ -100,7 +100,7 @@ def _on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[_Ended]:
     with _client(execution) as client:
         from dask.distributed import KilledWorker, as_completed
 
-        futures = [client.submit(_on_one_thread, task, pure=False) for task in tasks]
+        futures = [client.submit(_on_dasks_worker, task, pure=False) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -131,6 +131,23 @@ def _client(execution: Execution) -> Iterator[Any]:
         except (OSError, TimeoutError, ValueError) as error:
             raise PlainError(f"execution.address: no Dask scheduler answers at {address}: {error}") from error
         yield cleanup.enter_context(client)
+
+
+def _on_dasks_worker(task: Task) -> _Ended:
+    """Run a task where no other runs in the same process: what PyTorch is set to, and the GPU, are the process's.
+
+    Raises:
+        PlainError: others may run there.
+    """
+    from dask.distributed import get_worker
+
+    worker = get_worker()
+    if worker.state.nthreads > 1:
+        raise PlainError(
+            f"execution.address: the Dask worker {worker.address} runs {worker.state.nthreads} tasks at once in one "
+            "process; expected one: start workers with one thread each (--nthreads 1, or as many processes as cores)"
+        )
+    return _on_one_thread(task)
 
 
 def _on_one_thread(task: Task) -> _Ended:

@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from dask.distributed import LocalCluster
 
+from pipeline.errors import PlainError
 from pipeline.shards import shards, total
 from tests.test_shards import SQUARES, done, square
 
@@ -55,6 +57,14 @@ def work(params, tmp_path, monkeypatch):
 
 def test_shards_come_out_of_a_cluster_as_of_one_process(cluster, work):
     assert work(engine="dask", address=cluster)[:2] == work(engine="local", workers=1)[:2]
+
+
+def test_a_worker_of_several_threads_is_refused(work):
+    """What PyTorch is set to, and the GPU, are a whole process's."""
+    several = LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None)
+    refused = pytest.raises(PlainError, match=r"the Dask worker tcp://.* runs 2 tasks at once in one process; expected")
+    with several, refused:
+        work(engine="dask", address=several.scheduler_address)
 
 
 def test_a_worker_that_is_lost_in_the_middle_costs_its_shard_alone(cluster, work, tmp_path):
