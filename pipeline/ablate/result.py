@@ -56,6 +56,11 @@ class Result(NamedTuple):
         return ABLATIONS[self.ablation].note
 
     @property
+    def first(self) -> Line | None:
+        """What the others are held against: the first that did not fail; None where all did."""
+        return next((line for line in self.lines if line.figures), None)
+
+    @property
     def sources(self) -> list[str]:
         """Of the published figures, in the order of the table."""
         return list(dict.fromkeys(source for line in self.lines for source in line.published))

@@ -30,7 +30,7 @@ class Figure(NamedTuple):
     interval: Estimate
     """Of the mean."""
     lead: Estimate | None
-    """Over the first row, in percentage points; None for the first row itself, and where videos differ."""
+    """Over the first row that did not fail, in percentage points; None for that row, and where videos differ."""
 
 
 def figures(

@@ -24,11 +24,12 @@ class Grid(NamedTuple):
 
 
 def caption(result: Result) -> str:
-    """What the numbers are."""
+    """What the numbers are; the table's title is not part of it."""
     seeds = max((figure.seeds for line in result.lines for figure in line.figures.values()), default=0)
+    mode = MODES[result.mode]
     return (
-        f"{result.title} ({MODES[result.mode]}). {result.data}, percent: mean over {seeds} "
-        f"{'seed' if seeds == 1 else 'seeds'}, spread over seeds (standard deviation) where there are several, in "
+        f"{mode[0].upper()}{mode[1:]}. {result.data}, percent: mean over {seeds} "
+        f"{'seed' if seeds == 1 else 'seeds'}, {'± their standard deviation, ' if seeds > 1 else ''}in "
         f"brackets the 95% interval of the mean by a bootstrap over videos."
     )
 
@@ -45,10 +46,11 @@ def measured(result: Result) -> Grid:
 
 
 def differences(result: Result) -> Grid:
-    """Each row's lead over the first, in percentage points, by a paired bootstrap."""
-    first, others = result.lines[0], [line for line in result.lines[1:] if line.figures]
+    """Each row's lead over the first that did not fail, in percentage points, by a paired bootstrap."""
+    first = result.first
+    others = [line for line in result.lines if line.figures and line is not first]
     rows = [[line.label, *(lead(line.figures[metric]) for metric in SHOWN)] for line in others]
-    return Grid([f"difference to: {first.label}", *SHOWN.values()], rows)
+    return Grid([f"difference to: {first.label if first else ''}", *SHOWN.values()], rows)
 
 
 def markdown(result: Result) -> str:
@@ -65,8 +67,8 @@ def latex(result: Result) -> str:
     body = [_latex(measured(result))]
     if differences(result).rows:
         body.append(_latex(differences(result)))
-    text = "\n\n\\medskip\n\n".join(body)
-    return f"\\begin{{table}}\n\\centering\\small\n{text}\n\\caption{{{_escaped(caption(result))}}}\n\\end{{table}}\n"
+    text, about = "\n\n\\medskip\n\n".join(body), _escaped(f"{_sentence(result.title)} {caption(result)}")
+    return f"\\begin{{table}}\n\\centering\\small\n{text}\n\\caption{{{about}}}\n\\end{{table}}\n"
 
 
 def cell(figure: Figure) -> str:
@@ -96,6 +98,10 @@ def published(line: Line, source: str) -> str:
     """What a source publishes of a row: top-1 / top-5 / mAP; empty where nothing."""
     told = line.published.get(source)
     return " / ".join(str(told.get(metric, "-")) for metric in PUBLISHED) if told else ""
+
+
+def _sentence(title: str) -> str:
+    return title if title.endswith("?") else f"{title}."
 
 
 def _markdown(grid: Grid) -> str:

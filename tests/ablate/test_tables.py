@@ -39,3 +39,19 @@ def test_latex_is_balanced_and_escaped(result):
     assert r"found 13 \& 50\%" in text
     rows = [row for row in text.splitlines() if row.endswith(r"\\")]
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {6, 4}
+
+
+def test_where_the_first_row_failed_the_others_are_held_against_the_next(result):
+    _, audio, text, failed = result.lines
+    base = audio._replace(figures=figures_of(57.5, None))
+    written = tables.markdown(result._replace(lines=(failed, base, text)))
+    assert "| difference to: audio GCN |" in written
+    assert "other videos" not in written
+    assert "| text GCN | +1.0 (-2.0 to +3.5) |" in written
+    assert "difference to" not in tables.markdown(result._replace(lines=(failed, base)))
+
+
+def test_a_title_is_said_once_and_ends_its_sentence(result):
+    assert tables.markdown(result).count(result.title) == 1
+    assert "joint learning. Heads alone, trained on frozen features" in tables.latex(result)
+    assert "come from? Heads alone" in tables.latex(result._replace(ablation="controls"))

@@ -16,7 +16,7 @@ class Row(NamedTuple):
     figures: list[Figure]
     """By column; none where it failed."""
     apart: list[bool]
-    """Whether each differs from the first row's beyond its interval."""
+    """Whether each differs from the first row's beyond its interval, the first that did not fail."""
     published: list[str]
     """By source; top-1 / top-5 / mAP."""
 
@@ -31,8 +31,6 @@ class Table(NamedTuple):
     data: str
     note: str
     seeds: int
-    first: str
-    """The row that the others are held against."""
     metrics: list[str]
     sources: list[str]
     rows: list[Row]
@@ -53,7 +51,6 @@ def _table(result: Result) -> Table:
         data=result.data,
         note=result.note,
         seeds=max((figure.seeds for line in result.lines for figure in line.figures.values()), default=0),
-        first=result.lines[0].label,
         metrics=list(tables.SHOWN.values()),
         sources=result.sources,
         rows=[_row(line, result.sources) for line in result.lines],
