@@ -78,8 +78,13 @@ def queue(jobs: Sequence[Job], mode: Mode) -> None:
 
 
 def run() -> None:
-    """Run all that is queued, one after the other, and show what each says; failures are told apart later."""
+    """Run all that is queued, one after the other, and show what each says; failures are told apart later.
+
+    DVC's worker outlives its queue, as a rule by seconds, now and then for good, and keeps our standard output open:
+    whoever reads that through a pipe waits for its end. So it is told to go.
+    """
     subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--run-all"], check=False)
+    _dvc("queue", "stop", check=False)
 
 
 def finished() -> set[str]:
