@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pipeline.ablate.rows import Value
 
 
+WHICH = "Tables 1 to 3 of the paper; other backbones (Section 4.2); 8 or 16 frames (4.4); GCN or transformer; controls."
+
+
 class Table(StrEnum):
     """What can be remade."""
 
@@ -35,13 +38,13 @@ class Mode(StrEnum):
 
 @app.command(rich_help_panel=RESULTS, epilog="Example: m3a ablate controls --mode frozen --seeds 5")
 def ablate(
-    table: Annotated[Table, typer.Argument(metavar="TABLE", help=", ".join(ABLATIONS))],
+    table: Annotated[Table, typer.Argument(metavar="TABLE", help=WHICH)],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds a row.")] = 1,
     mode: Annotated[Mode, typer.Option(help="As the paper, or heads on features computed once.")] = Mode.joint,
-    rows: Annotated[str, typer.Option(help="Some rows alone, by name, with commas.")] = "",
+    rows: Annotated[str, typer.Option(help="Some rows alone, by name, with commas; ? names them.")] = "",
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter in every row."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter in every row; may be repeated."),
     ] = None,
 ) -> None:
     """Remake a table of the paper, or run the controls that it did not run, on the data of params.yaml.
