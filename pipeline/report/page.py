@@ -77,7 +77,8 @@ def render(evidence: Evidence, stages: Sequence[Stage], values: Mapping[str, Any
         "lexicons": relations.lexicons(evidence),
         "settings": model.settings(evidence.model),
         "lineage": lineage.lineage(evidence, stages, entries, values),
-        "heads": evidence.model["model"]["heads"],
+        "learners": model.learners(evidence.model),
+        "late_fusion": evidence.model["model"]["late_fusion"],
     }
     return linked(filled("page.html.jinja", context)) + "\n"
 

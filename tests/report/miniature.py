@@ -106,7 +106,8 @@ def _write_result(root: Path) -> None:
     figures = scoring.figures(read["predictions"], read["train"], read["actions"], bootstrap=50, seed=0)
     for name, table in (("metrics", figures.metrics), ("per_action", figures.per_action)):
         tables.write(name, root / TABLES[name][1], table)
-    model = {"actions": ACTIONS, "model": {"heads": ["visual", "text"], "relation": "gcn"}, "normalization": "paper"}
+    learners = {"heads": ["visual", "text"], "relation": "gcn", "control": "none", "late_fusion": False}
+    model = {"actions": ACTIONS, "model": learners, "normalization": "paper"}
     weights = {
         "vggish": {"file": "vggish.safetensors", "source": "seed 7", "sha256": "5eed", "trained": False},
         "words": {"file": "words.bin", "source": "glove.txt", "sha256": "910e", "trained": True},

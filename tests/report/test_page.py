@@ -120,6 +120,24 @@ def test_untrained_weights_are_said_plainly(evidence, stages, values, html):
     assert "ntrained" not in real
 
 
+def test_a_model_that_hears_its_videos_is_said_to(evidence, stages, values, html):
+    assert "late fusion" not in html
+    learners = {"heads": ["fc"], "relation": "gcn", "control": "none", "late_fusion": True}
+    heard = page.render(_with(evidence, model=evidence.model | {"model": learners}), stages, values)
+    assert "this model's\n  late fusion rests on them" in heard
+    assert "the video's own sound adds (late fusion), of which no heat is shown" in heard
+    assert "<p>fc + late fusion; of" in heard
+
+
+def test_free_matrices_rest_on_no_form_and_have_no_layers(evidence, stages, values):
+    learners = {"heads": ["audio"], "relation": "gcn", "control": "free_matrix", "late_fusion": False}
+    none = {name: getattr(evidence, name).slice(0, 0) for name in ("embedding", "gathering")}
+    free = page.render(_with(evidence, model=evidence.model | {"model": learners}, **none), stages, values)
+    assert "rests on them" not in free
+    assert "<p>This model has no GCN over a lexicon, so there are no layers to show.</p>" in free
+    assert "<p>audio (control: free_matrix); of" in free
+
+
 def test_what_the_data_say_is_escaped(html):
     assert "cut &lt;off&gt;" in html
     assert "cut <off>" not in html

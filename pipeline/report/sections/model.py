@@ -9,9 +9,18 @@ def untrained(weights: Mapping[str, Mapping[str, Any]]) -> bool:
     return not weights["vggish"]["trained"]
 
 
-def listening(description: Mapping[str, Any]) -> str:
-    """The head that rests on audio forms, or nothing."""
-    return next((head for head in description["model"]["heads"] if head.startswith("audio")), "")
+def listening(description: Mapping[str, Any]) -> list[str]:
+    """What of the model rests on VGGish: heads that start from audio forms, and late fusion."""
+    model = description["model"]
+    heads = [f"{head} head" for head in model["heads"] if head.startswith("audio")]
+    return [*(heads if model["control"] != "free_matrix" else []), *(["late fusion"] if model["late_fusion"] else [])]
+
+
+def learners(description: Mapping[str, Any]) -> str:
+    """What was trained on the 3D-CNN's features, in a few words."""
+    model = description["model"]
+    parts = [*model["heads"], *(["late fusion"] if model["late_fusion"] else [])]
+    return " + ".join(parts) + (f" (control: {model['control']})" if model["control"] != "none" else "")
 
 
 def settings(description: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:

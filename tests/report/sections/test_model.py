@@ -1,7 +1,5 @@
 """What the page says of the model."""
 
-import pytest
-
 from pipeline.report.sections import model
 
 
@@ -25,9 +23,21 @@ def test_untrained_is_what_the_weights_say():
     assert not model.untrained({"vggish": {"trained": True}})
 
 
-@pytest.mark.parametrize(
-    ("heads", "head"),
-    [(["visual", "audio", "text"], "audio"), (["audio_text"], "audio_text"), (["fc"], ""), (["visual", "text"], "")],
-)
-def test_the_head_that_rests_on_audio_forms(heads, head):
-    assert model.listening({"model": {"heads": heads}}) == head
+def of(*heads, control="none", late_fusion=False):
+    return {"model": {"heads": list(heads), "control": control, "late_fusion": late_fusion}}
+
+
+def test_what_rests_on_vggish():
+    assert model.listening(of("visual", "audio", "text")) == ["audio head"]
+    assert model.listening(of("audio_text")) == ["audio_text head"]
+    assert model.listening(of("visual", "text")) == model.listening(of("fc")) == []
+    assert model.listening(of("audio", control="no_edges")) == ["audio head"]
+    assert model.listening(of("audio", control="free_matrix")) == []  # it has no forms
+    assert model.listening(of("fc", late_fusion=True)) == ["late fusion"]
+    assert model.listening(of("audio", late_fusion=True)) == ["audio head", "late fusion"]
+
+
+def test_what_was_trained_is_named_with_its_control():
+    assert model.learners(of("visual", "text")) == "visual + text"
+    assert model.learners(of("fc", late_fusion=True)) == "fc + late fusion"
+    assert model.learners(of("audio", "text", control="free_matrix")) == "audio + text (control: free_matrix)"
