@@ -62,8 +62,8 @@ def small(params: Params) -> Params:
 def make_network(small: Params) -> Callable[..., MultiActionModel]:
     """A network of five actions on r3d_tiny, in evaluation mode, with random weights and forms."""
 
-    def make(*heads: str, relation: str = "gcn") -> MultiActionModel:
-        model = small.model.model_copy(update={"heads": heads, "relation": relation})
+    def make(*heads: str, relation: str = "gcn", **changes: object) -> MultiActionModel:
+        model = small.model.model_copy(update={"heads": heads, "relation": relation, **changes})
         transformer = small.transformer.model_copy(update={"attention_heads": 1})
         return build_model(
             backbone=small.backbone,
@@ -94,14 +94,14 @@ def bright_network() -> MultiActionModel:
 def finished(small: Params, make_network, tmp_path: Path) -> Callable[..., Path]:
     """Write a finished run of three videos below a folder of the given name: its model and its predictions."""
 
-    def make(name: str, *heads: str, actions: tuple[str, ...] = ACTIONS, seed: int = 0) -> Path:
+    def make(name: str, *heads: str, actions: tuple[str, ...] = ACTIONS, seed: int = 0, **changes: object) -> Path:
         torch.manual_seed(seed)
-        network, root = make_network(*heads), tmp_path / name
+        network, root = make_network(*heads, **changes), tmp_path / name
         description = Description(
             actions=actions,
             frames=small.frames,
             backbone=small.backbone,
-            model=small.model.model_copy(update={"heads": heads}),
+            model=small.model.model_copy(update={"heads": heads, **changes}),
             gcn=small.gcn,
             transformer=small.transformer,
             lexicon=small.lexicon,

@@ -7,8 +7,9 @@ import pytest
 
 from pipeline import files, tables
 from pipeline.errors import PlainError
-from pipeline.explain.models import explained, load
+from pipeline.explain.models import FOLDER, explained, load
 from pipeline.explain.run import run
+from pipeline.train.checkpoint import save_model
 
 MADE = ("pointing", "pointing_scores", "drawn", "embedding", "gathering", "neighbours", "boosts", "compared")
 ADJACENCY = [(i, j, 3, 1, 1 / 3, abs(i - j) == 1) for i in range(5) for j in range(5)]
@@ -97,6 +98,28 @@ def test_a_fully_connected_model_has_neighbours_alone(explain, finished, tmp_pat
     made, _ = explain(tmp_path / "out", explained(finished("run", "fc"), None))
     assert made["embedding"].num_rows == made["gathering"].num_rows == 0
     assert set(made["neighbours"]["learner"].to_pylist()) == {"data", "fc"}
+
+
+def test_free_matrices_have_neighbours_but_no_layers(explain, finished, tmp_path):
+    root = finished("run", "visual", "audio", "text", control="free_matrix")
+    made, _ = explain(tmp_path / "out", explained(root, None))
+    assert made["embedding"].num_rows == made["gathering"].num_rows == 0
+    assert set(made["neighbours"]["learner"].to_pylist()) == {"audio", "data", "text"}
+    assert made["pointing"].num_rows == 2 * 5
+    assert made["drawn"].num_rows == 4
+
+
+def test_late_fusion_leaves_the_heat_as_it_is_without(explain, finished, tmp_path):
+    """The heat is of the pictures; what a video sounds like changes no gradient of theirs."""
+    root, plain = finished("run", "fc", late_fusion=True), finished("plain", "fc")
+    network, _ = load(root / FOLDER)
+    other, description = load(plain / FOLDER)
+    other.load_state_dict({name: value for name, value in network.state_dict().items() if not name.startswith("sound")})
+    save_model(plain / FOLDER, other, description)
+    for name, run_of in (("out", root), ("expected", plain)):
+        explain(tmp_path / name, explained(run_of, None))
+    for name in ("pointing", "neighbours", "drawn"):
+        assert (tmp_path / f"out/{name}.parquet").read_bytes() == (tmp_path / f"expected/{name}.parquet").read_bytes()
 
 
 def test_a_baseline_of_other_actions_is_refused(explain, finished, tmp_path):
