@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from pipeline import files
 from pipeline.clips.normalize import as_clips
 from pipeline.errors import PlainError
 from pipeline.nn.model import MultiActionModel
-from pipeline.params import Execution, Frozen, Train
+from pipeline.params import Execution, Frozen, Lexicon, Model, Train, Transformer
 from pipeline.shards import input_key
 from pipeline.train.assemble import Design, Knowledge, assemble
 from pipeline.train.batches import in_order, load
@@ -42,6 +43,11 @@ from pipeline.train.team import Team, assembled, reproducible
 
 BACKBONE, FEATURES = "backbone", "features.safetensors"
 """In a folder of frozen features: the fixed model, whose head does not count, and what it makes of the videos."""
+NO_LEXICON = Lexicon(draw="fixed", forms=1, combine="concat")
+NO_TRANSFORMER = Transformer(
+    layers=1, hidden=1, attention_heads=1, block="simplified", positions=False, fusion="sum"
+)  # fmt: skip
+"""What the fixed model says of itself where it has neither, so that its bytes are the same for all heads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +73,9 @@ def freeze(target: Path, source: Source) -> int:
     Raises:
         PlainError: as `pipeline.train.experiment.run`, or there are several processes.
     """
-    head = "visual" if source.frozen.backbone == "visual" else "fc"
-    plain = {"heads": (head,), "relation": "gcn", "control": "none", "late_fusion": False}
-    design = replace(source.design, model=source.design.model.model_copy(update=plain))
+    head: Literal["visual", "fc"] = "visual" if source.frozen.backbone == "visual" else "fc"
+    plain = Model(heads=(head,), relation="gcn", control="none", late_fusion=False)
+    design = replace(source.design, model=plain, lexicon=NO_LEXICON, transformer=NO_TRANSFORMER)
     with files.placed(target) as draft:
         draft.mkdir()
         _write_backbone(draft, source, design)

@@ -51,6 +51,18 @@ def test_features_are_the_fixed_models_of_the_views_that_joint_training_would_se
     assert not torch.equal(training.views[0], training.views[1])
 
 
+def test_whatever_the_heads_the_features_and_the_fixed_model_are_the_same_bytes(frozen, source, tmp_path):
+    other = redesigned(
+        source.design,
+        model={"heads": ("audio",), "relation": "transformer", "control": "free_matrix", "late_fusion": True},
+        lexicon={"draw": "mean", "forms": 3, "combine": "one"},
+        transformer={"layers": 3, "block": "full"},
+    )
+    freeze(tmp_path / "features", replace(source, design=other))
+    for path in (file for file in frozen.rglob("*") if file.is_file()):
+        assert (tmp_path / "features" / path.relative_to(frozen)).read_bytes() == path.read_bytes(), path
+
+
 def test_heads_learn_and_the_backbone_does_not(frozen, source):
     model, description, history = train_heads(frozen, source, seed=7)
     fixed, _ = load_model(frozen / BACKBONE)
