@@ -66,6 +66,20 @@ def run_otherwise(house: House, target: Path, folder: Path, runs: Sequence[Other
     return {name: watch.of(name) for name in house.stages}
 
 
+def copy_house(house: House, target: Path) -> Path:
+    """Copy a clone that has run, with its repository and DVC's cache, so that DVC finds nothing to run again there."""
+    linked, left_out = {"models", ".dvc/cache"}, {".cache", ".dvc/tmp"}
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        paths = {name: (Path(folder) / name).relative_to(house.root).as_posix() for name in names}
+        return {name for name, path in paths.items() if path in linked | left_out}
+
+    shutil.copytree(house.root, target, ignore=ignored, symlinks=True)
+    for name in linked:
+        shutil.copytree(house.root / name, target / name, copy_function=_link)
+    return target
+
+
 def _link(source: str, target: str) -> None:
     """Stages replace what they write and never edit it, so that a copy can share its files."""
     if not Path(target).exists():
@@ -118,9 +132,18 @@ def environment(**more: str) -> dict[str, str]:
 
 def declared_stages(root: Path) -> dict[str, dict[str, Any]]:
     """All stages in the order in which they can run, `render` first, with ${...} filled in."""
+    return _stages(root, "data/raw/dvc.yaml") | _stages(root, "dvc.yaml")
+
+
+def frozen_stages(root: Path) -> dict[str, dict[str, Any]]:
+    """Likewise those of `m3a ablate --mode frozen`, as they are for each of their purposes."""
+    return {name: entry["do"] for name, entry in _stages(root, "data/frozen/dvc.yaml").items()}
+
+
+def _stages(root: Path, name: str) -> dict[str, dict[str, Any]]:
     yaml = YAML(typ="safe")
     params = yaml.load(root / "params.yaml")
     values = {f"${{{section}.{key}}}": str(value) for section, content in params.items() if isinstance(content, dict)
               for key, value in content.items()}  # fmt: skip
-    text = re.sub(r"\$\{[^}]*\}", lambda found: values[found[0]], (root / "dvc.yaml").read_text())
-    return yaml.load(root / "data/raw/dvc.yaml")["stages"] | yaml.load(text)["stages"]
+    text = re.sub(r"\$\{[^}]*\}", lambda found: values[found[0]], (root / name).read_text())
+    return yaml.load(text)["stages"]

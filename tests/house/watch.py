@@ -45,9 +45,13 @@ class Watch:
 
     def run(self, *command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
         """Run a command of DVC's, or `python -m stages.NAME` where `env` names it as DVC_STAGE."""
-        path = f"{self._opens.programs}{os.pathsep}{env['PATH']}"
-        watched = env | {"PATH": path, "M3A_RECORD": str(self.record), "PYTHONPATH": str(ROOT / "tests/recorder")}
+        watched = self.environment(env)
         return subprocess.run(command, cwd=self.root, capture_output=True, text=True, env=watched, check=False)
+
+    def environment(self, env: dict[str, str]) -> dict[str, str]:
+        """What `env` must be for stages to be seen."""
+        path = f"{self._opens.programs}{os.pathsep}{env['PATH']}"
+        return env | {"PATH": path, "M3A_RECORD": str(self.record), "PYTHONPATH": str(ROOT / "tests/recorder")}
 
     def of(self, stage: str) -> Watched:
         """What a stage has done, in all runs together."""

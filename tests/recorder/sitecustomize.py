@@ -44,7 +44,8 @@ def _watch_params(module: object) -> None:
 
     def dumping(self: object, *args: object, **kwargs: object) -> object:
         kind = type(self)
-        for field in kind.__pydantic_fields__:  # type: ignore[attr-defined]
+        left_out = kwargs.get("exclude") or ()
+        for field in set(kind.__pydantic_fields__) - set(left_out):  # type: ignore[attr-defined, call-overload]
             _note("param", f"{names[kind]}.{field}" if kind is not params else field)
         return dump(self, *args, **kwargs)
 
