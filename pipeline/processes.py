@@ -22,6 +22,9 @@ _SHARED = Path("/dev/shm")  # noqa: S108  where Linux keeps them
 _PREFIX = "m3a-"  # of temporary folders
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LAST = -1000  # in the order in which multiprocessing clears up; its own folder of sockets comes at -100
+_until_the_end: list[ExitStack] = []
+"""What this process holds. A forked child drops multiprocessing's references; were they the only ones, the lock would
+go there, for its parent too."""
 
 
 def end_with(parent: int) -> None:
@@ -82,22 +85,19 @@ def alone(name: str, folder: Path, *, whole_process: bool) -> Iterator[None]:
         held.enter_context(lock)
         _clear_after(note)
         held.callback(note.unlink, missing_ok=True)
-        temporary = held.enter_context(_temporary_folder()) if whole_process else ""
-        note.write_text(f"{os.getpid()}\n{temporary}\n", encoding="utf-8")
+        temporary = _temporary_folder() if whole_process else ""
         if whole_process:  # multiprocessing has files there, which it removes as the process ends
-            Finalize(None, held.pop_all().close, exitpriority=_LAST)
+            held.callback(shutil.rmtree, temporary, ignore_errors=True)
+            _until_the_end.append(held.pop_all())
+            Finalize(None, _until_the_end[-1].close, exitpriority=_LAST)
+        note.write_text(f"{os.getpid()}\n{temporary}\n", encoding="utf-8")
         yield
 
 
-@contextmanager
-def _temporary_folder() -> Iterator[str]:
+def _temporary_folder() -> str:
     """Give this process and those that it starts a folder for all their temporary files."""
-    folder = tempfile.mkdtemp(prefix=_PREFIX)  # no TemporaryDirectory: that one goes at exit, before its time
-    os.environ["TMPDIR"] = tempfile.tempdir = folder
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix=_PREFIX)
+    return folder
 
 
 def _clear_after(note: Path) -> None:

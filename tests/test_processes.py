@@ -139,6 +139,31 @@ def test_temporary_files_stay_until_multiprocessing_has_removed_its_own(tmp_path
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["train.lock"]
 
 
+FORKING = """
+import gc, multiprocessing, tempfile
+from pathlib import Path
+from pipeline.errors import PlainError
+from pipeline.processes import alone
+with alone("train", Path("cache"), whole_process=True):
+    child = multiprocessing.get_context("fork").Process(target=gc.collect)
+    child.start()
+    child.join()
+    tempfile.mkstemp()
+    input("at work")
+"""
+
+
+def test_a_forked_child_takes_nothing_of_the_stages_with_it(tmp_path):
+    with python(
+        FORKING, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as forking:
+        assert forking.stdout.read(7) == "at work"
+        with pytest.raises(PlainError, match="another process runs stage train"):
+            stage("train", tmp_path / "cache").__enter__()
+        assert forking.communicate("\n")[1] == ""
+    assert forking.returncode == 0
+
+
 def test_what_the_system_keeps_of_a_killed_stage_is_cleared(tmp_path, monkeypatch):
     shared, precious = tmp_path / "shm", tmp_path / "precious"
     monkeypatch.setattr(processes, "_SHARED", shared)
