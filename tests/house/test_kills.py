@@ -43,11 +43,18 @@ def follows(workshop: Workshop, left: Left, said: str) -> None:
         assert kept(said) == len(left.whole)
 
 
-def wait_until_begun(shop: Workshop, process) -> None:
-    """Until something is finished that the next run should keep."""
-    while not shop.has_begun():
-        assert process.poll() is None, shop.said.read_text()
-        time.sleep(0.01)
+def begin(shop: Workshop):
+    """Run a stage until something is finished that the next run should keep, and hold it there, for SIGCONT."""
+    while True:
+        process = shop.start()
+        while not shop.has_begun():
+            assert process.poll() is None, shop.said.read_text()
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGSTOP)
+        if shop.has_begun():
+            return process
+        os.killpg(process.pid, signal.SIGCONT)  # it had ended its work already: on a busy machine we look too late
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize(
@@ -56,8 +63,8 @@ def wait_until_begun(shop: Workshop, process) -> None:
 )
 def test_a_stage_that_is_killed_goes_on_and_makes_the_same_bytes(workshop, stage, whom):
     shop = workshop(stage)
-    process = shop.start()
-    wait_until_begun(shop, process)
+    process = begin(shop)
+    os.killpg(process.pid, signal.SIGCONT)
     left = shop.kill(process, whom)
     assert left.whole
     follows(shop, left, shop.finish())
@@ -66,8 +73,7 @@ def test_a_stage_that_is_killed_goes_on_and_makes_the_same_bytes(workshop, stage
 
 def test_ctrl_c_stops_within_seconds_with_one_sentence_and_keeps_what_is_finished(workshop):
     shop = workshop("filter_silent")
-    process = shop.start()
-    wait_until_begun(shop, process)
+    process = begin(shop)
     interrupt(shop, process)
     assert shop.said.read_text().splitlines()[-1] == f"filter_silent: {STOPPED}"
     left = shop.left()
@@ -79,6 +85,7 @@ def test_ctrl_c_stops_within_seconds_with_one_sentence_and_keeps_what_is_finishe
 def interrupt(shop: Workshop, process) -> None:
     """Ctrl-C, as a terminal sends it to the whole group; within five seconds all is over, without a trace."""
     os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGCONT)  # where it was held
     if process.wait(5) != INTERRUPTED:  # it had ended its work, and was on its way out
         assert process.returncode in (0, -signal.SIGINT)
         assert shop.made() == shop.undisturbed
@@ -91,9 +98,7 @@ def interrupt(shop: Workshop, process) -> None:
 def test_a_second_run_of_a_stage_is_turned_away_and_the_first_goes_on(workshop):
     """As after a DVC that was killed: its stage works on, and another DVC starts the same."""
     shop = workshop("filter_silent")
-    first = shop.start()
-    wait_until_begun(shop, first)
-    os.killpg(first.pid, signal.SIGSTOP)  # so that it does not end meanwhile
+    first = begin(shop)
     second = subprocess.run(shop.command, cwd=shop.root, capture_output=True, text=True)
     os.killpg(first.pid, signal.SIGCONT)
     assert second.returncode == 1
@@ -104,9 +109,7 @@ def test_a_second_run_of_a_stage_is_turned_away_and_the_first_goes_on(workshop):
 
 def test_a_shard_that_is_edited_after_a_kill_is_made_again(workshop):
     shop = workshop("filter_silent")
-    process = shop.start()
-    wait_until_begun(shop, process)
-    left = shop.kill(process, "group")
+    left = shop.kill(begin(shop), "group")
     shard = next(path for name in left.whole for path in shop.root.glob(f".cache/filter_silent/*/{name}"))
     content = shard.read_bytes()
     shard.write_bytes(content.replace(b"audible", b"audibly"))
