@@ -49,6 +49,9 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
         except KeyboardInterrupt:
             say(f"{name}: stopped; what was finished is kept, and the next run goes on from there")
             sys.exit(INTERRUPTED)
+        finally:
+            if work.__module__ == "__main__":  # all is done: Ctrl-C has nothing left to stop but libraries that tidy up
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     return run
 
