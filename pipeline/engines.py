@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import joblib
-from joblib.externals.loky.backend import resource_tracker
 from threadpoolctl import threadpool_limits
 
 from pipeline import memory
@@ -82,7 +81,6 @@ def _in_processes(tasks: Mapping[int, Task], workers: int) -> Generator[tuple[in
         initializer=end_with,
         initargs=(os.getpid(),),
     )
-    resource_tracker.ensure_running()  # by itself it would start among the workers, and let Ctrl-C in again
     with deaf_to_ctrl_c():
         results = pool(joblib.delayed(_numbered)(number, task) for number, task in list(tasks.items()))
     try:

@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.util import Finalize
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def deaf_to_ctrl_c() -> Iterator[None]:
 
     Here an interrupt is held back until the context ends.
     """
+    resource_tracker.ensure_running()  # by itself it would start inside, and let Ctrl-C in again (Python 3.11)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

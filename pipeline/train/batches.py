@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
-from multiprocessing import resource_tracker
 
 import torch
 from torch.utils.data import DataLoader
@@ -39,7 +38,6 @@ def load(
         generator=torch.Generator(),  # what it draws is unused, and must not disturb the model's random state
         worker_init_fn=partial(_begin, os.getpid()),
     )
-    resource_tracker.ensure_running()  # by itself it would start among the workers, and let Ctrl-C in again
     with deaf_to_ctrl_c():
         made = iter(loader)
     yield from made
