@@ -75,6 +75,22 @@ def test_ctrl_c_reaches_the_one_that_waits_and_not_what_it_started():
     child.communicate()
 
 
+TRACKED = """
+import multiprocessing, signal
+from pipeline.processes import deaf_to_ctrl_c
+with deaf_to_ctrl_c():
+    lock = multiprocessing.get_context("spawn").Lock()
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+def test_what_starts_among_the_deaf_does_not_let_ctrl_c_in_again():
+    """Python 3.11's tracker of shared resources does, which the first lock starts; workers after it would hear."""
+    with python(TRACKED, stdout=subprocess.PIPE) as process:
+        assert process.communicate()[0].split() == ["True", "False"]
+
+
 def test_a_stage_is_alone_and_leaves_its_place(tmp_path):
     with stage("train", tmp_path / "cache"), stage("evaluate", tmp_path / "cache"):
         assert (tmp_path / "cache/train.running").read_text() == f"{os.getpid()}\n\n"
