@@ -36,6 +36,8 @@ class Left(NamedTuple):
     """Names of its finished shards."""
     begun: set[str]
     """Names of those that were being made."""
+    others: set[str]
+    """Names of what else is in its place."""
 
 
 class Workshop:
@@ -114,13 +116,9 @@ class Workshop:
         """What lies in the stage's work folder, which may be at work."""
         if self.stage == "render":  # which begins anew after a kill, since it places its folder as a whole
             made = _below(self.root / "data/raw/.sample.draft/sample/videos")
-            return Left({path.name for path in made if path.suffix == ".mp4"}, set())
-        work = _below(self.root / ".cache" / self.stage)
-        if self.stage == "train":
-            return Left({path.name for path in work if path.name == "state.safetensors"}, set())
-        whole = {path.name.removesuffix(".json") for path in work if path.suffix == ".json"}
-        begun = {path.name[1:].removesuffix(".draft") for path in work if path.name.endswith(".draft")}
-        return Left(whole, begun - whole)
+            return Left({path.name for path in made if path.suffix == ".mp4"}, set(), set())
+        left = left_in(self.root / ".cache" / self.stage)
+        return Left({"state.safetensors"} & left.others, set(), set()) if self.stage == "train" else left
 
     def check(self) -> None:
         """The outputs are those of an undisturbed run, and beside them nothing is left.
@@ -141,14 +139,28 @@ class Workshop:
         return {name for name in names if not any(other in name for other in _NOT_OURS)}
 
 
+def left_in(work: Path) -> Left:
+    """The shards in a work folder: finished once its record lies beside it, being made while its draft is there."""
+    found = _below(work)
+    names = {path.name for path in found if path.parent.suffix != ".draft"}
+    drafts = [path.name for path in found if path.suffix == ".draft"]
+    whole = {name for name in names if f"{name}.json" in names}
+    return Left(whole, {name[1:].removesuffix(".draft").removesuffix(".json") for name in drafts}, names - whole)
+
+
 def _outputs(stage: dict[str, Any]) -> list[str]:
     entries = [*stage.get("outs", []), *stage.get("metrics", [])]
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
+def _finished(folder: Path, suffix: str) -> set[str]:
+    """The names of the files that are in their places below a folder: not in one where a file is being made."""
+    return {path.name for path in _below(folder, suffix) if path.parent.suffix != ".draft"}
+
+
 def _below(folder: Path) -> list[Path]:
-    """The files below a folder, none of what goes away meanwhile."""
-    return [Path(root, name) for root, _, names in os.walk(folder) for name in names]
+    """What lies below a folder, none of what goes away meanwhile."""
+    return [Path(root, name) for root, folders, files in os.walk(folder) for name in (*folders, *files)]
 
 
 def _digest(path: Path) -> str:
