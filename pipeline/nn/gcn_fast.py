@@ -10,7 +10,8 @@ sigma is linear on either side of zero, so for each of the B x H values of u the
     slope (R u + K b) + (1 - slope) (R+ u + K+ b),    K = sum c_i,  R = sum c_i r_i,
 
 where R+ and K+ run over the nodes with r_i u + b > 0: the upper end of the sorted r where u > 0, the lower end
-where u < 0. Prefix sums over the sorted r and one binary search give both, in B x H x log N.
+where u < 0. So the bracket is R* u + K* b with R* and K* from a table of 2 (N + 1) prefix sums, which one binary search
+looks up, in B x H x log N.
 """
 
 import torch
@@ -48,17 +49,24 @@ def activated_sum(u: Tensor, b: Tensor, r_N: Tensor, c_N: Tensor, slope: float) 
         slope: of sigma, Leaky ReLU, below zero.
     """
     u, b = u.to(r_N.dtype), b.to(r_N.dtype)  # prefix sums need the full precision under autocast
-    r_N, order_N = r_N.sort(stable=True)
-    c_N = c_N[order_N]
-    K, R = _prefix_sums(c_N), _prefix_sums(c_N * r_N)
     with torch.no_grad():  # which nodes are active is a constant almost everywhere
-        threshold = torch.where(u == 0, 0.0, -b / u)
-        up_to = torch.searchsorted(r_N, threshold, right=True)  # nodes with r_i <= threshold
-        below = torch.searchsorted(r_N, threshold)  # nodes with r_i < threshold
-        flat = torch.where(b > 0, K[-1], 0.0), torch.where(b > 0, R[-1], 0.0)  # u = 0: sigma(b) at every node
-        active_K = torch.where(u > 0, K[-1] - K[up_to], torch.where(u < 0, K[below], flat[0]))
-        active_R = torch.where(u > 0, R[-1] - R[up_to], torch.where(u < 0, R[below], flat[1]))
-    return slope * (R[-1] * u + K[-1] * b) + (1 - slope) * (active_R * u + active_K * b)
+        r_N, order_N = r_N.sort(stable=True)
+        c_N = c_N[order_N]
+        divisor = u.masked_fill(u == 0, 0.0)  # -0 would set the bias on its other side
+        place = torch.searchsorted(r_N, -b / divisor, right=True)  # how many nodes have r_i <= -b / u
+        place += (u < 0) * (len(r_N) + 1)
+        K, R = _by_place(c_N, slope)[place], _by_place(c_N * r_N, slope)[place]
+    return R * u + K * b
+
+
+def _by_place(values_N: Tensor, slope: float) -> Tensor:
+    """Sums over nodes, each times sigma's derivative there; 2 (N + 1).
+
+    The first N + 1 are for a rising argument, where the first 0, 1, ..., N nodes are not active; the others for a
+    falling one, where those alone are.
+    """
+    total, first = values_N.sum(), (1 - slope) * _prefix_sums(values_N)
+    return torch.cat([total - first, slope * total + first])
 
 
 def _prefix_sums(values_N: Tensor) -> Tensor:

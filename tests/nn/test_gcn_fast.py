@@ -69,10 +69,11 @@ def test_activated_sum_by_hand():
     torch.testing.assert_close(sums, torch.tensor([-0.2 + 0 + 1, 0.2 * -12, 0 + 2 + 4, 0.2 * -6]))
 
 
+@pytest.mark.parametrize("zero", [0.0, -0.0])
 @pytest.mark.parametrize("b", [0.7, 0.0, -0.7])
-def test_a_dead_feature_leaves_the_bias(b):
-    """u = 0: every node stands at the bias, on whichever side of zero; no division by zero shows."""
-    u = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+def test_a_dead_feature_leaves_the_bias(b, zero):
+    """u = 0, of either sign: every node stands at the bias, on whichever side of zero; no division by zero shows."""
+    u = torch.full((3,), zero, dtype=torch.float64, requires_grad=True)
     r, c = torch.rand(4).double(), torch.rand(4).double()
     sums = activated_sum(u, torch.tensor(b).double(), r, c, 0.2)
     side = 1.0 if b > 0 else 0.2
