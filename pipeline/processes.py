@@ -9,11 +9,13 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.util import Finalize
 from pathlib import Path
+from types import FrameType
 
 from filelock import FileLock, Timeout
 
@@ -44,17 +46,39 @@ def end_with(parent: int) -> None:
 
 
 @contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c(*, pool: bool = True) -> Iterator[None]:
     """What is started inside never sees Ctrl-C, which a terminal sends to all: this process stops the others.
 
-    Here an interrupt is held back until the context ends.
+    Here an interrupt is held back until the context ends, so that nothing is left half started.
+
+    Args:
+        pool: whether it is multiprocessing or loky that starts them, with a tracker of what they share.
     """
-    resource_tracker.ensure_running()  # by itself it would start inside, and let Ctrl-C in again (Python 3.11)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if pool:
+        resource_tracker.ensure_running()  # by itself it would start inside, and let Ctrl-C in again (Python 3.11)
+    with _interrupt_held_back():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """A mask is one thread's alone: another thread takes the signal, and Python still interrupts the main one."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            handler(*came[0])
 
 
 @contextmanager

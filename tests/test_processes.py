@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,6 +74,26 @@ def test_ctrl_c_reaches_the_one_that_waits_and_not_what_it_started():
     assert is_alive(child.pid)
     child.kill()
     child.communicate()
+
+
+def test_an_interrupt_that_another_thread_takes_is_held_back_too():
+    """The kernel gives it to any thread that lets it in, and Python then interrupts the main one."""
+    over, held = threading.Event(), False
+    other = threading.Thread(target=over.wait)
+    other.start()
+    try:
+        with deaf_to_ctrl_c(pool=False):
+            signal.pthread_kill(other.ident, signal.SIGINT)
+            time.sleep(0.1)
+            held = True
+    except KeyboardInterrupt:
+        assert held
+    else:
+        raise AssertionError("it was lost")
+    finally:
+        over.set()
+        other.join()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 TRACKED = """

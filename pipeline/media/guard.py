@@ -22,6 +22,7 @@ from pipeline.media import wire
 from pipeline.media.child import OUT_OF_MEMORY
 from pipeline.media.faults import Undecodable
 from pipeline.params import Media
+from pipeline.processes import deaf_to_ctrl_c
 
 KEPT = 2
 """Children that may wait between two guards, where no more are at work side by side."""
@@ -121,9 +122,10 @@ class _Child:
         self._pipe, theirs = Pipe()
         path = os.pathsep.join(filter(None, sys.path))  # the same code there as here, in a copy of the tree too
         command = [sys.executable, "-P", "-m", "pipeline.media.child", str(theirs.fileno()), str(os.getpid())]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}
-        )
+        with deaf_to_ctrl_c(pool=False):
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}
+            )
         theirs.close()
         try:
             self._pipe.recv()

@@ -194,6 +194,14 @@ def test_a_child_does_not_outlive_a_parent_that_is_killed(state: str, root: Path
     assert gone(child)
 
 
+def test_ctrl_c_is_not_for_the_child(fresh: None, media: Media):
+    """From before its first line on, or a library that it loads would print a trace."""
+    with Guard(media) as guard:
+        assert guard.call(signal.pthread_sigmask, signal.SIG_BLOCK, ()) >= {signal.SIGINT}
+        os.kill(guard.call(os.getpid), signal.SIGINT)
+        assert guard.call(abs, -1) == 1
+
+
 def test_no_descriptor_is_lost_with_a_dead_child(media: Media):
     def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
