@@ -60,9 +60,10 @@ class Workshop:
         self.temporary.mkdir()  # what temporary files a run may use; it should leave none
 
     def made(self) -> dict[str, str]:
-        """The digests of all files among the stage's outputs."""
-        paths = [path for output in self.outputs for path in (self.root / output, *(self.root / output).rglob("*"))]
-        return {str(path.relative_to(self.root)): _digest(path) for path in sorted(paths) if path.is_file()}
+        """The digests of all files among the stage's outputs, but for those that are being made."""
+        paths = [path for output in self.outputs for path in (self.root / output, *_below(self.root / output))]
+        files = [path for path in sorted(paths) if path.is_file() and path.parent.suffix != ".draft"]
+        return {str(path.relative_to(self.root)): _digest(path) for path in files}
 
     def start(self) -> subprocess.Popen[bytes]:
         """Run the stage, without its outputs, in a process group of its own."""
