@@ -95,7 +95,7 @@ def step(corpus: Corpus, *, backbone: str = PAPER, batch: int = 2) -> list[Row]:
         return partial(learn, model, make_optimizer(model, corpus.params.train), clips, targets)
 
     with cores(2):
-        found = rates({"ours": work(ALL), "peer": work(BASELINE)}, repeats=5)
+        found = rates({"ours": work(ALL), "peer": work(BASELINE)}, repeats=11)  # a step is seconds of a noisy machine
     return [
         row(
             "step",
