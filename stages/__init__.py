@@ -9,13 +9,10 @@ from functools import wraps
 from pathlib import Path
 
 from pipeline.interrupts import INTERRUPTED, stop_early
+from pipeline.openmp import wait_briefly
 
 if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # loading, for DVC
     signal.signal(signal.SIGINT, stop_early)
-
-# Read when torch is loaded, so set before: a thread that waits by spinning takes the core from whoever works on it
-# (on a shared machine, training with two threads took ten times as long).
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from pipeline.errors import PlainError
 from pipeline.files import cache_folder, refused, work_kept
@@ -23,6 +20,8 @@ from pipeline.lineage.record import recorded
 from pipeline.params import Params, load_params
 from pipeline.processes import alone
 from pipeline.progress import say
+
+wait_briefly()
 
 
 def stage(work: Callable[[Params], str]) -> Callable[[], None]:

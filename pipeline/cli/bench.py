@@ -1,11 +1,11 @@
 """How fast this machine does the work."""
 
-import os
 from typing import Annotated, Literal
 
 import typer
 
 from pipeline.cli.app import RESULTS, AsJson, app, write_json
+from pipeline.openmp import wait_briefly
 from pipeline.progress import say
 
 
@@ -23,7 +23,7 @@ def bench(
     name alone. With --device cuda: conv3d, train, test, vggish, feed. Run it while nothing else does.
     The lines go into data/bench/bench.parquet too, which the report shows after `dvc repro report`.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in every stage, and read when torch is loaded
+    wait_briefly()  # as every stage
     from dataclasses import asdict
     from math import isnan
 

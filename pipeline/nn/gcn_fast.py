@@ -54,22 +54,23 @@ def activated_sum(u: Tensor, b: Tensor, r_N: Tensor, c_N: Tensor, slope: float) 
         c_N = c_N[order_N]
         divisor = u.masked_fill(u == 0, 0.0)  # -0 would set the bias on its other side
         place = torch.searchsorted(r_N, -b / divisor, right=True)  # how many nodes have r_i <= -b / u
-        place += (u < 0) * (len(r_N) + 1)
-        K, R = _by_place(c_N, slope)[place], _by_place(c_N * r_N, slope)[place]
-    return R * u + K * b
+        place.add_(u < 0, alpha=len(r_N) + 1)
+        R, K = _by_place(torch.stack([c_N * r_N, c_N]), slope)[:, place]
+    total: Tensor = R * u + K * b
+    return total
 
 
-def _by_place(values_N: Tensor, slope: float) -> Tensor:
-    """Sums over nodes, each times sigma's derivative there; 2 (N + 1).
+def _by_place(values_kN: Tensor, slope: float) -> Tensor:
+    """Sums over nodes, each times sigma's derivative there, of k kinds of values; k x 2 (N + 1).
 
     The first N + 1 are for a rising argument, where the first 0, 1, ..., N nodes are not active; the others for a
     falling one, where those alone are.
     """
-    total, first = values_N.sum(), (1 - slope) * _prefix_sums(values_N)
-    return torch.cat([total - first, slope * total + first])
+    total, first = values_kN.sum(1, keepdim=True), (1 - slope) * _prefix_sums(values_kN)
+    return torch.cat([total - first, slope * total + first], 1)
 
 
-def _prefix_sums(values_N: Tensor) -> Tensor:
-    """0, v_1, v_1 + v_2, ...; N + 1. Row by row, since cumsum has no deterministic form on CUDA."""
-    rows = values_N.expand(len(values_N) + 1, -1)
-    return rows.tril(-1).sum(1)
+def _prefix_sums(values_kN: Tensor) -> Tensor:
+    """0, v_1, v_1 + v_2, ...; k x (N + 1). Row by row, since cumsum has no deterministic form on CUDA."""
+    k, N = values_kN.shape
+    return values_kN[:, None].expand(k, N + 1, N).tril(-1).sum(2)
