@@ -32,6 +32,9 @@ def test_the_steps_that_are_compared_differ_by_their_heads_alone(params):
 
 @pytest.mark.slow
 def test_a_step_with_all_heads_is_held_against_one_with_fc(corpus):
-    (line,) = network.step(corpus, backbone="r3d_tiny", batch=1)
-    assert (line.name, line.unit, line.bound, line.target) == ("step", "s", "at most", 1.03)
-    assert line.ratio > 0
+    step, heads = network.step(corpus, backbone="r3d_tiny", batch=1)
+    assert [step.name, heads.name] == ["step", "step, by its heads"]
+    for line in (step, heads):
+        assert (line.unit, line.bound, line.target) == ("s", "at most", 1.03)
+        assert line.ratio > 0
+    assert heads.theirs == step.theirs
