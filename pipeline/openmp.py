@@ -4,7 +4,7 @@ import os
 
 SETTINGS = {
     "OMP_WAIT_POLICY": "PASSIVE",
-    "GOMP_SPINCOUNT": "10000",  # tens of microseconds, in GNU's OpenMP, which PyTorch's wheels for Linux bring
+    "GOMP_SPINCOUNT": "10000",  # turns, in GNU's OpenMP, which PyTorch's wheels for Linux bring
 }
 """Who spins for long keeps the core from others, who sleeps at once wakes late. A training step of the sample, median
 of 25 in ms on two cores, alone and beside four processes that never rest: 167 and 681 so; 219 and 473 where threads
