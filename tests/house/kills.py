@@ -154,11 +154,6 @@ def _outputs(stage: dict[str, Any]) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def _finished(folder: Path, suffix: str) -> set[str]:
-    """The names of the files that are in their places below a folder: not in one where a file is being made."""
-    return {path.name for path in _below(folder, suffix) if path.parent.suffix != ".draft"}
-
-
 def _below(folder: Path) -> list[Path]:
     """What lies below a folder, none of what goes away meanwhile."""
     return [Path(root, name) for root, folders, files in os.walk(folder) for name in (*folders, *files)]
