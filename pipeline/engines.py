@@ -40,7 +40,7 @@ _KILLED = (
 )
 
 
-def run_tasks(tasks: Sequence[Task], execution: Execution) -> Iterator[Path]:
+def run_tasks(tasks: Sequence[Task], execution: Execution) -> Generator[Path, None, None]:
     """Run `tasks`, yielding what each returns as it ends, in any order.
 
     Raises:

@@ -24,9 +24,9 @@ def placed(target: Path) -> Iterator[Path]:
     Raises:
         PlainError: the file system refuses (full disk, no permission); the message names the path.
     """
-    draft = target.with_name(f".{target.name}.draft")  # a fixed name: what a killed run left is cleared by the next
+    draft = _draft(target)
     try:
-        shutil.rmtree(draft, ignore_errors=True)
+        abandon(target)
         draft.mkdir(parents=True)
         fresh = draft / target.name
         yield fresh
@@ -40,7 +40,17 @@ def placed(target: Path) -> Iterator[Path]:
         needed = _needed(error, draft)
         raise PlainError(f"{target}: cannot be written: {error.strerror or error}{elsewhere}{needed}") from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        abandon(target)
+
+
+def abandon(target: Path) -> None:
+    """Remove what is half-made of `target`, whoever was at it."""
+    shutil.rmtree(_draft(target), ignore_errors=True)
+
+
+def _draft(target: Path) -> Path:
+    """Where `target` is made: under a fixed name, so that what a killed run left is cleared by the next."""
+    return target.with_name(f".{target.name}.draft")
 
 
 def refused(error: OSError) -> bool:

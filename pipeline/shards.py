@@ -9,7 +9,7 @@ killed DVC. What is made depends on the items alone, never on workers, engine or
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256 as new_sha256
 from pathlib import Path
@@ -45,10 +45,20 @@ class _Job(Generic[T]):
     target: Path
 
     def __call__(self) -> Path:
-        with FileLock(self.target.with_name(self.target.name + ".lock")):
+        with self._lock:
             if not _is_whole(self.target):  # a worker of a run that was lost, elsewhere in a cluster, may have made it
                 self._make()
         return self.target
+
+    def clear(self) -> None:
+        """Remove what a stopped worker left half-made; one that is still at it, elsewhere in a cluster, is let be."""
+        with suppress(Timeout), self._lock.acquire(blocking=False):
+            for path in (self.target, _record_path(self.target)):
+                files.abandon(path)
+
+    @property
+    def _lock(self) -> FileLock:
+        return FileLock(self.target.with_name(self.target.name + ".lock"))
 
     def _make(self) -> None:
         with files.placed(self.target) as draft:
@@ -105,8 +115,14 @@ def shards(
         ]
         if len(jobs) < len(targets):
             say(f"{label}: {len(targets) - len(jobs):,} of {len(targets):,} shards kept from an earlier run")
-        for _ in track(run_tasks(jobs, execution), total=len(jobs), label=label):
-            pass
+        try:
+            with closing(run_tasks(jobs, execution)) as made:
+                for _ in track(made, total=len(jobs), label=label):
+                    pass
+        except BaseException:  # of one worker, or Ctrl-C: the others were stopped, wherever they were
+            for job in jobs:
+                job.clear()
+            raise
         yield [Shard(target, _record(target)["counts"]) for target in targets]
 
 

@@ -58,9 +58,10 @@ def work(params) -> bytes:
 
 def test_shards_on_a_full_disk_stop_with_a_sentence_and_go_on_when_there_is_room(disk, params, capfd):
     filler = fill(disk, leave=int(2.5 * MEGABYTE))
-    with pytest.raises(PlainError, match=r"/00000\d\.bin: cannot be written: No space left on device; it needs more"):
+    refused = r"/00000\d\.bin(\.json)?: cannot be written: No space left on device; it needs more"
+    with pytest.raises(PlainError, match=refused):
         work(params)
-    kept = {path.name for path in (disk / ".cache/s/k").glob("*.bin")}
+    kept = list((disk / ".cache/s/k").glob("*.bin.json"))  # a worker may be stopped before its shard's record
     assert 1 <= len(kept) <= 2
     assert all(path.stat().st_size == MEGABYTE for path in (disk / ".cache/s/k").glob("*.bin"))
     assert not list((disk / ".cache/s/k").glob(".*"))  # nothing half-written

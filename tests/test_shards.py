@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pipeline import files
 from pipeline.engines import run_tasks
@@ -110,6 +111,41 @@ def test_after_a_failing_shard_the_earlier_ones_are_kept(work, log):
     log.with_name("broken").unlink()
     assert work(fails="raises") == (SQUARES, {"items": 10, "odd": 5})
     assert done(log) == list(range(3, 10))
+
+
+def stopped_half_way(items, target, *, begun: Path):
+    """A task: the first item fails once the second has begun, which would take longer than anyone waits."""
+    if items[0] == 0:
+        while not begun.exists():
+            time.sleep(0.01)
+        raise PlainError("item 0: found a fault, expected none")
+    target.write_text("half")
+    begun.touch()
+    time.sleep(600)
+
+
+def test_after_a_failing_shard_what_other_workers_were_at_is_cleared(log, params):
+    execution = params.execution.model_copy(update={"workers": 2})
+    task = functools.partial(stopped_half_way, begun=log.with_name("begun"))
+    arguments = {"stage": "s", "key": "k", "size": 1, "suffix": ".txt", "execution": execution, "label": "l"}
+    with pytest.raises(PlainError, match="item 0"), shards(task, range(2), **arguments):
+        pass
+    assert log.with_name("begun").exists()
+    assert {path.suffix for path in folder(log).iterdir()} <= {".lock"}
+
+
+def test_after_a_failure_what_a_worker_elsewhere_is_at_is_let_be(work, log):
+    log.with_name("broken").touch()
+    draft = folder(log) / ".000003.txt.draft" / "000003.txt"
+    draft.parent.mkdir(parents=True)
+    draft.write_text("half")
+    held = FileLock(folder(log) / "000003.txt.lock")
+    with held, pytest.raises(PlainError, match="item 5"):
+        work(fails="raises")
+    assert draft.read_text() == "half"
+    with pytest.raises(PlainError, match="item 5"):
+        work(fails="raises")
+    assert not draft.parent.exists()
 
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=pytest.mark.slow)])
