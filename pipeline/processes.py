@@ -22,7 +22,10 @@ from filelock import FileLock, Timeout
 from pipeline.errors import PlainError
 
 _SHARED = Path("/dev/shm")  # noqa: S108  where Linux keeps them
+_SYSTEMS = "/tmp"  # noqa: S108  which every Linux has
 _PREFIX = "m3a-"  # of temporary folders
+_LONGEST = 107 - len("/m3a-12345678/pymp-12345678/listener-12345678")
+"""Bytes of the folder in which multiprocessing still makes its sockets: a socket's path has 107 at most (unix(7))."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LAST = -1000  # in the order in which multiprocessing clears up; its own folder of sockets comes at -100
 _until_the_end: list[ExitStack] = []
@@ -122,7 +125,10 @@ def alone(name: str, folder: Path, *, whole_process: bool) -> Iterator[None]:
 
 def _temporary_folder() -> str:
     """Give this process and those that it starts a folder for all their temporary files."""
-    folder = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix=_PREFIX)
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) > _LONGEST:  # the loader's workers could not send a batch, and it would wait for ever
+        parent = _SYSTEMS
+    folder = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
     return folder
 
 

@@ -144,15 +144,21 @@ with alone("train", Path("cache"), whole_process=True):
 """
 
 
-def test_temporary_files_go_with_the_stage_and_after_a_kill_with_the_next(tmp_path, monkeypatch):
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+@pytest.fixture
+def short(monkeypatch):
+    """A folder for temporary files whose path leaves room for a socket's."""
+    with TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_temporary_files_go_with_the_stage_and_after_a_kill_with_the_next(tmp_path, short):
     with python(TEMPORARY, "killed", cwd=tmp_path) as killed:
         assert killed.wait(10) == -signal.SIGKILL
-    assert len([path for path in (tmp_path / "tmp").rglob("*") if path.is_file()]) == 1
+    assert len([path for path in short.rglob("*") if path.is_file()]) == 1
     with python(TEMPORARY, "well", cwd=tmp_path, stdout=subprocess.PIPE) as ended:
-        assert Path(ended.stdout.readline().strip()).parents[1] == tmp_path / "tmp"
-    assert list((tmp_path / "tmp").iterdir()) == []
+        assert Path(ended.stdout.readline().strip()).parents[1] == short
+    assert list(short.iterdir()) == []
 
 
 LISTENING = """
@@ -165,15 +171,35 @@ with alone("train", Path("cache"), whole_process=True):
 """
 
 
-def test_temporary_files_stay_until_multiprocessing_has_removed_its_own(tmp_path, monkeypatch):
+def test_temporary_files_stay_until_multiprocessing_has_removed_its_own(tmp_path, short):
     """Its sockets, that workers send tensors by: it would tell of each that it misses, after the stage's last word."""
-    with TemporaryDirectory() as short:  # a socket's path has 107 bytes at most
-        monkeypatch.setenv("TMPDIR", short)
-        with python(LISTENING, cwd=tmp_path, stderr=subprocess.PIPE) as ended:
-            assert ended.communicate()[1] == ""
-        assert ended.returncode == 130
-        assert list(Path(short).iterdir()) == []
+    with python(LISTENING, cwd=tmp_path, stderr=subprocess.PIPE) as ended:
+        assert ended.communicate()[1] == ""
+    assert ended.returncode == 130
+    assert list(short.iterdir()) == []
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["train.lock"]
+
+
+SENDING = """
+import sys, tempfile
+from multiprocessing.connection import Listener
+from pathlib import Path
+from pipeline.processes import alone
+with alone("train", Path("cache"), whole_process=True):
+    print(Path(tempfile.gettempdir()).parent, len(Listener(family="AF_UNIX").address))
+"""
+
+
+@pytest.mark.parametrize("length", [62, 63, 200])
+def test_sockets_are_made_however_long_the_path_of_temporary_files_is(tmp_path, short, monkeypatch, length):
+    folder = short / ("x" * (length - len(str(short)) - 1))
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    with python(SENDING, cwd=tmp_path, stdout=subprocess.PIPE) as ended:
+        where, bytes_of_path = ended.communicate()[0].split()
+    assert ended.returncode == 0
+    assert Path(where) == (folder if length == 62 else Path("/tmp"))
+    assert int(bytes_of_path) <= 107
 
 
 FORKING = """

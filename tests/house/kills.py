@@ -43,7 +43,7 @@ class Left(NamedTuple):
 class Workshop:
     """A copy of a finished pipeline, in which one stage is to be run again, its outputs removed as DVC does it."""
 
-    def __init__(self, house: House, stage: str, root: Path) -> None:
+    def __init__(self, house: House, stage: str, root: Path, *, temporary: Path) -> None:
         """Copy by hard links: nothing here writes into a file that is in its place."""
         ignored = shutil.ignore_patterns(".git", ".cache", "__pycache__", "tmp", "cache")
         shutil.copytree(house.root, root, copy_function=os.link, ignore=ignored)
@@ -56,7 +56,7 @@ class Workshop:
         self.undisturbed = self.made()
         self.tree = self._tree()
         self.said = root.with_name(f"{root.name}.log")
-        self.temporary = root.with_name(f"{root.name}.tmp")
+        self.temporary = temporary
         self.temporary.mkdir()  # what temporary files a run may use; it should leave none
 
     def made(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -25,7 +26,8 @@ STOPPED = "stopped; what was finished is kept, and the next run goes on from the
 @pytest.fixture
 def workshop(house: House, tmp_path: Path):
     """A copy of the finished pipeline for one stage."""
-    return lambda stage: Workshop(house, stage, tmp_path / stage)
+    with TemporaryDirectory() as short:  # multiprocessing's sockets are there, whose paths have 107 bytes at most
+        yield lambda stage: Workshop(house, stage, tmp_path / stage, temporary=Path(short, stage))
 
 
 def kept(said: str) -> int:
