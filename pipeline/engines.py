@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline import memory
 from pipeline.errors import PlainError
+from pipeline.numerics import Numerics, numerics_in_use
 from pipeline.params import Execution
 from pipeline.processes import deaf_to_ctrl_c, end_with
 from pipeline.progress import say
@@ -100,7 +101,7 @@ def _on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[_Ended]:
     with _client(execution) as client:
         from dask.distributed import KilledWorker, as_completed
 
-        futures = [client.submit(_on_dasks_worker, task, pure=False) for task in tasks]
+        futures = [client.submit(_on_dasks_worker, task, numerics_in_use(), pure=False) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -133,11 +134,11 @@ def _client(execution: Execution) -> Iterator[Any]:
         yield cleanup.enter_context(client)
 
 
-def _on_dasks_worker(task: Task) -> _Ended:
+def _on_dasks_worker(task: Task, numerics: Numerics) -> _Ended:
     """Run a task where no other runs in the same process: what PyTorch is set to, and the GPU, are the process's.
 
     Raises:
-        PlainError: others may run there.
+        PlainError: others may run there, or the worker computes otherwise than the stage.
     """
     from dask.distributed import get_worker
 
@@ -146,6 +147,11 @@ def _on_dasks_worker(task: Task) -> _Ended:
         raise PlainError(
             f"execution.address: the Dask worker {worker.address} runs {worker.state.nthreads} tasks at once in one "
             "process; expected one: start workers with one thread each (--nthreads 1, or as many processes as cores)"
+        )
+    if numerics_in_use() != numerics:
+        raise PlainError(
+            f"numerics: the stage computes with {numerics} arithmetic and the Dask worker {worker.address} with "
+            f'{numerics_in_use()}: start workers where `eval "$(m3a numerics)"` has set the environment'
         )
     return _on_one_thread(task)
 

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from pipeline import files
 from pipeline.engines import run_tasks
 from pipeline.errors import PlainError
+from pipeline.numerics import numerics_in_use
 from pipeline.params import Execution, Section
 from pipeline.progress import say, track
 
@@ -69,12 +70,12 @@ class _Job(Generic[T]):
 
 
 def input_key(*parts: object) -> str:
-    """A name for the inputs of a stage: parameters, items and the project's code as loaded now.
+    """A name for the inputs of a stage: parameters, items, arithmetic and the project's code as loaded now.
 
     Sections count by their values; everything else by its `repr`, so pass plain values.
     """
     digest = new_sha256()
-    for part in parts:
+    for part in (numerics_in_use(), *parts):
         text = part.model_dump_json() if isinstance(part, Section) else repr(part)
         digest.update(text.encode())
         digest.update(b"\x1f")

@@ -15,13 +15,22 @@ if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int
     signal.signal(signal.SIGINT, stop_early)
 
 from pipeline.errors import PlainError
-from pipeline.files import cache_folder, refused, work_kept
-from pipeline.lineage.record import recorded
+from pipeline.numerics import use_numerics
 from pipeline.params import Params, load_params
-from pipeline.processes import alone
 from pipeline.progress import say
 
 wait_briefly()
+if sys.argv[0] == "-m":  # a stage of its own; what follows loads NumPy
+    try:
+        if sentence := use_numerics(load_params().numerics):
+            say(sentence)
+    except PlainError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+
+from pipeline.files import cache_folder, refused, work_kept  # noqa: E402
+from pipeline.lineage.record import recorded  # noqa: E402
+from pipeline.processes import alone  # noqa: E402
 
 
 def stage(work: Callable[[Params], str]) -> Callable[[], None]:

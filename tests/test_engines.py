@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from dask.distributed import LocalCluster
 
 from pipeline.errors import PlainError
+from pipeline.numerics import SETTINGS
 from pipeline.shards import shards, total
 from tests.test_shards import SQUARES, done, square
 
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.slow
 def cluster(root, tmp_path_factory):
     """The scheduler's address; the workers have no nanny that would start them again."""
     folder = tmp_path_factory.mktemp("cluster")
+    native = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     file = folder / "scheduler.json"
     options = ["--scheduler-file", file, "--no-dashboard"]
     roles = {
@@ -32,7 +35,7 @@ def cluster(root, tmp_path_factory):
     with ExitStack() as cleanup:
         for role in ("scheduler", "worker", "worker"):
             command = [sys.executable, "-m", "dask", role, *options, *roles[role]]
-            process = cleanup.enter_context(subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL))
+            process = cleanup.enter_context(subprocess.Popen(command, cwd=root, env=native, stderr=subprocess.DEVNULL))
             cleanup.callback(process.kill)
             while not file.exists():
                 assert process.poll() is None
@@ -65,6 +68,14 @@ def test_a_worker_of_several_threads_is_refused(work):
     refused = pytest.raises(PlainError, match=r"the Dask worker tcp://.* runs 2 tasks at once in one process; expected")
     with several, refused:
         work(engine="dask", address=several.scheduler_address)
+
+
+def test_a_worker_that_computes_otherwise_than_the_stage_is_refused(cluster, work, monkeypatch):
+    """One that was started without what `m3a numerics` prints, say."""
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(PlainError, match=r"portable arithmetic and the Dask worker tcp://.* with native"):
+        work(engine="dask", address=cluster)
 
 
 def test_a_worker_that_is_lost_in_the_middle_costs_its_shard_alone(cluster, work, tmp_path):

@@ -1,6 +1,5 @@
 """What benchmarks work on: rendered clips of Kinetics' size, and what they all need to know."""
 
-import platform
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,7 @@ import pyarrow as pa
 
 from pipeline import files, tables
 from pipeline.audio.tracks import Track
+from pipeline.numerics import processor
 from pipeline.params import Params
 from pipeline.sources.sample.plan import draw_plans
 from pipeline.sources.sample.render import render_sample
@@ -66,13 +66,6 @@ class Corpus:
 def track(clip: Path) -> Track:
     """A clip as `index` would know it."""
     return Track(clip.stem, str(clip), clip.stat().st_size, files.sha256(clip))
-
-
-def processor() -> str:
-    """The processor's name."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def on_cores(count: int) -> str:

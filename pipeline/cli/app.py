@@ -6,6 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from pipeline.openmp import wait_briefly
+from pipeline.progress import say
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -20,6 +23,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 out = Console(highlight=False, soft_wrap=True)
 """Standard output; coloured on a terminal alone, and never where NO_COLOR is set."""
+
+
+def compute_as_stages() -> None:
+    """Set threads and arithmetic as params.yaml has them for stages; before NumPy and PyTorch are loaded.
+
+    Raises:
+        PlainError: params.yaml is absent or wrong.
+    """
+    from pipeline.numerics import use_numerics
+    from pipeline.params import load_params
+
+    wait_briefly()
+    if sentence := use_numerics(load_params().numerics):
+        say(sentence)
 
 
 def write_json(value: Any) -> None:

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.app import RESULTS, AsJson, app, write_json
-from pipeline.openmp import wait_briefly
+from pipeline.cli.app import RESULTS, AsJson, app, compute_as_stages, write_json
 from pipeline.progress import say
 
 
@@ -19,11 +18,11 @@ def bench(
 ) -> None:
     """Measure decoding, extraction, training and testing beside plain code that does the same, and print a table.
 
-    On the CPU: sound, silence, vggish, loader, views, gcn, step, export, bookkeeping; and `memory`, which runs by its
-    name alone. With --device cuda: conv3d, train, test, vggish, feed. Run it while nothing else does.
+    On the CPU: sound, silence, vggish, loader, views, gcn, step, export, portable, bookkeeping; and `memory`, which
+    runs by its name alone. With --device cuda: conv3d, train, test, vggish, feed. Run it while nothing else does.
     The lines go into data/bench/bench.parquet too, which the report shows after `dvc repro report`.
     """
-    wait_briefly()  # as every stage
+    compute_as_stages()
     from dataclasses import asdict
     from math import isnan
 

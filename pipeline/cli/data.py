@@ -1,5 +1,6 @@
 """Data in: the authors' files, and whether all that a run needs is there."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,15 @@ def doctor(as_json: AsJson = False) -> None:
         write_json({"worst": colour, "findings": [finding._asdict() for finding in findings]})
     if colour == "red":
         raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=DATA, epilog="Example: m3a numerics")
+def numerics() -> None:
+    """Print the shell commands that set portable arithmetic, for Dask workers and notebooks: eval "$(m3a numerics)"."""
+    from pipeline.numerics import MARK, SETTINGS
+
+    for name, value in (SETTINGS | {MARK: "portable"}).items():
+        out.print(f"export {name}={shlex.quote(value)}", markup=False)
 
 
 def _print_finding(finding: "Finding") -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import MODELS, AsJson, app, out, write_json
+from pipeline.cli.app import MODELS, AsJson, app, compute_as_stages, out, write_json
 from pipeline.progress import say
 
 
@@ -118,6 +118,7 @@ def predict(
     A video is scored as stage `evaluate` does, over the views that params.yaml names; an exported model carries its
     own. Videos that cannot be read are named with the reason, and the exit status is then 1.
     """
+    compute_as_stages()
     from pipeline.devices import choose_device
     from pipeline.evaluate import predict as prediction
     from pipeline.params import load_params

@@ -18,4 +18,5 @@ def examine(root: Path, params: Params) -> Iterator[Finding]:
     if seen:
         yield needs.disk(seen, params, root)
         yield needs.memory(seen, params)
+    yield machine.arithmetic(params)
     yield machine.accelerator(params)

@@ -8,11 +8,21 @@ import torch
 
 from pipeline.doctor.finding import Finding, size
 from pipeline.doctor.needs import training
+from pipeline.numerics import NO_AVX2, has_avx2, processor
 from pipeline.params import Params
 
 LOCK = "requirements.lock"
 PYTHON = (3, 11)
 NAMED = 5
+
+
+def arithmetic(params: Params) -> Finding:
+    """Whether results will be those of other machines, byte for byte."""
+    if params.numerics == "native":
+        return Finding("green", "arithmetic", f"native to {processor()}; other CPUs agree to rounding")
+    if not has_avx2():
+        return Finding("yellow", "arithmetic", f"{processor()} has no AVX2", NO_AVX2)
+    return Finding("green", "arithmetic", f"portable, on {processor()}: the same bytes on every x86-64 CPU with AVX2")
 
 
 def accelerator(params: Params) -> Finding:

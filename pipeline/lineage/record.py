@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pipeline import memory, tables
 from pipeline.files import write_text
+from pipeline.numerics import numerics_in_use, processor
 from pipeline.params import Params
 
 FOLDER = Path("data/runs")
@@ -47,8 +48,9 @@ def recorded(stage: str, params: Params) -> Iterator[None]:
             "seed": params.seed,
             "execution": params.execution.model_dump(mode="json"),
             "device": _device(),
+            "numerics": numerics_in_use(),
             "git": _git(),
-            "host": {"name": platform.node(), "system": platform.platform(), "cpu": _cpu()},
+            "host": {"name": platform.node(), "system": platform.platform(), "cpu": processor()},
             "versions": {"python": platform.python_version(), **_versions()},
         }
         write_text(FOLDER / f"{stage}.json", json.dumps(content, indent=2) + "\n")
@@ -81,13 +83,6 @@ def _git() -> dict[str, str | bool]:
 def _ask(*command: str) -> str:
     run = subprocess.run(command, check=False, capture_output=True, text=True)
     return run.stdout.strip() if run.returncode == 0 else "unknown"
-
-
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def _versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import PlainError
+from pipeline.numerics import Numerics
 from pipeline.params.data import (
     Adjacency,
     AudioLexicon,
@@ -79,6 +80,8 @@ class Params(Section):
     """The whole of params.yaml."""
 
     seed: int
+    numerics: Numerics
+    """The same bytes on every x86-64 CPU with AVX2, or the fastest that this CPU has."""
     dataset: Dataset
     execution: Execution
     media: Media

@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 
+from pipeline.doctor import machine
 from pipeline.doctor.machine import accelerator, versions
 
 
@@ -66,3 +67,18 @@ def test_a_gpu(params, monkeypatch, device, memory, colour):
         assert accelerator(greedy).colour == "yellow"
         assert "1 x H200" in accelerator(greedy).found
         assert "execution.gpus is 2" in accelerator(greedy).found
+
+
+def test_portable_arithmetic_is_well_where_the_cpu_has_avx2(params, monkeypatch):
+    monkeypatch.setattr(machine, "has_avx2", lambda: True)
+    finding = machine.arithmetic(params)
+    assert finding.colour == "green"
+    assert "the same bytes" in finding.found
+
+
+def test_a_cpu_without_avx2_and_native_arithmetic_are_told(params, monkeypatch):
+    monkeypatch.setattr(machine, "has_avx2", lambda: False)
+    assert machine.arithmetic(params).colour == "yellow"
+    native = machine.arithmetic(params.model_copy(update={"numerics": "native"}))
+    assert native.colour == "green"
+    assert "agree to rounding" in native.found

@@ -38,7 +38,7 @@ def _watch_params(module: object) -> None:
         if attribute in kind.__pydantic_fields__ and not checking:  # type: ignore[attr-defined]
             if kind is not params:
                 _note("param", f"{names[kind]}.{attribute}")
-            elif attribute not in names.values() or attribute == "seed":
+            elif attribute not in names.values() or attribute in ("seed", "numerics"):
                 _note("param", attribute)
         return plain(self, attribute)
 
