@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from pipeline import tables
-from pipeline.bench import bookkeeping, cuda, cuda_parts, memory, network, pictures, sound, vggish
+from pipeline.bench import arithmetic, bookkeeping, cuda, cuda_parts, memory, network, pictures, sound, vggish
 from pipeline.bench.corpus import Corpus
 from pipeline.bench.row import Row, merged
 from pipeline.errors import PlainError
@@ -26,6 +26,7 @@ ON_CPU: dict[str, Benchmark] = {
     "gcn": network.gcn,
     "step": network.step,
     "export": network.exported,
+    "portable": arithmetic.arithmetic,
     "bookkeeping": bookkeeping.bookkeeping,
     "memory": memory.memory,
 }

@@ -1,7 +1,6 @@
 """Log-mel and VGGish: batches of clips, beside one clip at a time through the SavedModel."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,8 @@ from pipeline.audio.saved_model import PROJECT, QUIET
 from pipeline.audio.vggish import seeded_weights
 from pipeline.bench.corpus import Corpus, on_cores
 from pipeline.bench.measure import by_rate, cores, rates
+from pipeline.bench.process import ProcessWork, in_a_process
 from pipeline.bench.row import Row, row
-from pipeline.errors import PlainError
 from pipeline.media.sound import read_sound
 
 CLIPS = 32
@@ -83,29 +82,8 @@ def seeded_network(corpus: Corpus) -> Network:
     return Network(path, files.sha256(path), "cpu")
 
 
-class SavedModelPeer:
-    """The SavedModel in a TensorFlow process of its own, which embeds all clips at each call."""
-
-    def __init__(self, process: "subprocess.Popen[str]", clips: int) -> None:
-        self._process = process
-        self._clips = clips
-
-    def __call__(self) -> int:
-        """Embed every clip, one at a time."""
-        self._say("go")
-        return self._clips
-
-    def _say(self, word: str) -> None:
-        assert self._process.stdin  # noqa: S101
-        assert self._process.stdout  # noqa: S101
-        self._process.stdin.write(f"{word}\n")
-        self._process.stdin.flush()
-        if self._process.stdout.readline().strip() != word:
-            raise PlainError("bench vggish: the TensorFlow process ended; look at what it printed")
-
-
 @contextmanager
-def saved_model(corpus: Corpus, weights: Path, sounds: list[np.ndarray]) -> Iterator[SavedModelPeer]:
+def saved_model(corpus: Corpus, weights: Path, sounds: list[np.ndarray]) -> Iterator[ProcessWork]:
     """Save VGGish with these weights as a SavedModel, load it in a process of its own, and have it there."""
     waves, outputs = corpus.folder / "sounds.npy", corpus.folder / "embeddings.npy"
     np.save(waves, np.stack(sounds))
@@ -118,9 +96,5 @@ def saved_model(corpus: Corpus, weights: Path, sounds: list[np.ndarray]) -> Iter
         waves,
         outputs,
     ]
-    with subprocess.Popen(
-        command, cwd=PROJECT, env=os.environ | QUIET, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield SavedModelPeer(process, len(sounds))
-        assert process.stdin  # noqa: S101
-        process.stdin.close()
+    with in_a_process(command, name="vggish", items=len(sounds), cwd=PROJECT, env=os.environ | QUIET) as peer:
+        yield peer
