@@ -113,7 +113,10 @@ def test_a_tone_whose_period_divides_the_hop_sounds_the_same_in_every_frame() ->
 
 
 def test_silence_is_the_logarithm_of_the_offset() -> None:
-    assert np.array_equal(log_mel(np.zeros(16_000)), np.full((98, 64), np.log(0.01)))
+    silence = log_mel(np.zeros(16_000))
+    assert silence.shape == (98, 64)
+    # To the last bit but one: NumPy may take another logarithm for a single number than for an array.
+    np.testing.assert_allclose(silence, math.log(0.01), rtol=1e-15)
 
 
 def test_magnitude_and_not_power() -> None:

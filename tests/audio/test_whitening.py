@@ -207,7 +207,8 @@ def test_every_video_is_whitened_patch_by_patch(stored, fitting):
 def test_released_parameters_need_no_training_video(stored, releasing):
     said, forms, vectors = _whiten(stored, releasing)
     assert said == "40 videos whitened with the released parameters"
-    np.testing.assert_allclose(forms.reshape(120, 128), apply(patches(120), released(PARAMETERS)))
+    # Float32 of at most 2; how the stage cuts its rows may turn the last bit, 2.4e-7.
+    np.testing.assert_allclose(forms.reshape(120, 128), apply(patches(120), released(PARAMETERS)), atol=1e-6)
     with np.load(PARAMETERS, allow_pickle=False) as content:
         assert np.array_equal(vectors, content["pca_eigen_vectors"])
     table = tables.read("whitening", stored / "whitening.parquet")
