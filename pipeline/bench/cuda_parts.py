@@ -19,7 +19,7 @@ from pipeline.bench.vggish import CLIPS, samples_of, seeded_network
 from pipeline.train.batches import load, shuffled
 
 BFLOAT16 = 2.0**-8
-"""Between two neighbouring bfloat16 numbers around 1: results differ by half of it where all is right."""
+"""Half of what lies between 1 and the next bfloat16 number: rounding changes no number by a larger part of it."""
 FEEDERS = 2
 
 

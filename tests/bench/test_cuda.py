@@ -58,17 +58,42 @@ def test_every_convolution_is_looked_at_and_the_worst_is_named(corpus, monkeypat
     assert row.note.endswith(f"the largest in {wrong}")
 
 
-def test_a_wrong_convolution_is_seen(monkeypatch):
-    conv = torch.nn.Conv3d(4, 4, 3, padding=1, bias=False)
-    assert cuda_parts.difference(conv, (1, 4, 4, 8, 8), torch.device("cpu")) < cuda_parts.BFLOAT16
-    right = cuda_parts._through
+PARTS = ["output", "gradient of the input", "gradient of the weight"]
+TRUE = cuda_parts._through
 
-    def wrong(conv, clips, weight, back):
-        out, of_clips, of_weight = right(conv, clips, weight, back)
-        return (out * 1.02 if clips.dtype == torch.bfloat16 else out), of_clips, of_weight
 
-    monkeypatch.setattr(cuda_parts, "_through", wrong)
-    assert cuda_parts.difference(conv, (1, 4, 4, 8, 8), torch.device("cpu")) > 2 * cuda_parts.BFLOAT16
+def convolution():
+    """A small one, and the shape that it takes. Its sums are of 108 and, for the weight, of 256 products."""
+    return torch.nn.Conv3d(4, 4, 3, padding=1, bias=False), (1, 4, 4, 8, 8), torch.device("cpu")
+
+
+def through(factors):
+    """Convolutions that are computed in float32 and rounded once, each part of them times its factor in bfloat16."""
+
+    def run(conv, clips, weight, back):
+        parts = TRUE(conv, clips.float(), weight.float(), back.float())
+        half = clips.dtype == torch.bfloat16
+        return [(part * factor if half else part).to(clips.dtype) for part, factor in zip(parts, factors, strict=True)]
+
+    return run
+
+
+def test_a_convolution_that_rounds_its_results_alone_is_right(monkeypatch):
+    """Any CPU can do this much; what its own bfloat16 kernels add is another matter."""
+    monkeypatch.setattr(cuda_parts, "_through", through((1.0, 1.0, 1.0)))
+    assert 0 < cuda_parts.difference(*convolution()) <= cuda_parts.BFLOAT16
+
+
+@pytest.mark.parametrize("wrong", range(3), ids=PARTS)
+def test_a_wrong_convolution_is_seen(monkeypatch, wrong):
+    """Two hundredths too much, five times what rounding explains, in any one of the three parts."""
+    monkeypatch.setattr(cuda_parts, "_through", through([1.02 if part == wrong else 1.0 for part in range(3)]))
+    assert cuda_parts.difference(*convolution()) > 2 * cuda_parts.BFLOAT16
+
+
+def test_the_machines_own_kernels_compute_the_same_convolution():
+    """Near to it: where sums are kept in bfloat16, each of n additions rounds, and errors grow as the root of n."""
+    assert cuda_parts.difference(*convolution()) < 256**0.5 * cuda_parts.BFLOAT16
 
 
 @pytest.mark.slow
