@@ -33,7 +33,7 @@ def test_of_any_head_and_layer_by_finite_differences(make_network, layer):
     A = torch.nn.Sequential(*stages[: last + 1])(clip)
 
     def logit(A: torch.Tensor) -> torch.Tensor:
-        return network.head(network.pooling(torch.nn.Sequential(*stages[last + 1 :])(A)))[0, 2]
+        return network.head(network.pooling(torch.nn.Sequential(*stages[last + 1 :])(A)))[0, 1]
 
     alpha = torch.zeros(A.shape[1]).double()
     for k in range(A.shape[1]):
@@ -41,7 +41,8 @@ def test_of_any_head_and_layer_by_finite_differences(make_network, layer):
         raised[:, k] += 1e-7
         alpha[k] = (logit(raised) - logit(A)) / 1e-7 / A[0, 0].numel()
     expected = F.relu((alpha[:, None, None, None] * A[0]).sum(0))
-    assert grad_cam(network, clip, [2], [layer])[layer][0, 0] == pytest.approx(expected, rel=1e-4, abs=1e-9)
+    assert expected.max() > 0.01  # where there is heat, agreeing means something
+    assert grad_cam(network, clip, [1], [layer])[layer][0, 0] == pytest.approx(expected, rel=1e-4, abs=1e-9)
 
 
 def test_of_two_layers_at_once_is_that_of_each(make_network):
