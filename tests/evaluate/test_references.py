@@ -48,7 +48,8 @@ def test_chance_is_named_and_ordered_as_the_metrics():
 
 
 def test_chance_is_certain_where_every_action_is_right():
-    assert set(chance(np.ones((3, 4), dtype=bool)).values()) == {100.0}
+    certain = chance(np.ones((3, 4), dtype=bool))
+    assert list(certain.values()) == pytest.approx([100.0] * 5)  # the last bit is that of SciPy's digamma function
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_the_order_of_equals_is_from_the_seed(frequent):
 def test_frequency_orders_an_actions_videos_by_chance(frequent):
     _, targets, draws = frequent
     found = frequency(*frequent, seed=0)
-    assert found.values["map_action"] == chance(targets)["map_action"]
+    assert found.values["map_action"] == pytest.approx(chance(targets)["map_action"])
     for times, value in zip(draws.T, found.over_draws["map_action"], strict=True):
         drawn = targets[np.repeat(np.arange(4), times.astype(int))]
         assert value == pytest.approx(chance(drawn)["map_action"])

@@ -39,10 +39,11 @@ def with_graph(make_model, random_graph):
 
 @pytest.mark.parametrize(("heads", "changes"), MODELS)
 def test_folded_scores_are_the_models(with_graph, heads, changes):
+    """To float32's rounding of products in another order: of logits up to 7, each of 128 terms, some 1e-6."""
     model = with_graph(heads, **changes)
     clips = torch.randn(3, 3, 8, 32, 32)
     with torch.no_grad():
-        torch.testing.assert_close(fold(model).scores(clips), model.scores(clips), rtol=0, atol=1e-6)
+        torch.testing.assert_close(fold(model).scores(clips), model.scores(clips), rtol=0, atol=1e-5)
 
 
 def test_audio_and_text_become_one_matrix(with_graph):
