@@ -18,6 +18,8 @@ from pipeline.errors import PlainError
 from pipeline.shards import shards
 
 ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 60.0
+"""Seconds within which a second worker has begun."""
 
 
 @pytest.fixture(autouse=True)
@@ -140,9 +142,12 @@ def test_processes_take_different_ones_and_a_killed_one_leaves_its_own(tmp_path)
 
 
 def note(items, target, *, locks: Path):
-    """A task: which of two GPUs this worker has."""
-    time.sleep(0.2)
-    target.write_text(f"{os.getpid()} {take(locks, ['a', 'b'])}\n")
+    """A task: which of two GPUs this worker has; it ends once both are taken, however late the other worker begins."""
+    number = take(locks, ["a", "b"])
+    end = time.monotonic() + PATIENCE
+    while not (locks / "b.lock").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    target.write_text(f"{os.getpid()} {number}\n")
     return {}
 
 

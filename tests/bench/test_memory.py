@@ -37,5 +37,5 @@ def test_a_stage_runs_in_such_a_project_and_its_memory_is_told(sample, tmp_path,
     assert load_params(tmp_path / "project/params.yaml").train.epochs == 1
     memory.repeat_sample(sample, tmp_path / "project/data/raw/sample", 1)
     alone = memory.peak(tmp_path / "project", "index")
-    ballast = np.ones(60_000_000)  # 480 MB here are none of the stage's
-    assert 20 < memory.peak(tmp_path / "project", "index") < min(1.2 * alone, ballast.nbytes / 1e6)
+    ballast = np.ones(60_000_000)  # 480 MB here are none of the stage's, whatever a machine's libraries take
+    assert 20 < memory.peak(tmp_path / "project", "index") < alone + ballast.nbytes / 1e6 / 2

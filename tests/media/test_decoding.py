@@ -141,12 +141,15 @@ def test_ctrl_c_ends_all_that_are_at_work(fresh: None, media: Media, texts: list
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
+    def ring() -> None:
+        while len(list(tmp_path.glob("hangs*"))) < 3:  # the third begins when the next answer is asked for
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGALRM)
+
     def interrupted() -> None:
         with decoded(texts, partial(hang_on, "345"), media, threads=3) as made:
             served.extend(next(made) for _ in range(3))
-            while len(list(tmp_path.glob("hangs*"))) < 2:  # the third begins when the next answer is asked for
-                time.sleep(0.02)
-            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            threading.Thread(target=ring, daemon=True).start()
             next(made)
 
     served: list[object] = []
