@@ -46,7 +46,7 @@ def ablate(root: Path, folder: Path) -> Ablated:
     command = [sys.executable, "-m", "pipeline.cli", *COMMAND, *settings]
     with Watch(root / EXPERIMENTS, folder) as watch, said.open("w") as log:  # no pipe: DVC's worker may keep it open
         own = watch.environment(environment())
-        run = subprocess.run(command, cwd=root, env=own, stdout=log, stderr=subprocess.STDOUT, timeout=400)
+        run = subprocess.run(command, cwd=root, env=own, stdout=log, stderr=subprocess.STDOUT, timeout=3600)
     watched = {name: _in_project(watch.of(f"{name}@ablate")) for name in frozen_stages(root)}
     return Ablated(root, run.returncode, said.read_text(), watched, before, _tree(root))
 

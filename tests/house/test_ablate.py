@@ -19,7 +19,7 @@ ROWS = ("gcn", "transformer-merged")
 """Those that can work."""
 FREEZE = "data/frozen/dvc.yaml:freeze@ablate"
 TABLES = {f"{FOLDER}/relations-frozen.{kind}" for kind in ("csv", "md", "tex")}
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds within which DVC's worker has gone, that was told to."""
 
 
