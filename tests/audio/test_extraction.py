@@ -19,6 +19,7 @@ from pipeline.audio.logmel import log_mel, log_mel_patches
 from pipeline.audio.silence import filter_silent
 from pipeline.audio.vggish import load_vggish, seeded_weights
 from pipeline.errors import PlainError
+from tests.audio.test_vggish import ROUNDING
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_a_batch_is_the_network_on_its_patches(network, weights):
     batch = patches.astype(np.float32)
     with torch.inference_mode():
         expected = load_vggish(weights)(torch.from_numpy(batch[3:4])).numpy()
-    np.testing.assert_allclose(embed(batch, network)[3:4], expected, atol=1e-4)
+    np.testing.assert_allclose(embed(batch, network)[3:4], expected, **ROUNDING)
 
 
 def test_every_audible_video_gets_its_own_embedding(run, sounds, network):
@@ -139,7 +140,7 @@ def test_every_audible_video_gets_its_own_embedding(run, sounds, network):
     for row, name in enumerate("acef"):
         written = np.round(sounds[name] * 32768).clip(-32768, 32767) / 32768  # as 16-bit PCM holds it
         alone = embed(clip_patches(written).astype(np.float32), network)
-        np.testing.assert_allclose(found[row], alone.reshape(-1), atol=1e-4)
+        np.testing.assert_allclose(found[row], alone.reshape(-1), **ROUNDING)
 
 
 @pytest.mark.parametrize("how", [{"workers": 2}, {"threads": 3}, {"workers": 2, "threads": 3}])
