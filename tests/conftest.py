@@ -1,4 +1,10 @@
-"""What all tests share: the parameters as committed, and the reference data where they are present."""
+"""What all tests share: the parameters as committed, and the reference data where they are present.
+
+Floats are compared by equality only where the same operation runs twice on the same shapes with the same threads: in
+which order a sum is added up, and so its last bits, is the CPU's choice. Elsewhere float64 is held to 1e-9 or less and
+float32 to 1e-5 or so, an order of magnitude above what sums of these sizes round to; any other tolerance has its reason
+beside it.
+"""
 
 import signal
 from collections.abc import Iterator
