@@ -19,7 +19,7 @@ from pipeline import memory
 from pipeline.errors import PlainError
 from pipeline.numerics import Numerics, numerics_in_use
 from pipeline.params import Execution
-from pipeline.processes import deaf_to_ctrl_c, end_with
+from pipeline.processes import deaf_to_ctrl_c, end_with, why_no_locks
 from pipeline.progress import say
 
 Task = Callable[[], Path]
@@ -56,7 +56,15 @@ def run_tasks(tasks: Sequence[Task], execution: Execution) -> Generator[Path, No
 
 
 def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[_Ended]:
-    """By processes here. Where one is killed, the tasks that were at work are done once more, in fresh ones."""
+    """By processes here. Where one is killed, the tasks that were at work are done once more, in fresh ones.
+
+    Without locks, one after the other in this process: joblib would take threads, which share PyTorch's settings.
+    """
+    if (reason := why_no_locks()) and execution.workers > 1:
+        say(f"{reason}; so tasks run one after the other in this process, not {execution.workers} side by side")
+    if reason:
+        yield from map(_on_one_thread, tasks)
+        return
     waiting, losses = dict(enumerate(tasks)), 0
     workers = min(execution.workers, len(tasks))  # and not fewer for the last: one alone would be this very process
     while waiting:

@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing import resource_tracker
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.util import Finalize
 from pathlib import Path
 from types import FrameType
@@ -31,6 +31,15 @@ _LAST = -1000  # in the order in which multiprocessing clears up; its own folder
 _until_the_end: list[ExitStack] = []
 """What this process holds. A forked child drops multiprocessing's references; were they the only ones, the lock would
 go there, for its parent too."""
+
+
+def why_no_locks() -> str | None:
+    """Why processes cannot share locks here, in words; None where they can. The C library keeps locks in /dev/shm."""
+    try:
+        get_context("fork").Lock()
+    except OSError as error:
+        return f"{_SHARED}, where locks between processes are kept: {error.strerror}"
+    return None
 
 
 def end_with(parent: int) -> None:

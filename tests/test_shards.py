@@ -17,6 +17,7 @@ from pipeline import files
 from pipeline.engines import run_tasks
 from pipeline.errors import PlainError
 from pipeline.shards import input_key, shards, total
+from tests.namespaces import with_dev_shm
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -319,3 +320,30 @@ def test_workers_kept_from_another_folder_write_where_they_are_called(work, tmp_
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         assert work(workers=2)[0] == SQUARES
+
+
+WITHOUT_LOCKS = """
+from functools import partial
+from pathlib import Path
+import os, threading
+from pipeline.engines import run_tasks
+from pipeline.params import load_params
+
+def task(number):
+    assert threading.current_thread() is threading.main_thread()
+    return Path(f"{os.getpid()} {number}")
+
+execution = load_params(Path(__import__("sys").argv[1])).execution.model_copy(update={"workers": 2})
+made = [str(path) for path in run_tasks([partial(task, number) for number in range(3)], execution)]
+assert made == [f"{os.getpid()} {number}" for number in range(3)], made
+"""
+
+
+def test_without_locks_between_processes_tasks_run_one_after_the_other(tmp_path):
+    """Joblib would run them in threads, side by side, where each changes what PyTorch is set to for all."""
+    ended = with_dev_shm(
+        "ro", [sys.executable, "-c", WITHOUT_LOCKS, str(ROOT / "params.yaml")], folder=tmp_path, root=ROOT
+    )
+    assert ended.returncode == 0, ended.stderr
+    said = "/dev/shm, where locks between processes are kept: Read-only file system; so tasks run one after the other"
+    assert ended.stderr.count(said) == 1

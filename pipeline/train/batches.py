@@ -2,14 +2,20 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch.utils.data import DataLoader
 
-from pipeline.processes import deaf_to_ctrl_c, end_with
+from pipeline.params import Frames, Train
+from pipeline.processes import deaf_to_ctrl_c, end_with, why_no_locks
+from pipeline.progress import say
 from pipeline.seeds import generator
+from pipeline.train.collate import collate, memory_file
 from pipeline.train.data import Batch, Examples, Pick
+
+AHEAD = 2
+"""Batches that a loader process makes before they are asked for (PyTorch's default)."""
 
 
 def shuffled(videos: int, size: int, *, seed: int, purpose: str, epoch: int) -> list[list[Pick]]:
@@ -29,11 +35,19 @@ def in_order(videos: int, size: int) -> list[list[Pick]]:
 def load(
     examples: Examples, batches: Sequence[Sequence[Pick]], *, workers: int, device: torch.device
 ) -> Iterator[Batch]:
-    """Make the batches, in their order, in `workers` processes beside this one (0: in this one)."""
+    """Make the batches, in their order, in `workers` processes beside this one.
+
+    In this one where `workers` is 0, or where the system refuses what processes share: slower, and the same batches.
+    """
+    beside = min(workers, len(batches))
+    if beside and _refused():
+        beside = 0
     loader: DataLoader[Batch] = DataLoader(
         examples,
         batch_sampler=[list(batch) for batch in batches],
-        num_workers=min(workers, len(batches)),
+        collate_fn=collate,
+        num_workers=beside,
+        prefetch_factor=AHEAD if beside else None,
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # what it draws is unused, and must not disturb the model's random state
         worker_init_fn=partial(_begin, os.getpid()),
@@ -46,3 +60,33 @@ def load(
 def _begin(parent: int, _: int) -> None:
     """What a loader process does first."""
     end_with(parent)
+
+
+@cache
+def _refused() -> bool:
+    """Whether loader processes cannot share locks or memory with this one; the log says so once."""
+    reason = why_no_locks()
+    try:
+        os.close(memory_file(1))
+    except OSError as error:
+        reason = reason or str(error.strerror)
+    if reason:
+        say(f"{reason}; so the training process decodes its clips itself, and nothing is decoded while it computes")
+    return reason is not None
+
+
+def batch_bytes(train: Train, frames: Frames, *, actions: int, sound: int = 0) -> int:
+    """Bytes of a batch on its way from a loader process.
+
+    Args:
+        train: `batch` and `crop` of it.
+        frames: `count` of it.
+        actions: N.
+        sound: P, the size of a video's own sound where the model hears it.
+    """
+    return train.batch * (frames.count * train.crop**2 * 3 + actions + 4 * sound + 8)
+
+
+def at_once(workers: int) -> int:
+    """How many batches exist at most: those made ahead, the one that is learnt from, and the next as it arrives."""
+    return AHEAD * workers + 2 if workers else 2

@@ -179,8 +179,8 @@ def validate(model: nn.Module, examples: Examples, run: Run) -> Record:
     for batch in fed(examples, in_order(len(examples), run.train.batch), run):
         with autocast(run):
             logits.append(model(as_clips(batch.pictures, run.frames), batch.sounds).float().cpu())
-        rows.append(batch.rows.cpu())
-        targets.append(batch.targets.cpu())
+        rows.append(batch.rows.cpu().clone())  # the loader's own would each keep a file open until the end
+        targets.append(batch.targets.cpu().clone())
     parts = run.team.gather((torch.cat(rows), torch.cat(logits), torch.cat(targets)))
     rows_B, logits_BN, targets_BN = (torch.cat(column) for column in zip(*parts, strict=True))
     order_B = rows_B.argsort()

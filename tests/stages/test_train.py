@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from pipeline.params import load_params
 from pipeline.train.checkpoint import load_model
 from stages import train
+from tests.namespaces import with_dev_shm
 from tests.train.miniature import ACTIONS, SMALL, changed, write_inputs, write_params
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,3 +58,33 @@ def test_an_error_is_one_line(root, capfd):
     said = capfd.readouterr().err.splitlines()
     assert said[-1] == "train: error: train.batch: found 13, and 12 training videos; expected no more"
     assert not (root / "models/m3a").exists()
+
+
+LONG = {  # clips of 32 frames: 154 kB a batch, three batches at once
+    "frames": SMALL["frames"] | {"span": 32, "count": 32},
+    "train": SMALL["train"] | {"epochs": 1, "jitter": (20, 20), "crop": 20},
+    "execution": SMALL["execution"] | {"workers": 3},
+}
+
+
+def trained(root, options):
+    """The stage as a process of its own, with a tmpfs of these options as /dev/shm: the model's bytes and the log."""
+    ended = with_dev_shm(options, [sys.executable, "-m", "stages.train"], folder=root, root=ROOT)
+    assert ended.returncode == 0, ended.stderr
+    return [path.read_bytes() for path in sorted((root / "models/m3a").iterdir())], ended.stderr
+
+
+def test_a_dev_shm_too_small_for_the_batches_changes_nothing(root):
+    """PyTorch's own collation would put 460 kB of pictures there."""
+    write_params(root, changed(load_params(ROOT / "params.yaml"), SMALL | LONG))
+    plentiful, log = trained(root, "size=64m")
+    assert trained(root, "size=256k")[0] == plentiful
+    assert "/dev/shm" not in log
+
+
+def test_without_locks_the_training_process_decodes_itself_and_says_so_once(root):
+    write_params(root, changed(load_params(ROOT / "params.yaml"), SMALL | LONG))
+    model, log = trained(root, "ro")
+    assert model == trained(root, "size=64m")[0]
+    said = "/dev/shm, where locks between processes are kept: Read-only file system; so the training process decodes"
+    assert log.count(said) == 1

@@ -1,9 +1,12 @@
+import time
+
 import pytest
 import torch
 
-from pipeline.train.batches import in_order, load, shuffled
+from pipeline.train.batches import at_once, batch_bytes, in_order, load, shuffled
 from pipeline.train.data import open_examples
 from pipeline.train.views import random_view
+from tests.train.memory import held
 
 CPU = torch.device("cpu")
 
@@ -66,3 +69,23 @@ def test_loading_leaves_the_models_random_state_alone(examples):
     batches = shuffled(len(examples), 4, seed=0, purpose="train", epoch=0)
     assert len(list(load(examples, batches, workers=0, device=CPU))) == 3
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_batch_has_the_bytes_that_are_foretold(examples, small):
+    batch = next(load(examples, in_order(4, 4), workers=0, device=CPU))
+    foretold = batch_bytes(small.train.model_copy(update={"batch": 4}), small.frames, actions=3)
+    assert sum(tensor.nbytes for tensor in batch) == foretold
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_as_many_batches_exist_at_once_as_is_foretold(examples, workers):
+    """Each keeps three tensors in memory that processes share: pictures, targets and rows."""
+    made = load(examples, in_order(12, 1), workers=workers, device=CPU)
+    batch = next(made)
+    deadline = time.monotonic() + 60
+    while len(held()) < 3 * (at_once(workers) - 1) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(held()) == 3 * (at_once(workers) - 1)  # the next arrives while this one is still held
+    for batch in made:
+        assert batch.rows.numel() == 1
+        assert len(held()) < 3 * at_once(workers)

@@ -21,6 +21,7 @@ from pipeline.train.optimizer import batch_norms
 from pipeline.train.schedule import learning_rate
 from pipeline.train.state import Progress, load_state
 from pipeline.train.team import Team, reproducible
+from tests.train.memory import held
 
 
 class Stopped(Exception):  # noqa: N818  an event, no error
@@ -284,6 +285,19 @@ def test_validation_sees_each_video_once(setup):
         alone = [learner.model(as_clips(picture[None], run.frames)) for picture in pictures]
     np.testing.assert_allclose(seen["scores"], torch.cat(alone).sigmoid().numpy(), rtol=1e-4)
     assert record["val/loss"] == pytest.approx(bce(torch.cat(alone), torch.from_numpy(expected)).item(), rel=1e-4)
+
+
+def test_validation_lets_each_batch_of_the_loader_go(setup):
+    """Else a large validation split has more open files than a process may have."""
+    learner, data, run = setup(batch=1)
+    kept = []
+
+    def metric(scores, targets):
+        kept.append(len(held(children=False)))
+        return 1.0
+
+    loop.validate(learner.model, data.validation, Run(**vars(run) | {"metrics": {"own": metric}, "workers": 1}))
+    assert kept[0] <= 3  # pictures, targets and rows of the last of seven
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
