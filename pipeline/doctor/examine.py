@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.doctor import machine, needs
 from pipeline.doctor.data import examine_data
 from pipeline.doctor.finding import Finding
+from pipeline.doctor.shared import shared_memory
 from pipeline.doctor.weights import examine_weights
 from pipeline.params import Params
 
@@ -18,5 +19,6 @@ def examine(root: Path, params: Params) -> Iterator[Finding]:
     if seen:
         yield needs.disk(seen, params, root)
         yield needs.memory(seen, params)
+    yield shared_memory(params, len(seen.annotations.actions) if seen else 0)
     yield machine.arithmetic(params)
     yield machine.accelerator(params)

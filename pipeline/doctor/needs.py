@@ -12,6 +12,7 @@ from torch import Tensor
 from pipeline.audio.vggish import PARAMETERS as VGGISH_PARAMETERS
 from pipeline.doctor.data import Seen, drawn_at_most
 from pipeline.doctor.finding import Finding, size
+from pipeline.doctor.shared import batches
 from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
 from pipeline.params import Frames, Params
 from pipeline.schemas import FORM_SIZE
@@ -75,7 +76,9 @@ def memory(seen: Seen, params: Params) -> Finding:
     held = "one decoded video" if threads == 1 else f"one decoded video and {threads} at work"
     needs = [Need(workers * worker, f"for {workers} workers of {size(worker)} (PyTorch, VGGish, {held})")]
     if not torch.cuda.is_available():
-        needs.append(Need(training(params), "to train on the CPU (weights, gradients, momentum, activations)"))
+        count, each = batches(params, len(seen.annotations.actions))
+        what = f"to train on the CPU (weights, gradients, momentum, activations, {count} batches of {size(each)})"
+        needs.append(Need(training(params) + count * each, what))
     most = max(needs)
     return _beside(
         "memory", most.bytes, free_memory(), most.what, "fewer execution.workers or threads, or a smaller train.batch"
