@@ -37,6 +37,7 @@ repro: $(INSTALLED)  ## run the pipeline; print the metrics and where the report
 	dvc repro || { echo 'What a run needs and has not: make doctor' >&2; exit 1; }
 	m3a trace data/metrics.json --html data/report/trace.html
 	m3a show
+	@echo 'to go on, with m3a and dvc in this shell: . $(VENV)/bin/activate; m3a --help'
 
 doctor: $(INSTALLED)  ## tell what a run needs and has not, before hours are spent
 	m3a doctor

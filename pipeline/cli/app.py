@@ -1,11 +1,13 @@
 """The command that the groups of sub-commands join, and how they speak: results to standard output, the rest not."""
 
 import json
+from importlib import metadata
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from pipeline.errors import PlainError
 from pipeline.openmp import wait_briefly
 from pipeline.progress import say
 
@@ -42,3 +44,23 @@ def compute_as_stages() -> None:
 def write_json(value: Any) -> None:
     """Print plain values as JSON."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"m3a {metadata.version('m3a')}, PyTorch {metadata.version('torch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the versions and exit.")
+    ] = False,
+) -> None:
+    """What `m3a` itself takes; its help is above."""
+
+
+def no_results() -> PlainError:
+    """What to say where a command needs what a run writes, and nothing has run yet."""
+    return PlainError("no results yet: make repro")

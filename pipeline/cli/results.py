@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from pipeline.cli.app import RESULTS, AsJson, app, out, write_json
+from pipeline.cli.app import RESULTS, AsJson, app, no_results, out, write_json
 from pipeline.progress import say
 
 if TYPE_CHECKING:
     from pipeline.report.comparison import Comparison
 
 HERE = "."
-METRICS, REPORT = Path("data/predictions/metrics.parquet"), Path("data/report/index.html")
+METRICS, PREDICTIONS = Path("data/predictions/metrics.parquet"), Path("data/predictions/predictions.parquet")
+REPORT = Path("data/report/index.html")
 
 
 @app.command(rich_help_panel=RESULTS, epilog="Example: m3a show --json")
@@ -26,6 +27,8 @@ def show(as_json: AsJson = False) -> None:
     from pipeline import tables
     from pipeline.evaluate import summary
 
+    if not METRICS.exists():
+        raise no_results()
     metrics = tables.read("metrics", METRICS)
     if as_json:
         rows = metrics.to_pylist()
@@ -57,6 +60,8 @@ def compare(
     from pipeline.report.runs import read_run
 
     params = load_params()
+    if HERE in (first, second) and not PREDICTIONS.exists():
+        raise no_results()
     pair = comparison.compare(read_run(first), read_run(second), bootstrap=params.evaluate.bootstrap, seed=params.seed)
     write_text(to, comparison.render(pair))
     if as_json:

@@ -12,6 +12,7 @@ from pipeline.lineage.record import FOLDER as RUNS
 from pipeline.lineage.tree import Node
 
 METRICS = "data/metrics.json"
+VIDEOS = "data/index/videos.parquet"
 WEIGHTS = "models/pretrained/weights.json"
 
 
@@ -26,7 +27,7 @@ def trace(root: Path, what: str) -> Node:
     """The lineage of a metric, a file, a stage, a video id or an action, as a tree.
 
     Raises:
-        PlainError: nothing of that name is known.
+        PlainError: nothing of that name is known, or nothing has run here yet.
     """
     stages = lock.read_stages(root)
     if what in stages:
@@ -35,6 +36,8 @@ def trace(root: Path, what: str) -> Node:
         return _trace_file(root, stages, found)
     if rows := trace_rows.video(root, stages, what) or trace_rows.action(root, what):
         return rows
+    if not (root / VIDEOS).exists():
+        raise PlainError(f"{what}: not a metric, stage or file that git holds, and no results yet: make repro")
     raise PlainError(
         f"{what}: not known here; expected a metric of {METRICS}, a file that dvc.lock names, a stage "
         f"({', '.join(stages)}), a video id or an action"

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import tomllib
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
@@ -33,6 +35,13 @@ def test_each_commands_help_ends_with_an_example_that_parses(name):
     assert f"Example: m3a {name}" in shown.output
     arguments = command.epilog.removeprefix(f"Example: m3a {name}").split()
     command.make_context(name, arguments)
+
+
+def test_the_version_is_the_packages_and_pytorchs(root):
+    shown = run.invoke(app, ["--version"])
+    assert shown.exit_code == 0
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert shown.output == f"m3a {project['version']}, PyTorch {torch.__version__}\n"
 
 
 def test_the_shell_completes_commands_and_options():

@@ -1,6 +1,7 @@
 """`m3a show`: the metrics as a table or as JSON, and where the report is."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,12 @@ def test_json_holds_the_whole_table_and_no_nan(project):
     assert {"row": "chance", "metric": "top1", "value": 12.25, "low": None, "high": None} in rows
 
 
-def test_before_a_run_the_missing_table_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", [["show"], ["show", "--json"], ["compare", "fc"], ["compare", ".", "fc"]])
+def test_before_a_run_it_says_how_to_get_results(root, tmp_path, monkeypatch, command):
+    shutil.copy(root / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(PlainError, match=r"data/predictions/metrics\.parquet: cannot be read"):
-        run.invoke(app, ["show"], catch_exceptions=False)
+    with pytest.raises(PlainError, match=r"^no results yet: make repro$"):
+        run.invoke(app, command, catch_exceptions=False)
 
 
 def test_two_runs_are_compared_on_a_page(tmp_path, monkeypatch):

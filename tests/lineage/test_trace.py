@@ -1,6 +1,7 @@
 """From a metric to the bytes of a video, and back down."""
 
 import json
+import shutil
 
 import pyarrow.compute as pc
 import pytest
@@ -111,6 +112,16 @@ def test_an_action_tells_its_counts_forms_and_neighbours(house):
 def test_a_stranger_is_refused_with_what_is_known(house):
     with pytest.raises(PlainError, match="not known here; expected a metric"):
         trace(house.root, "no such thing")
+
+
+def test_before_a_run_what_git_does_not_hold_is_refused_with_how_to_get_it(house, tmp_path):
+    """A fresh clone has dvc.lock and the metrics."""
+    shutil.copy(house.root / "dvc.lock", tmp_path)
+    (tmp_path / "data").mkdir()
+    shutil.copy(house.root / "data/metrics.json", tmp_path / "data")
+    assert trace(tmp_path, "map_sample").detail.startswith("a metric")
+    with pytest.raises(PlainError, match=r"applauding: not a metric, .*, and no results yet: make repro"):
+        trace(tmp_path, "applauding")
 
 
 def test_a_tree_is_drawn_and_written(house):
