@@ -124,8 +124,13 @@ def _client(execution: Execution) -> Iterator[Any]:
     """Join the cluster at `execution.address`, or start one on this machine; Dask is an optional extra.
 
     Raises:
-        PlainError: Dask is not installed, or no scheduler answers.
+        PlainError: Dask is not installed, no scheduler answers, or its workers cannot have locks here.
     """
+    if execution.address is None and (reason := why_no_locks()):
+        raise PlainError(
+            f"execution.engine is dask, which starts no workers here: {reason}; mount a tmpfs there, set "
+            "execution.engine to local, or execution.address to a running scheduler's"
+        )
     try:
         from dask.distributed import Client, LocalCluster
     except ImportError as error:

@@ -327,6 +327,7 @@ from functools import partial
 from pathlib import Path
 import os, threading
 from pipeline.engines import run_tasks
+from pipeline.errors import PlainError
 from pipeline.params import load_params
 
 def task(number):
@@ -334,8 +335,13 @@ def task(number):
     return Path(f"{os.getpid()} {number}")
 
 execution = load_params(Path(__import__("sys").argv[1])).execution.model_copy(update={"workers": 2})
-made = [str(path) for path in run_tasks([partial(task, number) for number in range(3)], execution)]
+tasks = [partial(task, number) for number in range(3)]
+made = [str(path) for path in run_tasks(tasks, execution)]
 assert made == [f"{os.getpid()} {number}" for number in range(3)], made
+try:
+    list(run_tasks(tasks, execution.model_copy(update={"engine": "dask"})))
+except PlainError as error:
+    print(error)
 """
 
 
@@ -345,5 +351,6 @@ def test_without_locks_between_processes_tasks_run_one_after_the_other(tmp_path)
         "ro", [sys.executable, "-c", WITHOUT_LOCKS, str(ROOT / "params.yaml")], folder=tmp_path, root=ROOT
     )
     assert ended.returncode == 0, ended.stderr
-    said = "/dev/shm, where locks between processes are kept: Read-only file system; so tasks run one after the other"
-    assert ended.stderr.count(said) == 1
+    reason = "/dev/shm, where locks between processes are kept: Read-only file system; "
+    assert ended.stderr.count(f"{reason}so tasks run one after the other") == 1
+    assert ended.stdout.startswith(f"execution.engine is dask, which starts no workers here: {reason}mount a tmpfs")
