@@ -1,71 +1,79 @@
-# The two commands of a newcomer are `make repro` and `make test`; each installs what it needs, once.
-
-PYTHON ?= python3.11
-VENV := .venv
-INSTALLED := $(VENV)/.installed
-TORCH := torch==2.13.0
+# The two commands of a newcomer are `make repro` and `make test`; each installs what it needs, once, into .venv.
+# What is there stays as it is unless one of these says otherwise:
+#   PYTHON=python3.12                                    another interpreter than the newest of 3.13, 3.12 and 3.11
+#   EXTRAS='hub onnx'                                    libraries that not everyone needs: pipeline/extras.py; or all
+#   TORCH_INDEX=https://pypi.org/simple                  PyTorch for CUDA 13.0, instead of the CPU's
+PYTHON ?=
+EXTRAS ?=
+TORCH_INDEX ?=
+VENV ?= .venv
 # Tests that run the whole pipeline in a clone, apart from the others, which they would keep waiting.
 WHOLE := tests/house tests/lineage tests/cli
-# A CUDA build: make repro TORCH_INDEX=https://download.pytorch.org/whl/cu130
-TORCH_INDEX ?=
-TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What `make test` installs: all that is tested but TensorFlow, transformers and S3, which are large or need a server.
+TESTED := dev crate dask onnx tensorboard
+export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help install repro doctor bench test soak lint presets format deps clean
+need = @sh environment/install.sh '$(VENV)' '$(PYTHON)' '$(TORCH_INDEX)' '$(EXTRAS) $(1)'
+
+.PHONY: help install lock repro doctor bench test fast whole soak lint presets format deps clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(INSTALLED)  ## make .venv from requirements.lock
+install:  ## make .venv from requirements.lock
+	$(call need)
 
-# TensorFlow's CPU build goes by another name than the one tf-keras asks for, hence --no-deps; PyTorch comes
-# apart, so that the lock does not decide between CPU and CUDA.
-$(INSTALLED): requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --no-deps -r requirements.lock
-ifeq ($(TORCH_INDEX),)
-	$(VENV)/bin/python -m pip install --quiet '$(TORCH)+cpu' \
-		|| $(VENV)/bin/python -m pip install --quiet '$(TORCH)+cpu' --extra-index-url $(TORCH_CPU_INDEX)
-else
-	$(VENV)/bin/python -m pip install --quiet '$(TORCH)' --index-url $(TORCH_INDEX)
-endif
-	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	touch $@
+lock:  ## renew requirements.lock after pyproject.toml; newer releases: UPGRADE='numpy scipy'
+	$(call need,lock)
+	python environment/lock.py $(UPGRADE)
 
-repro: $(INSTALLED)  ## run the pipeline; print the metrics and where the report is
+repro:  ## run the pipeline; print the metrics and where the report is
+	$(call need)
 	dvc repro || { echo 'What a run needs and has not: make doctor' >&2; exit 1; }
 	m3a trace data/metrics.json --html data/report/trace.html
 	m3a show
 	@echo 'to go on, with m3a and dvc in this shell: . $(VENV)/bin/activate; m3a --help'
 
-doctor: $(INSTALLED)  ## tell what a run needs and has not, before hours are spent
+doctor:  ## tell what a run needs and has not, before hours are spent
+	$(call need)
 	m3a doctor
 
-test: $(INSTALLED)  ## the tests
+test: fast whole  ## the tests; those of a library that is not installed skip
+
+fast:  ## the tests that run no whole pipeline
+	$(call need,$(TESTED))
 	pytest -n 2 --dist loadgroup -m 'not soak' $(WHOLE:%=--ignore=%)
+
+whole:  ## the tests that do
+	$(call need,$(TESTED))
 	pytest -m 'not soak' $(WHOLE)
 
-bench: $(INSTALLED)  ## measure how fast this machine does the work, beside plain code: some minutes
+bench:  ## measure how fast this machine does the work, beside plain code: some minutes
+	$(call need)
 	m3a bench
 
-soak: $(INSTALLED)  ## the long tests: faults by the hour
+soak:  ## the long tests: faults by the hour
+	$(call need,dev)
 	pytest -m soak
 
-lint: $(INSTALLED)  ## style, types, and which module may import which
+lint:  ## style, types, and which module may import which
+	$(call need,dev)
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 
-presets: $(INSTALLED)  ## write params/*.yaml anew, from params.yaml and params/make.py
+presets:  ## write params/*.yaml anew, from params.yaml and params/make.py
+	$(call need)
 	python params/make.py
 
-format: $(INSTALLED)  ## rewrite the code in the project's style
+format:  ## rewrite the code in the project's style
+	$(call need,dev)
 	ruff check --fix .
 	ruff format .
 
-deps: $(INSTALLED)  ## renew the modules that dvc.yaml names, after imports have changed
+deps:  ## renew the modules that dvc.yaml names, after imports have changed
+	$(call need,dev)
 	python tests/house/declare.py
 
 clean:  ## remove work in progress (not results)
