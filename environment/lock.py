@@ -36,7 +36,7 @@ BUILDS = {
 more give it that do not copy one another (that index's own listing, nixpkgs' binary-hashes.nix, locks of other
 projects), and cp311 on x86_64 of the wheel itself. PyPI's wheels, the same release for CUDA 13.0, uv adds itself."""
 HEADER = """\
-# Every package that this project runs on, with the hashes of its files: Linux on x86-64 and aarch64, Python 3.11 to 3.13.
+# Every package that this project runs on, with the hashes of its files, for Python 3.11 to 3.13 on Linux.
 # Written by `make lock` (environment/lock.py), read by `make install` (environment/install.sh); not by hand.
 # A section is what an extra adds to base; "# via" says what asks for a package.
 """
@@ -74,7 +74,7 @@ def main(upgrade: Iterable[str]) -> None:
 
 
 def _resolve(pins: Path, *options: str) -> Blocks:
-    """What uv makes of pyproject.toml, with the versions that `pins` has; it is renewed where all extras are asked for."""
+    """What uv makes of pyproject.toml with the versions of `pins`, which is renewed where all extras are asked for."""
     target = pins if "--all-extras" in options else pins.with_name("part.txt")
     if target != pins:
         target.write_bytes(pins.read_bytes())
@@ -100,7 +100,9 @@ def _beyond(blocks: Blocks, known: Iterable[str]) -> Blocks:
 def _torch(block: str) -> str:
     """PyTorch's section: the hashes of PyPI's wheels, as uv gives them, and of PyTorch's own index."""
     requirement, *rest = block.replace(" \\\n", "\n").splitlines()
-    hashes = {line.strip() for line in rest if "--hash=" in line} | {f"--hash=sha256:{value}" for value in BUILDS.values()}
+    hashes = {line.strip() for line in rest if "--hash=" in line} | {
+        f"--hash=sha256:{value}" for value in BUILDS.values()
+    }
     named = "".join(f"#   {value} torch-{TORCH}+{name}.whl\n" for name, value in BUILDS.items())
     return TORCH_NOTE + named + " \\\n    ".join([requirement, *sorted(hashes)]) + "\n"
 

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline import memory
 from pipeline.errors import PlainError
+from pipeline.extras import require
 from pipeline.numerics import Numerics, numerics_in_use
 from pipeline.params import Execution
 from pipeline.processes import deaf_to_ctrl_c, end_with, why_no_locks
@@ -131,10 +132,9 @@ def _client(execution: Execution) -> Iterator[Any]:
             f"execution.engine is dask, which starts no workers here: {reason}; mount a tmpfs there, set "
             "execution.engine to local, or execution.address to a running scheduler's"
         )
-    try:
-        from dask.distributed import Client, LocalCluster
-    except ImportError as error:
-        raise PlainError("execution.engine is dask, and Dask is not installed: pip install '.[dask]'") from error
+    require("dask", "execution.engine: dask")
+    from dask.distributed import Client, LocalCluster
+
     with ExitStack() as cleanup:
         address = execution.address
         if address is None:

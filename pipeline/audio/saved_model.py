@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from pipeline.errors import PlainError
+from pipeline.extras import require
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 600.0
@@ -47,8 +48,9 @@ def run_saved_model(module: Module, samples: np.ndarray) -> Saved:
         samples: S, float32.
 
     Raises:
-        PlainError: it cannot be loaded or called.
+        PlainError: TensorFlow is not installed, or the SavedModel cannot be loaded or called.
     """
+    require("hub", "vggish.source: hub")
     cache = {"TFHUB_CACHE_DIR": str(module.cache.resolve())} if module.cache else {}
     try:
         child = subprocess.run(

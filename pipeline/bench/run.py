@@ -1,6 +1,6 @@
 """Which benchmarks there are, and their run: each by its name, in a folder that goes with it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -12,6 +12,7 @@ from pipeline.bench import arithmetic, bookkeeping, cuda, cuda_parts, memory, ne
 from pipeline.bench.corpus import Corpus
 from pipeline.bench.row import Row, merged
 from pipeline.errors import PlainError
+from pipeline.extras import require
 from pipeline.files import cache_folder
 from pipeline.params import Params
 from pipeline.progress import say
@@ -37,6 +38,8 @@ ON_CUDA: dict[str, Benchmark] = {
     "vggish": cuda_parts.vggish,
     "feed": cuda_parts.feeding,
 }
+NEEDED = {"vggish": "hub", "export": "onnx"}
+"""The extras of peers on the CPU; without one its benchmark is left out, or refused where it is asked for by name."""
 APART = ("memory",)
 """Runs by its name alone: it takes minutes by itself."""
 
@@ -45,7 +48,7 @@ def run(names: Sequence[str], params: Params, *, device: Literal["cpu", "cuda"],
     """Run benchmarks, all but those apart where none is named, and put their lines into the table as they come.
 
     Raises:
-        PlainError: a name is unknown; or CUDA is wanted, and there is none.
+        PlainError: a name is unknown; CUDA is wanted, and there is none; a named one's library is not installed.
     """
     known = ON_CPU if device == "cpu" else ON_CUDA
     unknown = [name for name in names if name not in known]
@@ -57,8 +60,32 @@ def run(names: Sequence[str], params: Params, *, device: Literal["cpu", "cuda"],
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=scratch) as folder:
         corpus = Corpus(Path(folder).absolute(), params)
-        for name in names or [name for name in known if name not in APART]:
+        for name in names or _runnable(known):
+            _check_library(known, name)
             say(f"bench: {name}")
             rows = known[name](corpus)
             tables.write("bench", table, merged(table, rows))
             yield from rows
+
+
+def _runnable(known: Mapping[str, Benchmark]) -> Iterator[str]:
+    """All but those apart, and those whose library is not installed, which are named."""
+    for name in known:
+        if name in APART:
+            continue
+        try:
+            _check_library(known, name)
+        except PlainError as error:
+            say(f"{error}; left out")
+        else:
+            yield name
+
+
+def _check_library(known: Mapping[str, Benchmark], name: str) -> None:
+    """Go on where the library of its peer is installed.
+
+    Raises:
+        PlainError: it is not.
+    """
+    if known is ON_CPU and name in NEEDED:
+        require(NEEDED[name], f"bench {name}")

@@ -14,6 +14,7 @@ from pipeline.params import Params
 def examine(root: Path, params: Params) -> Iterator[Finding]:
     """All findings on the project at `root`; nothing is written, and of the network nothing is asked."""
     yield machine.versions(root)
+    yield from machine.extras(root, params)
     seen = yield from examine_data(root, params)
     yield from examine_weights(root, params)
     if seen:

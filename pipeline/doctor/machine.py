@@ -2,18 +2,26 @@
 
 import importlib.metadata
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
+from packaging.requirements import Requirement
 
 from pipeline.doctor.finding import Finding, size
 from pipeline.doctor.needs import training
+from pipeline.extras import lack, remedy
 from pipeline.numerics import NO_AVX2, has_avx2, processor
 from pipeline.params import Params
 
 LOCK = "requirements.lock"
-PYTHON = (3, 11)
+ALWAYS = ("base", "build", "torch")
+"""Sections of the lock that no extra brings."""
+PYTHONS = ((3, 11, 4), (3, 13))
+"""The first and the last that pyproject.toml names."""
 NAMED = 5
+FETCHED = "models/pretrained"
 
 
 def arithmetic(params: Params) -> Finding:
@@ -45,7 +53,7 @@ def accelerator(params: Params) -> Finding:
 
 def _no_accelerator(params: Params) -> Finding:
     backbone, line = params.backbone.name, f"none that PyTorch {torch.__version__} can use"
-    advice = "on a machine with a CUDA GPU: make install TORCH_INDEX=https://download.pytorch.org/whl/cu130"
+    advice = "on a machine with a CUDA GPU: make install TORCH_INDEX=https://pypi.org/simple"
     if params.execution.device == "cuda":
         return Finding(
             "red", "GPU", f"{line}, and execution.device is cuda", f"{advice}; or set execution.device: auto"
@@ -56,28 +64,74 @@ def _no_accelerator(params: Params) -> Finding:
 
 
 def versions(root: Path) -> Finding:
-    """Python and the installed packages against requirements.lock."""
-    found = sys.version_info[:2]
-    if found != PYTHON:
-        advice = f"make install PYTHON=python{PYTHON[0]}.{PYTHON[1]}"
-        return Finding("red", "versions", f"Python {found[0]}.{found[1]}, expected {PYTHON[0]}.{PYTHON[1]}", advice)
+    """Python and the installed packages against requirements.lock; of an extra's, those that are installed."""
+    found, (first, last) = sys.version_info[:3], PYTHONS
+    if not first <= found[: len(first)] or found[:2] > last:
+        line = f"Python {_dotted(found)}, expected {_dotted(first)} to {_dotted(last)}"
+        return Finding("red", "versions", line, f"make install PYTHON=python{_dotted(last)}")
     try:
-        lines = (root / LOCK).read_text(encoding="utf-8").split()
+        pinned = _pinned((root / LOCK).read_text(encoding="utf-8"))
     except OSError as error:
         line = f"{LOCK} cannot be read: {error.strerror}"
         return Finding("yellow", "versions", line, "run m3a in the project's folder")
-    pinned = dict(line.split("==", 1) for line in lines if "==" in line)
     installed = {name: _installed(name) for name in pinned}
-    other = [f"{name} {installed[name]}, not {pinned[name]}" for name in pinned if installed[name] != pinned[name]]
+    asked = {name: pin for name, pin in pinned.items() if pin.always or installed[name] is not None}
+    other = [
+        f"{name} {installed[name] or 'absent'}, not {pin.version}"
+        for name, pin in asked.items()
+        if (installed[name] or "").partition("+")[0] != pin.version
+    ]
     if other:
         more = f", and {len(other) - NAMED} more" if len(other) > NAMED else ""
-        line = f"{len(other)} of {len(pinned)} packages are not those of {LOCK}: {', '.join(other[:NAMED])}{more}"
+        line = f"{len(other)} of {len(asked)} packages are not those of {LOCK}: {', '.join(other[:NAMED])}{more}"
         return Finding("yellow", "versions", line, "make install; with other versions, other bytes may come out")
-    return Finding("green", "versions", f"all {len(pinned)} packages as in {LOCK}; PyTorch {torch.__version__}")
+    return Finding("green", "versions", f"all {len(asked)} packages as in {LOCK}; PyTorch {torch.__version__}")
 
 
-def _installed(name: str) -> str:
+class _Pin(NamedTuple):
+    version: str
+    always: bool
+    """Whether it is installed whatever the extras."""
+
+
+def _pinned(lock: str) -> dict[str, _Pin]:
+    """What the lock has for this Python and machine, by package."""
+    pins: dict[str, _Pin] = {}
+    section = ALWAYS[0]
+    for line in lock.splitlines():
+        if line.startswith("# == "):
+            section = line.split()[2]
+        elif line and line[0].isalnum():
+            requirement = Requirement(line.removesuffix(" \\"))
+            if requirement.marker is None or requirement.marker.evaluate():
+                pin = _Pin(str(requirement.specifier).removeprefix("=="), section in ALWAYS)
+                pins[requirement.name] = max(pin, pins.get(requirement.name, pin), key=lambda each: each.always)
+    return pins
+
+
+def _dotted(version: Sequence[int]) -> str:
+    return ".".join(map(str, version))
+
+
+def _installed(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return "absent"
+        return None
+
+
+def extras(root: Path, params: Params) -> Iterator[Finding]:
+    """What params.yaml asks for and comes with an extra that is not installed; not for what was fetched already."""
+    fetched = root / FETCHED
+    asked = {
+        "hub": (params.vggish.source == "hub" and not (fetched / "vggish.safetensors").exists(), "vggish.source: hub"),
+        "sentences": (
+            params.words.source == "sentences" and not (fetched / "words.bin").exists(), "words.source: sentences",
+        ),
+        "dask": (params.execution.engine == "dask", "execution.engine: dask"),
+        "tensorboard": (params.execution.tensorboard is not None, "execution.tensorboard"),
+    }  # fmt: skip
+    for extra, (needed, purpose) in asked.items():
+        sentence = lack(extra, purpose) if needed else None
+        if sentence is not None:
+            yield Finding("red", "extras", sentence, remedy(extra))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import PlainError
+from pipeline.extras import require
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
@@ -30,15 +31,11 @@ def embed_names(folder: Path, actions: Sequence[str], size: int) -> "KeyedVector
     Raises:
         PlainError: transformers is not installed, the folder is no such model, or its size is another.
     """
+    require("sentences", "words.source: sentences")
     import torch
     from gensim.models import KeyedVectors
+    from transformers import AutoModel, AutoTokenizer
 
-    try:
-        from transformers import AutoModel, AutoTokenizer
-    except ImportError as error:
-        raise PlainError(
-            "words.source is sentences, and transformers is not installed: pip install '.[sentences]'"
-        ) from error
     if not (folder / "config.json").is_file():
         raise PlainError(f"words.name: {folder}: found no config.json, expected a transformers folder")
     try:

@@ -8,17 +8,17 @@ stages recorded, and a file goes in only while it is what dvc.lock says it was.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from rocrate.model.computerlanguage import ComputerLanguage
-from rocrate.model.contextentity import ContextEntity
-from rocrate.rocrate import ROCrate
-
+from pipeline.extras import require
 from pipeline.files import placed
 from pipeline.lineage import lock
 from pipeline.lineage.finished import check_unchanged, keep, read_record
 from pipeline.lineage.lock import Recorded, Stage
+
+if TYPE_CHECKING:
+    from rocrate.rocrate import ROCrate
 
 VERSION = "1.1"
 """Of RO-Crate: the one that the run crates' profiles 0.5 build on."""
@@ -46,8 +46,10 @@ def write_crate(root: Path, target: Path) -> int:
     Returns the number of files in it.
 
     Raises:
-        PlainError: nothing has run here, a stage left no record of a finished run, or a file is not what it was.
+        PlainError: RO-Crate is not installed, nothing has run here, a stage left no record of a finished run, or a
+            file is not what it was.
     """
+    require("crate", "m3a crate")
     stages = lock.read_stages(root)
     records = {name: read_record(root, name) for name in stages}
     with placed(target) as draft:
@@ -67,17 +69,19 @@ class _Builder:
         self.root, self.folder, self.stages, self.records = root, folder, stages, records
         self.written = [out.path for stage in stages.values() for out in stage.outs]
         self.unchanged: set[Recorded] = set()
+        from rocrate.rocrate import ROCrate
+
         self.crate = ROCrate(gen_preview=False, version=VERSION)
 
-    def build(self) -> ROCrate:
+    def build(self) -> "ROCrate":
         """The whole crate."""
         crate = self.crate
         crate.name = "Multi-Modal Multi-Action Video Recognition: a run of the pipeline"
         crate.description = "Every stage of dvc.yaml as it ran, with its code, parameters, inputs and outputs."
         crate.datePublished = max(record["ended"] for record in self.records.values())
-        crate.license = self._add("#rights", {
-            "@type": "CreativeWork", "name": "No licence stated",
-            "description": "The project states no licence; data sets and published weights keep their own terms.",
+        crate.license = self._add("https://spdx.org/licenses/Apache-2.0", {
+            "@type": "CreativeWork", "name": "Apache License 2.0",
+            "description": "The code's licence; data sets and published weights keep their own terms.",
         })  # fmt: skip
         crate.metadata.extra_terms.update(TERMS)
         for profile, name in PROFILES.items():
@@ -91,6 +95,8 @@ class _Builder:
         return crate
 
     def _add(self, identifier: str, properties: Mapping[str, Any]) -> Any:
+        from rocrate.model.contextentity import ContextEntity
+
         return self.crate.add(ContextEntity(self.crate, identifier, properties))
 
     def _recorded(self, entry: Recorded, stage: str) -> Any:
@@ -131,6 +137,8 @@ class _Builder:
 
     def _workflow(self) -> Any:
         """dvc.yaml as the workflow: its steps in running order, and the tools that they run."""
+        from rocrate.model.computerlanguage import ComputerLanguage
+
         crate = self.crate
         keep(self.root / WORKFLOW, self.folder / WORKFLOW, link=False)
         language = ComputerLanguage(crate, identifier="https://dvc.org", properties={

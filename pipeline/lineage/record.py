@@ -21,7 +21,8 @@ from pipeline.numerics import numerics_in_use, processor
 from pipeline.params import Params
 
 FOLDER = Path("data/runs")
-PACKAGES = ("av", "dvc", "gensim", "numpy", "pandas", "pyarrow", "scikit-learn", "tensorflow-cpu", "torch")
+PACKAGES = ("av", "dvc", "gensim", "numpy", "pandas", "pyarrow", "scikit-learn", "tensorflow", "tensorflow-cpu",
+            "torch")  # fmt: skip
 
 
 @contextmanager
@@ -86,4 +87,12 @@ def _ask(*command: str) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    """Of the packages that matter to the result, those that are installed: TensorFlow comes with an extra."""
+    return {name: version for name in PACKAGES if (version := _version(name)) is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -10,16 +10,19 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import onnx
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from pipeline import files
+from pipeline.extras import require
 from pipeline.nn.fold import fold
 from pipeline.nn.model import MultiActionModel
+
+if TYPE_CHECKING:
+    import onnx
 
 ONNX_NAME, PT2_NAME = "model.onnx", "model.pt2"
 DESCRIPTION = "description.json"
@@ -44,8 +47,11 @@ def export(model: MultiActionModel, folder: Path, shape: ClipShape, description:
         description: plain values: the actions in the order of the scores, how clips are made.
 
     Raises:
-        PlainError: a file cannot be written.
+        PlainError: ONNX is not installed, or a file cannot be written.
     """
+    require("onnx", "m3a export")
+    import onnx
+
     text = json.dumps(description, ensure_ascii=False, sort_keys=True)
     with _quiet():
         program = trace(model, shape)
@@ -67,8 +73,10 @@ def trace(model: MultiActionModel, shape: ClipShape) -> ExportedProgram:
     return program
 
 
-def to_onnx(program: ExportedProgram, description: str) -> onnx.ModelProto:
+def to_onnx(program: ExportedProgram, description: str) -> "onnx.ModelProto":
     """The same graph as ONNX, checked, with input `clips`, output `scores` and the description in its metadata."""
+    import onnx
+
     exported = torch.onnx.export(
         program, dynamo=True, input_names=["clips"], output_names=["scores"], verbose=False, optimize=True
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import PlainError
+from pipeline.extras import require
 from pipeline.nn.export import DESCRIPTION
 from pipeline.nn.screening import screen
 
@@ -44,6 +45,7 @@ def open_exported(path: Path, *, threads: int) -> Exported:
 
 
 def _open_onnx(path: Path, threads: int) -> Exported:
+    require("onnx", f"{path}: a model in ONNX")
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as faults
 

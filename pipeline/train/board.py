@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import PlainError
+from pipeline.extras import require
 from pipeline.train.state import Record
 
 if TYPE_CHECKING:
@@ -38,11 +38,7 @@ def _writer(folder: Path) -> "SummaryWriter":
     Raises:
         PlainError: TensorBoard is not installed.
     """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise PlainError(
-            f"execution.tensorboard: found {folder.parent}, and TensorBoard is not installed; "
-            "pip install 'm3a[tensorboard]', or set it to null"
-        ) from error
+    require("tensorboard", f"execution.tensorboard: {folder.parent}")
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder), purge_step=1)  # type: ignore[no-untyped-call]
