@@ -16,6 +16,7 @@ from pipeline import devices
 from pipeline.devices import Devices, choose_device, devices_of, gpu_names, take
 from pipeline.errors import PlainError
 from pipeline.shards import shards
+from tests.extras import needs
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 60.0
@@ -151,7 +152,7 @@ def note(items, target, *, locks: Path):
     return {}
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=[pytest.mark.slow, needs("dask")])])
 def test_each_worker_has_a_gpu_of_its_own(params, tmp_path, monkeypatch, engine):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     task = functools.partial(note, locks=tmp_path / "gpus")

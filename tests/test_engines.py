@@ -11,14 +11,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from dask.distributed import LocalCluster
 
 from pipeline.errors import PlainError
 from pipeline.numerics import SETTINGS
 from pipeline.shards import shards, total
+from tests.extras import needs
 from tests.test_shards import SQUARES, done, square
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs("dask")]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,8 @@ def test_shards_come_out_of_a_cluster_as_of_one_process(cluster, work):
 
 def test_a_worker_of_several_threads_is_refused(work):
     """What PyTorch is set to, and the GPU, are a whole process's."""
+    from dask.distributed import LocalCluster
+
     several = LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None)
     refused = pytest.raises(PlainError, match=r"the Dask worker tcp://.* runs 2 tasks at once in one process; expected")
     with several, refused:

@@ -17,6 +17,7 @@ from pipeline import files
 from pipeline.engines import run_tasks
 from pipeline.errors import PlainError
 from pipeline.shards import input_key, shards, total
+from tests.extras import needs
 from tests.namespaces import with_dev_shm
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,6 +84,7 @@ def test_the_number_of_workers_changes_nothing(work, workers):
 
 
 @pytest.mark.slow
+@needs("dask")
 def test_the_engine_changes_nothing(work, log):
     assert work(engine="dask", workers=2) == work(workers=1)
     log.with_name("broken").touch()
@@ -91,6 +93,7 @@ def test_the_engine_changes_nothing(work, log):
 
 
 @pytest.mark.slow
+@needs("dask")
 def test_a_scheduler_that_does_not_answer_is_named(params):
     execution = params.execution.model_copy(update={"engine": "dask", "address": "tcp://127.0.0.1:1"})
     with pytest.raises(PlainError, match=r"execution\.address: no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
@@ -149,7 +152,7 @@ def test_after_a_failure_what_a_worker_elsewhere_is_at_is_let_be(work, log):
     assert not draft.parent.exists()
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=[pytest.mark.slow, needs("dask")])])
 def test_a_worker_that_is_killed_ends_in_a_plain_error_and_the_work_goes_on(work, log, engine):
     log.with_name("broken").touch()
     with pytest.raises(PlainError, match=r"a worker process was killed.*execution\.workers"):
@@ -158,7 +161,7 @@ def test_a_worker_that_is_killed_ends_in_a_plain_error_and_the_work_goes_on(work
     assert work(fails="dies", workers=2)[0] == SQUARES
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=[pytest.mark.slow, needs("dask")])])
 def test_a_worker_that_is_lost_costs_what_was_at_work_and_the_run_ends_well(work, log, engine, capfd):
     log.with_name("broken").touch()
     assert work(fails="dies once", workers=2, engine=engine) == (SQUARES, {"items": 10, "odd": 5})

@@ -15,6 +15,8 @@ from pipeline.audio.logmel import log_mel_patches
 from pipeline.audio.saved_model import Saved, run_saved_model
 from pipeline.audio.vggish import load_vggish, seeded_weights
 from pipeline.errors import PlainError
+from pipeline.extras import installed
+from tests.extras import WITHOUT
 from tests.loopback import serving
 
 EXPORTER = Path(__file__).with_name("export_vggish.py")
@@ -23,6 +25,8 @@ EXPORTER = Path(__file__).with_name("export_vggish.py")
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A folder with VGGish as TensorFlow Hub has it, `vggish`, and a model that writes to `victim`, `writer`."""
+    if not installed("hub"):
+        pytest.skip(WITHOUT["hub"])
     folder = tmp_path_factory.mktemp("hub")
     paths = [str(folder / name) for name in ("vggish", "writer", "victim")]
     subprocess.run([sys.executable, str(EXPORTER), *paths], check=True, capture_output=True)

@@ -1,5 +1,7 @@
 """Which benchmarks run, and what stays of them."""
 
+import sys
+
 import pytest
 
 from pipeline.bench import run as module
@@ -48,6 +50,17 @@ def test_an_unknown_name_is_told_before_anything_runs(bench):
     with pytest.raises(PlainError, match="found 'speed', expected one of sound, gcn, memory on cpu"):
         start("sound", "speed")
     assert not done
+
+
+def test_one_whose_library_is_not_installed_is_left_out_or_refused_by_name(bench, monkeypatch, capfd):
+    start, done, _ = bench
+    monkeypatch.setattr(module, "NEEDED", {"gcn": "hub"})
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert start() == done == ["sound"]
+    sentence = "bench gcn needs TensorFlow, which is not installed: make install EXTRAS=hub"
+    assert f"{sentence}; left out" in " ".join(capfd.readouterr().err.split())
+    with pytest.raises(PlainError, match=sentence):
+        start("gcn")
 
 
 def test_without_a_gpu_its_benchmarks_say_so(bench, monkeypatch):

@@ -5,9 +5,11 @@ import pytest
 
 from pipeline.audio.extraction import clip_patches, embed
 from pipeline.bench import vggish
+from tests.extras import needs
 
 
 @pytest.mark.slow
+@needs("hub")
 def test_the_saved_model_embeds_as_we_do(corpus, monkeypatch):
     monkeypatch.setattr(vggish, "CLIPS", 2)
     sounds, network = vggish.samples_of(corpus), vggish.seeded_network(corpus)

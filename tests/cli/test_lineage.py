@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from pipeline import tables
 from pipeline.cli import app
 from pipeline.errors import PlainError
+from pipeline.extras import installed
+from tests.extras import needs
 
 run = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
 house_alone = pytest.mark.xdist_group("house")
@@ -49,7 +51,9 @@ def test_an_audit_as_json(runs):
     assert content["checks"][0]["finding"] == "words differs, first in the row 0"
 
 
-@pytest.mark.parametrize("command", [["audit"], ["trace", "x"], ["why", "train"], ["crate", "out"]])
+@pytest.mark.parametrize(
+    "command", [["audit"], ["trace", "x"], ["why", "train"], pytest.param(["crate", "out"], marks=needs("crate"))]
+)
 def test_where_nothing_has_run_the_commands_say_so(runs, command):
     assert "run `dvc repro` first" in str(run.invoke(app, command).exception)
 
@@ -79,9 +83,10 @@ def test_a_run_is_audited_traced_and_explained(house, monkeypatch, tmp_path):
     assert run.invoke(app, ["why", "train"]).stdout == "train would not run again: all is as it was at its last run\n"
     assert run.invoke(app, ["trace", "map_sample", "--html", str(tmp_path / "trace.html")]).exit_code == 0
     assert "<summary><b>made by</b>" in (tmp_path / "trace.html").read_text()
-    crate = run.invoke(app, ["crate", str(tmp_path / "crate")])
-    assert crate.exit_code == 0
-    assert (tmp_path / "crate/ro-crate-metadata.json").is_file()
+    if installed("crate"):
+        crate = run.invoke(app, ["crate", str(tmp_path / "crate")])
+        assert crate.exit_code == 0
+        assert (tmp_path / "crate/ro-crate-metadata.json").is_file()
 
 
 @pytest.mark.slow

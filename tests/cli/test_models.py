@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pyarrow as pa
 import pytest
 import torch
@@ -20,6 +19,7 @@ from pipeline.nn.pooling import Pooling
 from pipeline.nn.published import AUTHORS, our_names
 from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
 from pipeline.train.checkpoint import Description, load_model, save_model
+from tests.extras import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data" / "checkpoints"
@@ -73,8 +73,11 @@ def video(tmp_path):
 
 
 @pytest.mark.slow
+@needs("onnx")
 def test_export_carries_what_a_reader_needs(tmp_path, params, trained):
     """A saved model, exported: its input is a clip of params.yaml, its actions travel with it."""
+    import onnxruntime
+
     result = run.invoke(app, ["export", "--model", str(trained), "--to", str(tmp_path / "out")])
     assert result.exit_code == 0
     assert result.output.endswith("model.onnx and model.pt2, 2 actions, clips of 3 x 8 x 56 x 56\n")

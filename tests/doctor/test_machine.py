@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from pipeline.doctor import machine
-from pipeline.doctor.machine import accelerator, versions
+from pipeline.doctor.finding import Finding
+from pipeline.doctor.machine import accelerator, extras, versions
 
 
 def test_versions_as_in_the_lock_are_green_and_others_are_named(tmp_path):
     numpy = importlib.metadata.version("numpy")
     lock = tmp_path / "requirements.lock"
-    lock.write_text(f"numpy=={numpy}\n")
+    lock.write_text(f"# == base ==\nnumpy=={numpy} \\\n    --hash=sha256:00\n    # via m3a\n")
     assert versions(tmp_path).colour == "green"
     lock.write_text(f"numpy==0.0.1\nno-such-package==1.0\npytest=={pytest.__version__}\n")
     finding = versions(tmp_path)
@@ -24,11 +25,36 @@ def test_versions_as_in_the_lock_are_green_and_others_are_named(tmp_path):
     assert "make install" in finding.advice
 
 
+def test_what_an_extra_or_another_machine_needs_is_not_missed(tmp_path):
+    numpy = importlib.metadata.version("numpy")
+    (tmp_path / "requirements.lock").write_text(
+        f"# == base ==\nnumpy=={numpy}\nno-such-package==1.0 ; sys_platform == 'win32'\n"
+        "# == dev ==\npytest==0.0.1\nneither-this-one==1.0\n"
+    )
+    assert versions(tmp_path).found == (
+        f"1 of 2 packages are not those of requirements.lock: pytest {pytest.__version__}, not 0.0.1"
+    )
+
+
 def test_without_a_lock_or_with_another_python_it_is_said(tmp_path, monkeypatch):
     assert versions(tmp_path).found == "requirements.lock cannot be read: No such file or directory"
-    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
-    assert versions(tmp_path).colour == "red"
-    assert versions(tmp_path).found == "Python 3.9, expected 3.11"
+    for version in ((3, 9, 1), (3, 11, 3), (3, 14, 0)):
+        monkeypatch.setattr(sys, "version_info", version)
+        assert versions(tmp_path).colour == "red"
+        assert versions(tmp_path).found == f"Python {'.'.join(map(str, version))}, expected 3.11.4 to 3.13"
+
+
+def test_the_extras_that_the_parameters_ask_for_are_named_where_they_are_not_installed(params, tmp_path, monkeypatch):
+    assert list(extras(tmp_path, params)) == []
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    wanting = params.model_copy(update={"vggish": params.vggish.model_copy(update={"source": "hub"})})
+    (finding,) = extras(tmp_path, wanting)
+    assert finding == Finding(
+        "red", "extras", "vggish.source: hub needs TensorFlow, which is not installed", "make install EXTRAS=hub"
+    )
+    (tmp_path / "models/pretrained").mkdir(parents=True)
+    (tmp_path / "models/pretrained/vggish.safetensors").touch()  # converted already
+    assert list(extras(tmp_path, wanting)) == []
 
 
 def changed(params, device="auto", backbone="r3d_tiny"):

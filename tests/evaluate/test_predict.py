@@ -4,10 +4,8 @@ import json
 from functools import partial
 
 import numpy as np
-import onnx
 import pytest
 import torch
-from onnx import helper
 
 from pipeline import tables
 from pipeline.errors import PlainError
@@ -15,6 +13,7 @@ from pipeline.evaluate.predict import Action, best, predict
 from pipeline.evaluate.testing import score
 from pipeline.nn.export import DESCRIPTION, ONNX_NAME, PT2_NAME, ClipShape, export
 from pipeline.train.checkpoint import load_model
+from tests.extras import needs
 
 CPU = torch.device("cpu")
 
@@ -97,7 +96,11 @@ def test_a_model_that_is_not_there_is_named(guess, video_of, tmp_path):
         ask(model=tmp_path / "absent.onnx")
 
 
+@needs("onnx")
 def test_an_export_of_something_else_is_named(guess, tmp_path):
+    import onnx
+    from onnx import helper
+
     clips, scores = (helper.make_tensor_value_info(name, 1, [1]) for name in ("clips", "scores"))
     graph = helper.make_graph([helper.make_node("Relu", ["clips"], ["scores"])], "other", [clips], [scores])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -75,7 +75,7 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
 
 def test_without_transformers_it_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)  # makes the import fail, installed or not
-    with pytest.raises(PlainError, match=r"transformers is not installed: pip install '\.\[sentences\]'"):
+    with pytest.raises(PlainError, match=r"needs transformers, which is not installed: make install EXTRAS=sentences$"):
         embed_names(folder, ["ab"], 2)
 
 

@@ -9,7 +9,6 @@ from importlib import resources
 import pytest
 import requests
 import requests_cache
-from rocrate.rocrate import ROCrate
 from rocrate_validator import services
 from rocrate_validator.models import Severity, ValidationSettings
 from typer.testing import CliRunner
@@ -17,6 +16,9 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.errors import PlainError
 from pipeline.lineage.crate import write_crate
+from tests.extras import WITHOUT
+
+ROCrate = pytest.importorskip("rocrate.rocrate", reason=WITHOUT["crate"]).ROCrate
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 BIOSCHEMAS_1_1 = {

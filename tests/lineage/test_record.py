@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import memory, tables
 from pipeline.engines import run_tasks
+from pipeline.lineage import record
 from pipeline.lineage.record import recorded
 
 
@@ -32,13 +33,21 @@ def test_it_tells_when_how_long_with_what_and_what_was_written(folder, params):
     with recorded("whiten", params):
         columns = {"action_id": [0], "action": ["x"], "words": [["x"]]}
         tables.write("actions", Path("data/index/actions.parquet"), tables.from_columns("actions", columns))
-    record = _read(folder)
-    assert (record["stage"], record["outcome"], record["seed"]) == ("whiten", "finished", params.seed)
-    assert datetime.fromisoformat(record["started"]) <= datetime.fromisoformat(record["ended"])
-    assert record["rows_written"]["data/index/actions.parquet"] == 1
-    assert record["versions"]["python"] == sys.version.split()[0]
-    assert record["host"]["cpu"]
-    assert record["device"] == "cpu"
+    found = _read(folder)
+    assert (found["stage"], found["outcome"], found["seed"]) == ("whiten", "finished", params.seed)
+    assert datetime.fromisoformat(found["started"]) <= datetime.fromisoformat(found["ended"])
+    assert found["rows_written"]["data/index/actions.parquet"] == 1
+    assert found["versions"]["python"] == sys.version.split()[0]
+    assert found["host"]["cpu"]
+    assert found["device"] == "cpu"
+
+
+def test_a_package_that_is_not_installed_is_left_out(folder, params, monkeypatch):
+    monkeypatch.setattr(record, "PACKAGES", ("numpy", "no-such-package"))
+    with recorded("whiten", params):
+        pass
+    found = _read(folder)
+    assert (found["outcome"], found["versions"].keys()) == ("finished", {"python", "numpy"})
 
 
 def test_a_stage_without_workers_names_its_own_peak_alone(folder, params):

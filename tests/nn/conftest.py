@@ -15,6 +15,7 @@ from pipeline.nn.model import MultiActionModel, build_head, build_model
 from pipeline.nn.pooling import Pooling
 from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
 from pipeline.params import Params
+from tests.extras import WITHOUT
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -100,6 +101,7 @@ def published() -> dict[str, dict]:
 @pytest.fixture(scope="session")
 def exported_fc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an exported model of three actions; clips of 2 x 16 x 16. Not to be written into."""
+    pytest.importorskip("onnx", reason=WITHOUT["onnx"])
     model = MultiActionModel(ResNet3d(ARCHITECTURES["r3d_tiny"]), Pooling("global"), FullyConnected(128, 3))
     folder = tmp_path_factory.mktemp("exported")
     export(model, folder, ClipShape(frames=2, height=16, width=16), {"actions": ["a", "b", "c"]})

@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
 
 from pipeline.nn.export import DESCRIPTION, ONNX_NAME, PT2_NAME, ClipShape, export
 from pipeline.nn.graph import normalize
+from tests.extras import WITHOUT
+
+onnx = pytest.importorskip("onnx", reason=WITHOUT["onnx"])
+onnxruntime = pytest.importorskip("onnxruntime", reason=WITHOUT["onnx"])
 
 SHAPE = ClipShape(frames=8, height=32, width=40)
 ABOUT = {"actions": ["stirring", "frying", "größer"], "frames": {"count": 8}}

@@ -1,12 +1,12 @@
 """Exported models, opened: the same scores from both files, and plain words for what is no such file."""
 
-import onnx
 import pytest
 import torch
 
 from pipeline.errors import PlainError
 from pipeline.nn.export import ONNX_NAME, PT2_NAME
 from pipeline.nn.exported import open_exported
+from tests.extras import needs
 from tests.nn.archives import rewritten
 
 
@@ -40,7 +40,10 @@ def test_another_file_is_named(tmp_path, name, content, message):
         open_exported(tmp_path / name, threads=1)
 
 
+@needs("onnx")
 def test_a_model_without_its_description_is_named(exported_fc, tmp_path):
+    import onnx
+
     graph = onnx.load(exported_fc / ONNX_NAME)
     del graph.metadata_props[:]
     onnx.save(graph, tmp_path / "m.onnx")

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.errors import PlainError
 from pipeline.train.curves import Curves
+from tests.extras import WITHOUT
 
 RECORDS = [{"train/loss": 0.5}, {"train/loss": 0.25, "val/map_sample": 40.0}]
 
@@ -35,7 +36,7 @@ def test_what_an_interrupted_run_left_is_written_anew(tmp_path):
 
 
 def test_a_board_gets_the_same_records(tmp_path):
-    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'm3a[tensorboard]'")
+    pytest.importorskip("tensorboard", reason=WITHOUT["tensorboard"])
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     for records in (RECORDS[:1], RECORDS):  # as a run that is interrupted, and goes on
@@ -50,5 +51,7 @@ def test_a_board_gets_the_same_records(tmp_path):
 def test_without_tensorboard_a_named_board_is_an_error_in_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
-    with pytest.raises(PlainError, match=r"execution\.tensorboard: found .*board, and TensorBoard is not installed"):
+    with pytest.raises(
+        PlainError, match=r"execution\.tensorboard: .*board needs TensorBoard.*: make install EXTRAS=tensorboard$"
+    ):
         Curves(tmp_path / "curves", board=tmp_path / "board/run")
