@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.params import Params, load_params
@@ -35,6 +36,13 @@ def root() -> Path:
 def params() -> Params:
     """params.yaml as committed."""
     return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def golden_released() -> dict[str, np.ndarray]:
+    """What the authors' released code computed: logits of transformer heads, their start, frames of test views."""
+    with np.load(ROOT / "tests" / "data" / "golden_released.npz", allow_pickle=False) as file:
+        return dict(file)
 
 
 @pytest.fixture(scope="session")

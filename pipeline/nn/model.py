@@ -224,7 +224,7 @@ def _cross_head(
     for name, size in zip(model.heads, sizes, strict=True):
         encoder = ActionEncoder(size, transformer)
         learners[name] = VisualTokens(encoder) if name == "visual" else LexiconTokens(encoder, forms[name])
-    fusion = CrossAttention(sizes[0], sizes[1], sizes[-1], C, transformer.attention_heads)
+    fusion = CrossAttention(sizes[0], sizes[1], sizes[-1], C, transformer)
     return CrossHead(learners, fusion, N)
 
 

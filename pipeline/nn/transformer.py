@@ -12,8 +12,7 @@ from pipeline.errors import PlainError
 from pipeline.params import Transformer
 
 DROPOUT = 0.2  # released code
-SLOPE = 0.01  # of Leaky ReLU; PyTorch's own, as in the released transformer, where its GCN has 0.2
-FC_RANGE = 0.1  # released code: output weights start uniformly within it
+LINEAR_STD = 0.01  # released code: of the normal distribution that every linear layer starts from
 
 
 class ActionEncoder(nn.Module):
@@ -23,7 +22,9 @@ class ActionEncoder(nn.Module):
         super().__init__()
         check_attention_heads(size, settings)
         self.positions = settings.positions
+        self.slope = settings.slope
         self.layers = nn.ModuleList(_layer(size, settings) for _ in range(settings.layers))
+        start_linears(self)
 
     def forward(self, nodes: Tensor) -> Tensor:
         """B x N x D or N x D, the same out."""
@@ -31,7 +32,7 @@ class ActionEncoder(nn.Module):
         if self.positions:
             tokens = F.dropout(tokens + sinusoids(*tokens.shape[1:]).to(tokens), DROPOUT, self.training)
         for index, layer in enumerate(self.layers):
-            tokens = layer(F.leaky_relu(tokens, SLOPE) if index else tokens)
+            tokens = layer(F.leaky_relu(tokens, self.slope) if index else tokens)
         return tokens if nodes.dim() == 3 else tokens[0]
 
 
@@ -41,11 +42,13 @@ class ActionTransformer(nn.Module):
     def __init__(self, size: int, outputs: int, settings: Transformer) -> None:
         super().__init__()
         self.encoder = ActionEncoder(size, settings)
-        self.fc = _output_layer(size, outputs)
+        self.fc = nn.Linear(size, outputs)
+        self.slope = settings.slope
+        start_linears(self)
 
     def forward(self, adjacency_NN: Tensor, nodes: Tensor) -> Tensor:
         """... x N x outputs from ... x N x D; the adjacency is not used."""
-        return F.dropout(self.fc(F.leaky_relu(self.encoder(nodes), SLOPE)), DROPOUT, self.training)
+        return F.dropout(self.fc(F.leaky_relu(self.encoder(nodes), self.slope)), DROPOUT, self.training)
 
 
 class SimplifiedLayer(nn.Module):
@@ -66,19 +69,21 @@ class SimplifiedLayer(nn.Module):
 class CrossAttention(nn.Module):
     """One modality's actions ask the others': attention, residual, layer norm, then a linear layer."""
 
-    def __init__(self, query: int, key: int, value: int, outputs: int, attention_heads: int) -> None:
+    def __init__(self, query: int, key: int, value: int, outputs: int, settings: Transformer) -> None:
         super().__init__()
         self.cross_attn = nn.MultiheadAttention(
-            query, attention_heads, dropout=DROPOUT, batch_first=True, kdim=key, vdim=value
+            query, settings.attention_heads, dropout=DROPOUT, batch_first=True, kdim=key, vdim=value
         )
         self.norm = nn.LayerNorm(query)
-        self.fc = _output_layer(query, outputs)
+        self.fc = nn.Linear(query, outputs)
+        self.slope = settings.slope
+        start_linears(self)
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """B x N x outputs, from B x N x (query, key and value size)."""
         attended, _ = self.cross_attn(queries, keys, values, need_weights=False)
         tokens = self.norm(queries + F.dropout(attended, DROPOUT, self.training))
-        return F.dropout(self.fc(F.leaky_relu(tokens, SLOPE)), DROPOUT, self.training)
+        return F.dropout(self.fc(F.leaky_relu(tokens, self.slope)), DROPOUT, self.training)
 
 
 def sinusoids(actions: int, size: int) -> Tensor:
@@ -109,7 +114,12 @@ def _layer(size: int, settings: Transformer) -> nn.Module:
     )
 
 
-def _output_layer(inputs: int, outputs: int) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs)
-    nn.init.uniform_(layer.weight, -FC_RANGE, FC_RANGE)
-    return layer
+def start_linears(module: nn.Module) -> None:
+    """Draw every linear layer in `module` from N(0, 0.01), bias 0; query, key and value weights stay Xavier-uniform.
+
+    The released code does so once the model is built, so whatever its layers drew before does not count.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=LINEAR_STD)
+            nn.init.zeros_(layer.bias)

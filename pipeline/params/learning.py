@@ -80,6 +80,8 @@ class Transformer(Section):
     layers: Count
     hidden: Count
     attention_heads: Count
+    slope: NotNegative
+    """Of Leaky ReLU, between the layers and before the output layer."""
     block: Literal["simplified", "full"]
     positions: bool
     fusion: Literal["sum", "cross_attention"]

@@ -45,7 +45,7 @@ BACKBONE, FEATURES = "backbone", "features.safetensors"
 """In a folder of frozen features: the fixed model, whose head does not count, and what it makes of the videos."""
 NO_LEXICON = Lexicon(draw="fixed", forms=1, combine="concat")
 NO_TRANSFORMER = Transformer(
-    layers=1, hidden=1, attention_heads=1, block="simplified", positions=False, fusion="sum"
+    layers=1, hidden=1, attention_heads=1, slope=0.2, block="simplified", positions=False, fusion="sum"
 )  # fmt: skip
 """What the fixed model says of itself where it has neither, so that its bytes are the same for all heads."""
 

@@ -1,11 +1,15 @@
-"""Self-attention over actions, checked against attention written out."""
+"""Self-attention over actions: golden values of the released code, and attention written out."""
 
 import math
+import re
 
+import numpy as np
 import pytest
 import torch
 
 from pipeline.errors import PlainError
+from pipeline.nn.model import build_head
+from pipeline.nn.published import AUTHORS, head_of, our_names
 from pipeline.nn.transformer import (
     ActionEncoder,
     ActionTransformer,
@@ -14,6 +18,7 @@ from pipeline.nn.transformer import (
     sinusoids,
 )
 from pipeline.params import Transformer
+from tests import formula
 
 
 def settings(**changes: object) -> Transformer:
@@ -21,6 +26,7 @@ def settings(**changes: object) -> Transformer:
         "layers": 1,
         "hidden": 10,
         "attention_heads": 2,
+        "slope": 0.2,
         "block": "simplified",
         "positions": False,
         "fusion": "sum",
@@ -39,6 +45,76 @@ def normed(x, layer):
     return (x - mean) / (variance + 1e-5).sqrt() * layer.weight + layer.bias
 
 
+HEADS = ["trsfmr_text", "trsfmr_audiotext_2layers", "trsfmr_rgb_text_cross"]
+
+
+@pytest.fixture
+def released_head(sections, golden_released):
+    """A head of the released code, by the names and shapes of its tensors, all of them by formula."""
+
+    def make(name):
+        parts = [re.fullmatch(r"(\S+) \((.*)\)", entry).groups() for entry in golden_released[f"names_{name}"]]
+        shapes = {theirs: tuple(int(size) for size in shape.split(",") if size) for theirs, shape in parts}
+        ours = our_names(shapes, AUTHORS)
+        assert ours.keys() == shapes.keys()
+        tensors = {ours[theirs]: torch.from_numpy(formula.tensor(theirs, shape)) for theirs, shape in shapes.items()}
+        read = {key.replace(".", "__"): value for key, value in head_of(tensors).items()}
+        chosen = sections(read.pop("model__heads"), **read, transformer__attention_heads=1)
+        del chosen["backbone"]
+        lexicons = {"audio_forms": torch.from_numpy(formula.audio()), "text_forms": torch.from_numpy(formula.text())}
+        head = build_head(features=512, **chosen, adjacency=torch.eye(313), **lexicons)
+        loaded = head.load_state_dict({name.removeprefix("head."): t for name, t in tensors.items()}, strict=False)
+        assert all(name.endswith((".forms", "adjacency")) for name in loaded.missing_keys)
+        return head.eval()
+
+    return make
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_logits_are_those_of_the_released_heads(released_head, golden_released, name):
+    """With a slope of 0.01, PyTorch's own, they are off by 15 to 27% of the largest."""
+    expected = golden_released[f"head_{name}"]
+    with torch.no_grad():
+        found = released_head(name)(torch.from_numpy(golden_released["features"])).numpy()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_another_slope_gives_other_logits(released_head, golden_released, name, monkeypatch):
+    head = released_head(name)
+    for module in head.modules():
+        if hasattr(module, "slope"):
+            monkeypatch.setattr(module, "slope", 0.01)
+    with torch.no_grad():
+        found = head(torch.from_numpy(golden_released["features"])).numpy()
+    expected = golden_released[f"head_{name}"]
+    assert np.abs(found - expected).max() > 0.1 * np.abs(expected).max()
+
+
+def test_a_head_starts_as_widely_as_the_released(make_head, golden_released):
+    """The output layer, what attention puts out and what it takes in; and no bias anywhere."""
+    forms = {"audio": torch.randn(313, 384), "text": torch.randn(313, 300)}
+    head = make_head(("audio_text",), torch.eye(313), **forms, model__relation="transformer")
+    relation = head.learners["audio_text"].relation
+    attention = relation.encoder.layers[0].self_attn
+    starts = [relation.fc.weight, attention.out_proj.weight, attention.in_proj_weight]
+    found = [float(weight.std()) for weight in starts]
+    assert found == pytest.approx(golden_released["init_std"].tolist(), rel=0.03)
+    assert not any(
+        tensor.any() for name, tensor in relation.named_parameters() if name.endswith("bias") and "norm" not in name
+    )
+
+
+@pytest.mark.parametrize("block", ["simplified", "full"])
+def test_every_linear_layer_starts_normally(block):
+    learner = ActionTransformer(300, 512, settings(block=block, layers=2, hidden=256))
+    linears = [module for module in learner.modules() if isinstance(module, torch.nn.Linear)]
+    assert len(linears) == (7 if block == "full" else 3)
+    for linear in linears:
+        assert float(linear.weight.std()) == pytest.approx(0.01, rel=0.03)
+        assert not linear.bias.any()
+
+
 def test_simplified_layer_is_attention_residual_norm():
     layer = SimplifiedLayer(6, 2).double().eval()
     x = torch.randn(5, 6).double()
@@ -51,16 +127,16 @@ def test_learner_is_encoder_leaky_relu_linear():
     learner = ActionTransformer(6, 4, settings()).double().eval()
     x = torch.randn(5, 6).double()
     tokens = learner.encoder(x)
-    tokens = torch.where(tokens > 0, tokens, 0.01 * tokens)
+    tokens = torch.where(tokens > 0, tokens, 0.2 * tokens)
     expected = tokens @ learner.fc.weight.T + learner.fc.bias
     torch.testing.assert_close(learner(torch.eye(5), x), expected)
 
 
 def test_layers_follow_one_another_with_leaky_relu_between():
-    encoder = ActionEncoder(6, settings(layers=3)).double().eval()
+    encoder = ActionEncoder(6, settings(layers=3, slope=0.3)).double().eval()
     x = torch.randn(5, 6).double()
     first, second, third = encoder.layers
-    leaky = torch.nn.LeakyReLU(0.01)
+    leaky = torch.nn.LeakyReLU(0.3)
     torch.testing.assert_close(encoder(x)[None], third(leaky(second(leaky(first(x[None]))))))
 
 
@@ -103,13 +179,13 @@ def test_full_layer_has_a_feed_forward_part_of_the_hidden_size():
 
 def test_cross_attention_written_out():
     """Queries of one size, keys and values of others."""
-    fusion = CrossAttention(6, 4, 3, 8, attention_heads=2).double().eval()
+    fusion = CrossAttention(6, 4, 3, 8, settings(slope=0.3)).double().eval()
     q, k, v = (torch.randn(5, size).double() for size in (6, 4, 3))
     attn = fusion.cross_attn
     bq, bk, bv = attn.in_proj_bias.chunk(3)
     attended = attention(q @ attn.q_proj_weight.T + bq, k @ attn.k_proj_weight.T + bk, v @ attn.v_proj_weight.T + bv, 2)
     tokens = normed(q + attn.out_proj(attended), fusion.norm)
-    expected = fusion.fc(torch.nn.functional.leaky_relu(tokens, 0.01))
+    expected = fusion.fc(torch.nn.functional.leaky_relu(tokens, 0.3))
     torch.testing.assert_close(fusion(q[None], k[None], v[None])[0], expected)
 
 
