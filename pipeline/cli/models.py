@@ -27,13 +27,25 @@ def convert_weights(
     origin = conversion.origin
     say(f"recognized: {origin.publisher}, {origin.backbone}; sha256 {origin.sha256}")
     say(f"mapped: {len(conversion.mapped)} tensors, to {target}")
-    left = ", ".join(f"{name} {shape}" for name, shape in conversion.left_over.items())
+    unknown = conversion.left_over.keys() - conversion.reasons.keys()
+    left = ", ".join(f"{name} {shape}" for name, shape in conversion.left_over.items() if name in unknown)
     say(f"left over: {left or 'nothing'}")
+    for name, reason in conversion.reasons.items():
+        say(f"kept out: {name} {conversion.left_over[name]}: {reason}")
     say("missing: nothing" if origin.parameters else "missing: a head; training starts it from the seed")
     say(f"batch norm: eps {origin.batch_norm.eps:g}, momentum {origin.batch_norm.momentum:g}")
     say(f"params.yaml: backbone.name: {origin.backbone}, backbone.weights: {target}")
     for key, value in origin.parameters.items():
-        say(f"params.yaml, to use its head: {key}: {value}")
+        say(f"params.yaml, to use its head: {key}: {yaml_of(value)}")
+    for warning in conversion.warnings:
+        say(f"beware: {warning}")
+
+
+def yaml_of(value: object) -> str:
+    """A value as params.yaml has it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @app.command(rich_help_panel=MODELS, epilog="Example: m3a adopt-weights models/authors_audio_text.safetensors")

@@ -80,6 +80,12 @@ _IG65M: Rules = [
 ]
 
 
+POSITIONS = "trsfmr_pos_encoder.pe"
+"""How the name ends of the table of positions that the authors' checkpoints hold."""
+RELEASED_SLOPE = 0.2
+"""Of Leaky ReLU, in every released revision that has a transformer; a checkpoint does not tell."""
+
+
 def publisher_of(names: Iterable[str]) -> Publisher | None:
     """Whose names these are, if they are of either publisher."""
     names = set(names)
@@ -131,10 +137,36 @@ def backbone_of(tensors: Mapping[str, Tensor]) -> str:
     return max(ARCHITECTURES, key=fit)
 
 
-def head_of(tensors: Mapping[str, Tensor]) -> dict[str, object]:
+def set_aside(names: Iterable[str]) -> dict[str, str]:
+    """Published tensors that are known and have no place in our model, and why."""
+    reason = "positions, which are computed here; the released code adds the first alone, to every action"
+    return {name: reason for name in names if name.endswith(POSITIONS)}
+
+
+def warnings_of(parameters: Mapping[str, object]) -> list[str]:
+    """In what our model, built as `head_of` says, is not the released one, so that its scores are others."""
+    found = []
+    if parameters.get("transformer.block") == "full":
+        found.append(
+            "transformer.block: full: the released layers take the actions for a batch, so that each attends to "
+            "itself alone; here each attends to all. Scores differ"
+        )
+    if parameters.get("transformer.positions"):
+        found.append(
+            "transformer.positions: true: the released code adds the first position to every action; here each "
+            "gets its own. Scores differ"
+        )
+    return found
+
+
+def head_of(tensors: Mapping[str, Tensor], *, positions: bool = False) -> dict[str, object]:
     """The parameters, by their keys in params.yaml, that describe the head among these tensors (by our names).
 
     Depth and width are read off shapes; attention heads, pooling and fusion of two kinds leave no trace.
+
+    Args:
+        tensors: the checkpoint's, by our names.
+        positions: whether it held a table of positions, which has no name of ours.
     """
     if "head.weight" in tensors:
         return {"model.heads": ["fc"]}
@@ -154,10 +186,14 @@ def head_of(tensors: Mapping[str, Tensor]) -> dict[str, object]:
         }
     layer = re.compile(rf"head\.learners\.{heads[0]}\.(?:relation\.)?encoder\.layers\.(\d+)\.(\w+)\.")
     found = [match for name in tensors if (match := layer.match(name))]
+    widths = [len(tensors[match.string]) for match in found if match.string.endswith("linear1.weight")]
     return {
         "model.heads": heads,
         "model.relation": "transformer",
         "transformer.layers": len({match[1] for match in found}),
-        "transformer.block": "full" if any(match[2] == "linear1" for match in found) else "simplified",
+        "transformer.block": "full" if widths else "simplified",
+        **({"transformer.hidden": widths[0]} if widths else {}),
+        "transformer.positions": positions,
+        "transformer.slope": RELEASED_SLOPE,
         "transformer.fusion": "cross_attention" if "head.fusion.fc.weight" in tensors else "sum",
     }

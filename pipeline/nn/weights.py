@@ -6,6 +6,7 @@ from and which batch norm settings they mean.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251  the name of an error
@@ -19,12 +20,21 @@ from torch import Tensor
 from pipeline import files, finite
 from pipeline.errors import PlainError
 from pipeline.nn.model import MultiActionModel
-from pipeline.nn.published import backbone_of, backbone_tensors, head_of, our_names, publisher_of
+from pipeline.nn.published import (
+    backbone_of,
+    backbone_tensors,
+    head_of,
+    our_names,
+    publisher_of,
+    set_aside,
+    warnings_of,
+)
 from pipeline.nn.resnet3d import BatchNorm
 
 # What torch.load raises on a file that is no checkpoint, or a damaged one.
 _UNREADABLE = (RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, ImportError)
 
+_PARALLEL = "module."
 _SIZED_BY_ACTIONS = ("head.weight", "head.bias", "head.learners.visual.")
 
 
@@ -50,6 +60,10 @@ class Conversion(NamedTuple):
     """Published name to ours."""
     left_over: dict[str, tuple[int, ...]]
     """Tensors that have no place in the model, with their shapes."""
+    reasons: dict[str, str]
+    """Why, of those of them that are known."""
+    warnings: list[str]
+    """In what the model that `origin.parameters` describe is not the released one."""
 
 
 def convert(source: Path, target: Path) -> Conversion:
@@ -74,15 +88,19 @@ def convert(source: Path, target: Path) -> Conversion:
     tensors = {ours: theirs[name].contiguous() for name, ours in mapped.items()}
     backbone = backbone_of(tensors)
     _check(source, tensors, backbone_tensors(backbone))
-    origin = Origin(source.name, files.sha256(source), publisher.name, backbone, publisher.batch_norm, head_of(tensors))
+    reasons = set_aside(theirs)
+    head = head_of(tensors, positions=bool(reasons))
+    origin = Origin(source.name, files.sha256(source), publisher.name, backbone, publisher.batch_norm, head)
     with files.placed(target) as path:
         path.write_bytes(save(tensors, _header(origin)))  # not save_file, whose full disk is no OSError
     left_over = {name: tuple(tensor.shape) for name, tensor in theirs.items() if name not in mapped}
-    return Conversion(origin, mapped, left_over)
+    return Conversion(origin, mapped, left_over, reasons, warnings_of(head))
 
 
 def read_checkpoint(source: Path) -> dict[str, Tensor]:
     """The tensors of a PyTorch checkpoint, by name; from `model_state` where it has one.
+
+    The prefix `module.`, which a model trained on several GPUs gives to all its names, is taken off.
 
     Raises:
         PlainError: the file is absent, damaged, or holds anything but tensors and plain values.
@@ -92,14 +110,23 @@ def read_checkpoint(source: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise PlainError(f"{source}: cannot be read: {error.strerror or error}") from error
     except UnpicklingError as error:
-        reason = str(error).split("\n")[0].strip()
-        raise PlainError(f"{source}: refused: it is no checkpoint, or holds more than tensors ({reason})") from error
+        raise PlainError(
+            f"{source}: refused: it is no checkpoint, or holds more than tensors ({_refused(str(error))})"
+        ) from error
     except _UNREADABLE as error:
         raise PlainError(f"{source}: not a PyTorch checkpoint, or damaged: {error}") from error
     state = content.get("model_state", content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise PlainError(f"{source}: expected tensors by name, bare or under model_state")
-    return {str(name): tensor for name, tensor in state.items()}
+    names = [str(name) for name in state]
+    prefix = _PARALLEL if all(name.startswith(_PARALLEL) for name in names) else ""
+    return dict(zip((name.removeprefix(prefix) for name in names), state.values(), strict=True))
+
+
+def _refused(message: str) -> str:
+    """What PyTorch refused, in its message of several lines; its advice, to load the file all the same, is left out."""
+    asked = re.search(r"GLOBAL (\S+)", message)
+    return f"it asks for {asked[1]}" if asked else "its bytes are not those of a checkpoint"
 
 
 def load(path: Path, model: MultiActionModel, *, head: bool) -> Origin:

@@ -46,7 +46,7 @@ def test_convert_weights_says_what_became_of_the_tensors(tmp_path, published_fc)
     assert lines[0].startswith("recognized: multi-action-video, r3d_tiny; sha256 ")
     assert lines[1].startswith(f"mapped: {published_fc[1] - 1} tensors")
     assert lines[2:5] == ["left over: extra (2,)", "missing: nothing", "batch norm: eps 1e-05, momentum 0.1"]
-    assert "params.yaml, to use its head: model.heads: ['fc']" in lines
+    assert "params.yaml, to use its head: model.heads: [fc]" in lines
 
 
 @pytest.fixture

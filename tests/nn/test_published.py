@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from pipeline.nn.model import build_model
-from pipeline.nn.published import AUTHORS, IG65M, backbone_of, backbone_tensors, head_of, our_names, publisher_of
+from pipeline.nn.published import (
+    AUTHORS,
+    IG65M,
+    backbone_of,
+    backbone_tensors,
+    head_of,
+    our_names,
+    publisher_of,
+    warnings_of,
+)
 
 VARIANTS = {
     "r2plus1d34_fc": ("r2plus1d_34", {"model.heads": ["fc"]}),
@@ -60,7 +69,7 @@ def test_backbone_and_head_are_read_off_the_shapes(published, variant):
     if "trsfmr" in variant:
         assert head_of(ours) == head | {
             "model.relation": "transformer", "transformer.layers": 1, "transformer.block": "simplified",
-            "transformer.fusion": "sum",
+            "transformer.positions": False, "transformer.slope": 0.2, "transformer.fusion": "sum",
         }  # fmt: skip
 
 
@@ -131,6 +140,25 @@ def test_cross_attention_names_by_the_tensors_of_the_head(make_head):
     tensors = {f"head.{name}": tensor for name, tensor in head.named_parameters()}
     assert head_of(tensors)["transformer.fusion"] == "cross_attention"
     assert head_of(tensors)["model.heads"] == ["audio", "text"]
+
+
+@pytest.mark.parametrize(("positions", "differences"), [(False, 1), (True, 2)])
+def test_a_full_block_is_told_and_in_what_ours_differs(positions, differences):
+    """Its width is read off its shapes; the released layers let an action attend to itself alone, ours to all."""
+    layer = torch.nn.TransformerEncoderLayer(12, 1, 20)
+    theirs = {LEARNER.format("TEXT") + f"trsfmr_encoder_1.{name}": tensor for name, tensor in layer.named_parameters()}
+    theirs |= {LEARNER.format("TEXT") + "trsfmr_decoder_1_fc.weight": torch.ones(16, 12)}
+    read = head_of(converted(theirs, AUTHORS), positions=positions)
+    assert (read["transformer.block"], read["transformer.hidden"]) == ("full", 20)
+    assert read["transformer.positions"] is positions
+    found = warnings_of(read)
+    assert len(found) == differences
+    assert "attends to itself alone" in found[0]
+
+
+def test_a_simplified_block_is_the_released_one():
+    assert warnings_of({"transformer.block": "simplified", "transformer.positions": False}) == []
+    assert warnings_of({"model.heads": ["fc"]}) == []
 
 
 def test_publishers():

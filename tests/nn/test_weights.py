@@ -40,10 +40,11 @@ def save(path: Path, content: object) -> Path:
     return path
 
 
+@pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize("bare", [True, False])
-def test_there_and_back(tmp_path, authors_state, trained, make_model, bare):
+def test_there_and_back(tmp_path, authors_state, trained, make_model, bare, prefix):
     """Head included, a converted checkpoint gives the scores it gave, with its own graph and lexicon forms."""
-    state = authors_state(trained)
+    state = {prefix + name: tensor for name, tensor in authors_state(trained).items()}
     training = {"epoch": 3, "model_state": state, "optimizer_state": {"state": {}, "lr": 0.1}, "cfg": "MODEL: x"}
     source = save(tmp_path / "checkpoint.pyth", state if bare else training)
     conversion = convert(source, tmp_path / "out" / "weights.safetensors")
@@ -117,8 +118,9 @@ def test_a_pickle_that_is_more_than_tensors_is_refused_and_never_run(tmp_path, a
         [Payload(tmp_path / "owned"), authors_state(trained) | {"conv1.weight": Payload(tmp_path / "owned")}]
     ):
         source = save(tmp_path / f"{number}.pth", content)
-        with pytest.raises(PlainError, match="refused: it is no checkpoint, or holds more than tensors"):
+        with pytest.raises(PlainError, match="refused: it is no checkpoint, or holds more than tensors") as refused:
             convert(source, tmp_path / "w.safetensors")
+        assert str(refused.value).endswith("(it asks for posix.mkdir)")
     assert not (tmp_path / "owned").exists()
     assert not (tmp_path / "w.safetensors").exists()
 
@@ -131,8 +133,9 @@ def test_a_pickle_that_is_more_than_tensors_is_refused_and_never_run(tmp_path, a
 def test_files_that_are_no_checkpoints(tmp_path, content):
     path = tmp_path / "x.pth"
     path.write_bytes(content)
-    with pytest.raises(PlainError, match=r"x\.pth: "):
+    with pytest.raises(PlainError, match=r"x\.pth: ") as refused:
         read_checkpoint(path)
+    assert "weights_only" not in str(refused.value)  # PyTorch's advice: to load it all the same, which runs it
 
 
 def test_a_checkpoint_cut_off_in_the_middle(tmp_path, authors_state, trained):
@@ -158,6 +161,14 @@ def test_missing_tensors_are_named(tmp_path, authors_state, trained):
     del state["layer3.0.block.bn1.running_var"]
     with pytest.raises(PlainError, match=r"1 tensors are missing: backbone\.layer3\.0\.body\.norm1\.running_var"):
         convert(save(tmp_path / "c.pyth", state), tmp_path / "w.safetensors")
+
+
+def test_positions_are_kept_out_with_the_reason(tmp_path, authors_state, trained):
+    name = "m3a_head.m3a_joint_learning.multi_modal.AUDIO.relation_learner.trsfmr_pos_encoder.pe"
+    state = authors_state(trained) | {name: torch.ones(5, 1, 384)}
+    conversion = convert(save(tmp_path / "c.pyth", state), tmp_path / "w.safetensors")
+    assert conversion.left_over == {name: (5, 1, 384)}
+    assert "computed here" in conversion.reasons[name]
 
 
 def test_nan_is_named(tmp_path, authors_state, trained):
