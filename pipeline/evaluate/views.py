@@ -16,15 +16,13 @@ from pipeline.params import Evaluate, Frames
 def temporal_views(length: int, frames: Frames, count: int) -> np.ndarray:
     """Which frames of a video of `length` each of `count` temporal views shows (count x F).
 
-    View i starts delta * i / count into the video, delta being the frames that a clip leaves over. The released
-    code decodes the frames whose times lie within a view's span: so a start between two frames is the later one,
-    and a last frame beyond the span's end is the one before it. A video shorter than the span stands still at its
-    last frame.
+    View i starts delta * i / count into the video, delta being the frames that a clip leaves over; a start between
+    two frames is the later one. The released decoder keeps the frame that passes a view's end, so a view has all
+    its frames wherever it starts. A video shorter than the span stands still at its last frame.
     """
     starts = max(length - frames.span, 0) * np.arange(count) / count
-    ends = np.floor(starts + frames.span - 1).astype(np.int64)
     shown = np.ceil(starts).astype(np.int64)[:, None] + positions(frames)
-    return np.asarray(np.minimum(shown, np.minimum(ends, length - 1)[:, None]))
+    return np.asarray(np.minimum(shown, length - 1))
 
 
 def spatial_views(height: int, width: int, crop: int, count: Literal[1, 3]) -> list[tuple[int, int]]:
