@@ -21,7 +21,7 @@ _IG65M = "https://github.com/moabitcoin/ig65m-pytorch/releases/download/v1.0.0"
 PAPER: Changes = {
     "vggish": {"source": "hub"},
     "words": {"source": "gensim", "name": "glove-wiki-gigaword-300", "size": 300},
-    "clips": {"short_side": 160},
+    "clips": {"short_side": 192},
     "backbone": {
         "name": "r2plus1d_34",
         "weights": f"{_IG65M}/r2plus1d_34_clip8_ft_kinetics_from_ig65m-0aa0550b.pth",
@@ -68,8 +68,11 @@ CHARADES: Changes = {
 RELEASED: Changes = {
     "filter_silent": {"rule": "released"},
     "adjacency": {"comparison": "at_least", "normalization": "released"},
+    "clips": {"short_side": None},
+    "frames": {"timeline": "native", "scaling": "released"},
     "backbone": {"pooling": "released"},
     "gcn": {"layers": 1},
+    "train": {"augmentation": "released"},
 }
 
 

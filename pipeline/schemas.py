@@ -108,6 +108,7 @@ SCHEMAS: dict[str, Schema] = {
         _column("pack", pa.int32(), "number of the pack file"),
         _column("width", pa.int16(), "of a stored frame; pixels"),
         _column("height", pa.int16(), "of a stored frame; pixels"),
+        _column("fps", pa.float64(), "stored frames a second"),
         _column("offsets", _list(pa.int64()), "where each frame's JPEG starts in the pack, and where the last ends"),
     ),
     "predictions": _schema(

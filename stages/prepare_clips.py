@@ -19,7 +19,7 @@ def main(params: Params) -> str:
         Path("data/clips"),
         sources_of(videos, splits, Path(params.dataset.folder, params.dataset.videos)),
         clips=params.clips,
-        fps=params.frames.fps,
+        frames=params.frames,
         media=params.media,
         execution=params.execution,
     )

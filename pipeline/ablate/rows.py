@@ -44,7 +44,7 @@ LEARNERS = (
     ("all", "visual + audio + text GCNs", _heads("visual", "audio", "text")),
 )
 LEXICON: Changes = {"lexicon.draw": "fixed", "lexicon.forms": 1, "lexicon.combine": "concat"}
-SIDES: Changes = {"clips.short_side": 320, "train.jitter": [256, 320], "train.crop": 224}
+SIDES: Changes = {"clips.short_side": 384, "train.jitter": [256, 320], "train.crop": 224}
 I3D: Changes = SIDES | {"evaluate.short_side": 256, "evaluate.crop": 256}
 """I3D takes 224 pixels."""
 

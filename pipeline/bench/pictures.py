@@ -20,7 +20,7 @@ from pipeline.bench.row import Row, row
 from pipeline.clips.packs import Packs
 from pipeline.clips.positions import positions
 from pipeline.clips.prepare import Source, prepare
-from pipeline.evaluate.testing import Video, pixels_of
+from pipeline.evaluate.testing import Video, pictures_of
 from pipeline.evaluate.views import spatial_views, temporal_views, views
 from pipeline.media.guard import Guard
 from pipeline.params import Evaluate, Frames, Params, Train
@@ -31,9 +31,9 @@ REPEATS = 5
 PAPER = {
     "train": {"jitter": (128, 160), "crop": 112, "flip": 0.5},
     "evaluate": {"temporal_views": 10, "spatial_views": 3, "short_side": 128, "crop": 128},
-    "clips": {"short_side": 160},
+    "clips": {"short_side": 192},
 }
-"""Sizes of the paper (Section 4.1); the copies are as large as training needs."""
+"""Sizes of the paper (Section 4.1); the copies are a fifth larger than the largest scale of training."""
 VIEWED = 4
 """Videos that are tested."""
 
@@ -83,7 +83,7 @@ def _rows(name: str, what: str, unit: str, ours: Work, peer: Callable[..., int],
 def examples_of(clips: list[Path], folder: Path, params: Params) -> Examples:
     """Make the training copies of some clips, and open them as training does."""
     sources = [Source(clip.stem, clip, clip.stat().st_size, files.sha256(clip)) for clip in clips]
-    prepare(folder, sources, clips=params.clips, fps=params.frames.fps, media=params.media, execution=params.execution)
+    prepare(folder, sources, clips=params.clips, frames=params.frames, media=params.media, execution=params.execution)
     names = sorted(source.video_id for source in sources)
     columns = {"video_id": names, "actions": [[0]] * len(names), "drawn_for": [None] * len(names)}
     split: pa.Table = tables.from_columns("splits", columns)
@@ -98,7 +98,7 @@ def decode_example(
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
         length = stream.frames
-        start = int(random.integers(0, max(length - frames.span, 0) + 1))
+        start = int(random.integers(0, int(max(length - frames.span, 0)) + 1))
         short_side = int(random.integers(train.jitter[0], train.jitter[1] + 1))
         shown = np.minimum(start + positions(frames), length - 1)
         pictures = _decode(container, stream, shown, short_side, careful=careful)
@@ -118,8 +118,8 @@ def tested(corpus: Corpus) -> list[Row]:
 
     def ours() -> int:
         with Guard(media) as guard:
-            made = (pixels_of(video, guard, media, fps=frames.fps, short_side=evaluate.short_side) for video in videos)
-            return sum(len(views(pixels, frames, evaluate)) for pixels in made)
+            made = (pictures_of(video, guard, media, frames=frames, short_side=evaluate.short_side) for video in videos)
+            return sum(len(views(pictures.pixels, frames, evaluate)) for pictures in made)
 
     def peer(*, careful: bool) -> int:
         return sum(

@@ -41,6 +41,8 @@ class Copy(NamedTuple):
     width: int
     height: int
     """Of a frame; pixels."""
+    fps: float
+    """Frames a second."""
     offsets: tuple[int, ...]
     """Where each frame's JPEG starts in the pack and where the last one ends; bytes."""
 
@@ -68,14 +70,14 @@ class PackWriter:
         self._excluded: list[Exclusion] = []
         self._end = 0
 
-    def add(self, video_id: str, *, width: int, height: int, jpegs: list[bytes]) -> None:
+    def add(self, video_id: str, *, width: int, height: int, fps: float, jpegs: list[bytes]) -> None:
         """Append a video's frames."""
         offsets = [self._end]
         for jpeg in jpegs:
             self._file.write(jpeg)
             offsets.append(offsets[-1] + len(jpeg))
         self._end = offsets[-1]
-        self._copies.append(Copy(video_id, width, height, tuple(offsets)))
+        self._copies.append(Copy(video_id, width, height, fps, tuple(offsets)))
 
     def exclude(self, video_id: str, reason: str) -> None:
         """Note that a video has no copy here, and why."""
@@ -96,7 +98,9 @@ def read_contents(path: Path) -> Contents:
         file.seek(-_LENGTH.size - length, 2)
         content = json.loads(file.read(length))
     return Contents(
-        copies=tuple(Copy(name, width, height, tuple(offsets)) for name, width, height, offsets in content["copies"]),
+        copies=tuple(
+            Copy(name, width, height, fps, tuple(offsets)) for name, width, height, fps, offsets in content["copies"]
+        ),
         excluded=tuple(Exclusion(*row) for row in content["excluded"]),
     )
 
@@ -107,6 +111,7 @@ class Packs:
     Attributes:
         video_ids: the videos that have a copy, an Arrow array of strings, rising.
         sizes: width and height of each video's frames in pixels, V x 2.
+        fps: frames a second of each video, V.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -119,6 +124,7 @@ class Packs:
         offsets = table["offsets"].combine_chunks()
         self.video_ids: pa.StringArray = table["video_id"].combine_chunks()
         self.sizes = np.stack([table["width"].to_numpy(), table["height"].to_numpy()], axis=1)
+        self.fps = table["fps"].to_numpy()
         self._folder = folder
         self._pack = table["pack"].to_numpy()
         self._first = offsets.offsets.to_numpy()

@@ -144,7 +144,7 @@ def decodable(present: Sequence[Path], params: Params) -> tuple[Finding, list[Pr
         for number in track(sorted(chosen.tolist()), total=len(chosen), label="decoding a sample"):
             path = present[number]
             try:
-                found = guard.call(probe, path, params.media, fps=params.frames.fps, clips=params.clips)
+                found = guard.call(probe, path, params.media, frames=params.frames, clips=params.clips)
             except Undecodable as error:
                 reasons.append(f"{path}: {error}")
             else:

@@ -14,11 +14,13 @@ import torch
 
 from pipeline import failures, tables
 from pipeline.clips.normalize import as_clips
+from pipeline.clips.positions import counted_at
 from pipeline.devices import Devices, devices_of
-from pipeline.evaluate.testing import Video, digests, frames_of
+from pipeline.evaluate.testing import Video, digests
 from pipeline.evaluate.views import batches, combine, views
 from pipeline.media.decoding import decoded
 from pipeline.media.faults import Finding
+from pipeline.media.frames import reader
 from pipeline.nn.fold import fold
 from pipeline.nn.model import MultiActionModel
 from pipeline.params import Evaluate, Execution, Media
@@ -72,19 +74,20 @@ def look_shard(
     network, description = load_model(model)
     device = devices.own()
     network.to(device)
-    read = frames_of(description.frames.fps, evaluate.short_side)
+    read = reader(description.frames, evaluate.short_side)
     rows: list[tuple[str, list[int], list[float], list[int], str]] = []
     looking = decoded(videos, read, media, threads=threads)
-    with reproducible(threads=1), looking as pictures, torch.inference_mode():
-        for video, pixels in zip(videos, pictures, strict=True):
-            if isinstance(pixels, Finding):
-                rows.append((video.video_id, list(video.actions), [], [], str(pixels)))
+    with reproducible(threads=1), looking as found, torch.inference_mode():
+        for video, pictures in zip(videos, found, strict=True):
+            if isinstance(pictures, Finding):
+                rows.append((video.video_id, list(video.actions), [], [], str(pictures)))
                 continue
+            frames = counted_at(description.frames, pictures.fps)
             made = [
-                network.pooling.positions(
-                    network.feature_map(as_clips(torch.from_numpy(batch).to(device), description.frames))
-                )[:real]
-                for batch, real in batches(views(pixels, description.frames, evaluate), evaluate.batch)
+                network.pooling.positions(network.feature_map(as_clips(torch.from_numpy(batch).to(device), frames)))[
+                    :real
+                ]
+                for batch, real in batches(views(pictures.pixels, frames, evaluate), evaluate.batch)
             ]
             features_VLC = torch.cat(made).cpu()
             rows.append((video.video_id, list(video.actions), features_VLC.ravel().tolist(), [*features_VLC.shape], ""))

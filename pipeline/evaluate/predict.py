@@ -12,10 +12,11 @@ import torch
 from pydantic import ValidationError
 
 from pipeline.clips.normalize import as_clips
+from pipeline.clips.positions import counted_at
 from pipeline.errors import PlainError
 from pipeline.evaluate.testing import score_video, score_views
 from pipeline.media.faults import Undecodable
-from pipeline.media.frames import read_frames
+from pipeline.media.frames import Pictures, reader
 from pipeline.media.guard import Guard
 from pipeline.nn.exported import open_exported
 from pipeline.params import Evaluate, Frames, Media
@@ -50,8 +51,8 @@ class Scorer(NamedTuple):
     actions: tuple[str, ...]
     frames: Frames
     evaluate: Evaluate
-    score: Callable[[np.ndarray], np.ndarray]
-    """A decoded video (uint8, L x Y x X x 3, short side `evaluate.short_side`) to its N scores."""
+    score: Callable[[Pictures], np.ndarray]
+    """A decoded video, of short side `evaluate.short_side`, to its N scores."""
 
 
 def predict(
@@ -74,13 +75,11 @@ def predict(
     with reproducible(THREADS), Guard(media) as guard:
         for video in videos:
             try:
-                pixels = guard.call(
-                    read_frames, video.resolve(), media, fps=scorer.frames.fps, short_side=scorer.evaluate.short_side
-                )
+                pictures = guard.call(reader(scorer.frames, scorer.evaluate.short_side), video.resolve(), media)
             except Undecodable as error:
                 yield Prediction(str(video), (), str(error))
             else:
-                yield Prediction(str(video), best(scorer.score(pixels), scorer.actions, top), "")
+                yield Prediction(str(video), best(scorer.score(pictures), scorer.actions, top), "")
 
 
 def best(scores_N: np.ndarray, actions: Sequence[str], top: int) -> tuple[Action, ...]:
@@ -104,8 +103,8 @@ def _trained(folder: Path, evaluate: Evaluate, device: torch.device) -> Scorer:
         raise PlainError(f"{folder}: hears each video's embedded sound (late_fusion); `dvc repro evaluate` scores it")
     network.to(device)
 
-    def score(pixels_LYXC: np.ndarray) -> np.ndarray:
-        return score_video(network, pixels_LYXC, about.frames, evaluate)
+    def score(video: Pictures) -> np.ndarray:
+        return score_video(network, video.pixels, counted_at(about.frames, video.fps), evaluate)
 
     return Scorer(about.actions, about.frames, evaluate, score)
 
@@ -130,4 +129,7 @@ def _exported(file: Path, evaluate: Evaluate) -> Scorer:
     def scores(batch_BFYXC: np.ndarray) -> np.ndarray:
         return exported.scores(as_clips(torch.from_numpy(batch_BFYXC), frames)).numpy()
 
-    return Scorer(actions, frames, views, lambda pixels_LYXC: score_views(scores, pixels_LYXC, frames, views))
+    def score(video: Pictures) -> np.ndarray:
+        return score_views(scores, video.pixels, counted_at(frames, video.fps), views)
+
+    return Scorer(actions, frames, views, score)

@@ -12,13 +12,14 @@ import torch
 
 from pipeline import failures, files, tables
 from pipeline.clips.normalize import as_clips
+from pipeline.clips.positions import counted_at
 from pipeline.devices import Devices, devices_of
 from pipeline.errors import PlainError
 from pipeline.evaluate.views import batches, combine, views
 from pipeline.media import unchanged
 from pipeline.media.decoding import decoded
 from pipeline.media.faults import Finding
-from pipeline.media.frames import read_frames
+from pipeline.media.frames import Pictures, reader
 from pipeline.media.guard import Guard
 from pipeline.nn.model import MultiActionModel
 from pipeline.params import Evaluate, Execution, Frames, Media
@@ -112,16 +113,17 @@ def score_shard(
     """The task of one shard: write the `scored` rows of some videos at `target`."""
     network, description = load_model(model)
     network.to(devices.own())
-    read = frames_of(description.frames.fps, evaluate.short_side)
+    read = reader(description.frames, evaluate.short_side)
     scores: list[list[float]] = []
     reasons: list[str] = []
-    with reproducible(threads=1), decoded(videos, read, media, threads=threads) as pictures:
-        for video, pixels in zip(videos, pictures, strict=True):
-            if isinstance(pixels, Finding):
+    with reproducible(threads=1), decoded(videos, read, media, threads=threads) as found:
+        for video, pictures in zip(videos, found, strict=True):
+            if isinstance(pictures, Finding):
                 scores.append([])
-                reasons.append(str(pixels))
+                reasons.append(str(pictures))
             else:
-                scores.append(score_video(network, pixels, description.frames, evaluate, video.sound).tolist())
+                frames = counted_at(description.frames, pictures.fps)
+                scores.append(score_video(network, pictures.pixels, frames, evaluate, video.sound).tolist())
                 reasons.append("")
     columns = {"video_id": [video.video_id for video in videos], "actions": [list(video.actions) for video in videos]}
     tables.write("scored", target, tables.from_columns("scored", columns | {"scores": scores, "reason": reasons}))
@@ -138,6 +140,8 @@ def score_video(
     sound: Sequence[float] = (),
 ) -> np.ndarray:
     """A decoded video's scores, combined over its views (N, float32); `sound` is its own, for late fusion.
+
+    What a clip is, `frames`, is counted in the video's own pictures (`pipeline.clips.positions.counted_at`).
 
     Raises:
         PlainError: a score is not a finite number.
@@ -167,18 +171,13 @@ def score_views(
     return combine(scores_VN, evaluate.combine)
 
 
-def pixels_of(video: Video, guard: Guard, media: Media, *, fps: float, short_side: int) -> np.ndarray:
+def pictures_of(video: Video, guard: Guard, media: Media, *, frames: Frames, short_side: int) -> Pictures:
     """The frames of a video that is what `index` found it to be, as `read_frames` gives them.
 
     Raises:
         Undecodable: the file is absent, changed, or cannot be decoded.
     """
-    return guard.call(unchanged.read, unchanged.recorded(video), frames_of(fps, short_side), media)
-
-
-def frames_of(fps: float, short_side: int) -> Callable[[Path, Media], np.ndarray]:
-    """What a guarded process does with a video."""
-    return partial(read_frames, fps=fps, short_side=short_side)
+    return guard.call(unchanged.read, unchanged.recorded(video), reader(frames, short_side), media)
 
 
 def digests(folder: Path) -> list[tuple[str, str]]:

@@ -9,13 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import tables
+from pipeline.clips.positions import counted_at
 from pipeline.errors import PlainError
 from pipeline.evaluate.metrics import video_precisions
-from pipeline.evaluate.testing import Video, pixels_of
+from pipeline.evaluate.testing import Video, pictures_of
 from pipeline.explain import pictures
 from pipeline.explain.boosts import compare, gains
 from pipeline.explain.gradcam import Heat, video_heat
 from pipeline.explain.models import Explained, load
+from pipeline.media.frames import Pictures
 from pipeline.media.guard import Guard
 from pipeline.params import Explain, Media
 from pipeline.sources.sample.places import Place
@@ -120,13 +122,14 @@ def draw(
             frames = description.frames
             for subject in subjects:
                 seen, shown = (
-                    pixels_of(subject.video, guard, media, fps=frames.fps, short_side=side)
+                    pictures_of(subject.video, guard, media, frames=frames, short_side=side)
                     for side in (short_side, explain.short_side)
                 )
-                heat = video_heat(network, seen, subject.actions, [layer], frames, clips=explain.clips)[layer]
+                counted = counted_at(frames, seen.fps)
+                heat = video_heat(network, seen.pixels, subject.actions, [layer], counted, clips=explain.clips)[layer]
                 scores_N = scores_of(model, subject.video.video_id)
                 for action, found in zip(subject.actions, heat, strict=True):
-                    files = _write(target, subject, action, model.name, found, shown, frames.fps, explain.frames)
+                    files = _write(target, subject, action, model.name, found, shown, explain.frames)
                     about = (subject.number, action, model.name, subject.video.video_id, chosen, layer)
                     rows.append(Drawn(*about, scores_N[action], float(found.values.max()), *files))
     return tables.from_rows("drawn", rows)
@@ -153,17 +156,16 @@ def _write(
     action: int,
     model: str,
     heat: Heat,
-    pixels_LYXC: np.ndarray,
-    fps: float,
+    video: Pictures,
     shown: int,
 ) -> tuple[str, str, str]:
     """Write the bare frames, the same under the heat of one action, and all of them moving; returns the files."""
     bare, stem = f"{subject.number:02d}-frames.webp", f"{subject.number:02d}-{action:03d}-{model}"
-    ticks_K, pictures_KYXC = heat.ticks, pixels_LYXC[heat.ticks]
+    ticks_K, pictures_KYXC = heat.ticks, video.pixels[heat.ticks]
     some = pictures.spread(len(ticks_K), shown)
     drawn_KYXC = pictures.overlay(pictures_KYXC, heat.values, hottest=float(heat.values.max()))
-    drawn_KYXC = pictures.with_places(drawn_KYXC, ticks_K, subject.places.get(action, ()), fps)
+    drawn_KYXC = pictures.with_places(drawn_KYXC, ticks_K, subject.places.get(action, ()), video.fps)
     pictures.write_strip(target / bare, pictures_KYXC[some])
     pictures.write_strip(target / f"{stem}.webp", drawn_KYXC[some])
-    pictures.write_moving(target / f"{stem}-moving.webp", drawn_KYXC, ticks_K, fps)
+    pictures.write_moving(target / f"{stem}-moving.webp", drawn_KYXC, ticks_K, video.fps)
     return bare, f"{stem}.webp", f"{stem}-moving.webp"

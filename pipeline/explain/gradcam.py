@@ -60,7 +60,7 @@ def video_heat(
     return {layer: [Heat(ticks_K, heat_KYX / times_K[:, None, None]) for heat_KYX in sums[layer]] for layer in layers}
 
 
-def clip_starts(length: int, span: int, count: int) -> np.ndarray:
+def clip_starts(length: int, span: float, count: int) -> np.ndarray:
     """Where each of `count` clips begins, the first at a video's first frame, the last ending with its last one."""
     return np.linspace(0, max(length - span, 0), count).round().astype(np.int64)
 

@@ -8,13 +8,15 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipeline import files, tables
+from pipeline.clips.positions import counted_at
 from pipeline.devices import Devices, devices_of
-from pipeline.evaluate.testing import Video, frames_of
+from pipeline.evaluate.testing import Video
 from pipeline.explain.gradcam import video_heat
 from pipeline.explain.models import Explained, load
 from pipeline.explain.pointing import judge
 from pipeline.media.decoding import decoded
 from pipeline.media.faults import Finding
+from pipeline.media.frames import reader
 from pipeline.params import Execution, Explain, Layer, Media
 from pipeline.shards import Shard, input_key, shards
 from pipeline.sources.sample.places import Place
@@ -98,16 +100,17 @@ def judge_shard(
     for name, folder in folders.items():
         network, description = load(folder)
         frames, network = description.frames, network.to(devices.own())
-        looking = decoded([each.video for each in videos], frames_of(frames.fps, short_side), media, threads=threads)
-        with reproducible(threads=1), looking as pictures:
-            for (video, places), pixels in zip(videos, pictures, strict=True):
-                if isinstance(pixels, Finding):
-                    raise pixels
-                heat = video_heat(network, pixels, video.actions, layers, frames, clips=clips)
+        looking = decoded([each.video for each in videos], reader(frames, short_side), media, threads=threads)
+        with reproducible(threads=1), looking as found:
+            for (video, places), pictures in zip(videos, found, strict=True):
+                if isinstance(pictures, Finding):
+                    raise pictures
+                counted = counted_at(frames, pictures.fps)
+                heat = video_heat(network, pictures.pixels, video.actions, layers, counted, clips=clips)
                 for layer in layers:
                     for number, action in enumerate(video.actions):
                         others = [*places[:number], *places[number + 1 :]]
-                        pointed = judge(heat[layer][number], places[number], others, frames.fps)
+                        pointed = judge(heat[layer][number], places[number], others, pictures.fps)
                         rows.append((name, layer, video.video_id, action, *pointed))
     tables.write("pointing", target, tables.from_rows("pointing", rows))
     return {"pairs": len(rows)}

@@ -7,14 +7,13 @@ from PIL import Image
 
 
 def encode_jpeg(frame: np.ndarray, quality: int) -> bytes:
-    """One picture, uint8 H x W x 3, as JPEG."""
+    """One picture, uint8 H x W x 3, as JPEG; its colours at full size, without which scaling again costs more."""
     target = io.BytesIO()
-    Image.fromarray(frame).save(target, "JPEG", quality=quality)
+    Image.fromarray(frame).save(target, "JPEG", quality=quality, subsampling=0)
     return target.getvalue()
 
 
-def decode_jpeg(data: bytes, box: tuple[int, int, int, int] | None = None) -> np.ndarray:
-    """The picture of `encode_jpeg`, uint8 H x W x 3; or what lies in `box` of it: left, top, right, bottom."""
+def decode_jpeg(data: bytes) -> np.ndarray:
+    """The picture of `encode_jpeg`, uint8 H x W x 3."""
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-        part = image.crop(box) if box else image  # before it becomes an array, which costs as much as decoding
-        return np.asarray(part if part.mode == "RGB" else part.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

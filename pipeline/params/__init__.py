@@ -39,6 +39,7 @@ from pipeline.params.learning import (
     Layer,
     Lexicon,
     Model,
+    Scaling,
     Train,
     Transformer,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "Model",
     "Params",
     "Render",
+    "Scaling",
     "Scope",
     "Section",
     "SplitMini",

@@ -8,13 +8,14 @@ from pipeline.params.section import Count, NotNegative, Positive, Rate, Section
 
 Head = Literal["visual", "audio", "text", "audio_text", "fc"]
 Layer = Literal["layer1", "layer2", "layer3", "layer4"]
+Scaling = Literal["antialiased", "released"]
 
 
 class Clips(Section):
     """Training copies of videos."""
 
-    short_side: Count
-    """Pixels; the largest scale that training needs."""
+    short_side: Count | None
+    """Pixels, a fifth or more above the largest scale of training, which scales again; null: as the video has it."""
     quality: Annotated[int, Field(ge=1, le=100)]
     """JPEG quality of a stored frame."""
     max_failure_rate: Rate
@@ -27,19 +28,23 @@ class Frames(Section):
 
     fps: Positive
     """The time line that frames are taken on, whatever the file's own rate."""
-    span: Count
-    """Consecutive frames a clip covers."""
+    timeline: Literal["constant", "native"]
+    """`native`: the file's own frames, of which a clip covers as many as last as long as `span` does (released)."""
+    span: Positive
+    """Consecutive frames a clip covers, at `fps`."""
     count: Count
     """Frames taken from the span."""
     positions: Literal["linspace", "stride"]
     """linspace(0, span - 1, count) cut to integers (released), or every span / count-th."""
+    scaling: Scaling
+    """Bilinear with antialiasing; or without, and the long side cut to whole pixels (released)."""
     mean: Rate
     std: Positive
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.count > self.span:
-            raise ValueError(f"count {self.count} is more than the span's {self.span} frames")
+            raise ValueError(f"count {self.count} is more than the span's {self.span:g} frames")
         return self
 
 
@@ -128,7 +133,9 @@ class Train(Section):
     gradient_clip: Positive | None
     ema: Rate | None
     jitter: Annotated[tuple[int, int], Field(strict=False)]
-    """Short side in pixels, drawn uniformly between the two."""
+    """Short side in pixels, drawn between the two."""
+    augmentation: Literal["uniform", "released"]
+    """Every start, short side and place of the crop alike; or as the released code draws them."""
     crop: Count
     flip: Rate
     precise_bn_batches: Annotated[int, Field(ge=0)]

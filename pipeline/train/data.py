@@ -83,7 +83,7 @@ class Examples(Dataset[Batch]):
         """One example."""
         video = int(self._place[pick.row])
         width, height = self._packs.sizes[video].tolist()
-        size = Size(self._packs.frames(video), width, height)
+        size = Size(self._packs.frames(video), width, height, float(self._packs.fps[video]))
         view = self._choose(size, self.video_ids[pick.row].as_py(), pick.epoch)
         pictures = cut(self._packs.jpegs(video, view.frames), view, self._crop)
         target = torch.from_numpy(self.target(pick.row))
@@ -133,14 +133,16 @@ def open_examples(
 
 
 def cut(jpegs: Sequence[bytes], view: View, crop: int) -> Tensor:
-    """Decode a view's frames, take its square of each and scale that to `crop`; uint8 T x Y x X x C."""
-    box = (view.left, view.top, view.left + view.side, view.top + view.side)
-    pictures_TYXC = np.empty((len(jpegs), view.side, view.side, 3), np.uint8)
-    for number, jpeg in enumerate(jpegs):
-        pictures_TYXC[number] = decode_jpeg(jpeg, box)
-    pictures_TCYX = torch.from_numpy(pictures_TYXC).permute(0, 3, 1, 2)  # channels stay innermost in memory
-    if view.side != crop:
-        pictures_TCYX = F.interpolate(pictures_TCYX, size=(crop, crop), mode="bilinear", antialias=True)
+    """Decode a view's frames, scale them and take the view's square of `crop` pixels; uint8 T x Y x X x C."""
+    pictures_TYXC = torch.from_numpy(np.stack([decode_jpeg(jpeg) for jpeg in jpegs]))
+    pictures_TCYX = pictures_TYXC.permute(0, 3, 1, 2)  # channels stay innermost in memory
+    size = (view.height, view.width)
+    if pictures_TCYX.shape[2:] != size:
+        if view.scaling == "antialiased":
+            pictures_TCYX = F.interpolate(pictures_TCYX, size=size, mode="bilinear", antialias=True)
+        else:
+            pictures_TCYX = F.interpolate(pictures_TCYX.float(), size=size, mode="bilinear").round().byte()
+    pictures_TCYX = pictures_TCYX[:, :, view.top : view.top + crop, view.left : view.left + crop]
     if view.flip:
         pictures_TCYX = pictures_TCYX.flip(3)
     return pictures_TCYX.permute(0, 2, 3, 1).contiguous()

@@ -1,16 +1,14 @@
-"""What of a video one training example shows: which frames, which part of them, mirrored or not.
-
-A frame is first scaled so that its short side is s, then cut; here the same is said the other way round: which
-square of the stored frame, scaled, gives the cut. So only that square is ever scaled.
-"""
+"""What of a video one training example shows: which frames, how large, which part of them, mirrored or not."""
 
 from collections.abc import Callable
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.clips.positions import positions
-from pipeline.params import Frames, Train
+from pipeline.clips.positions import counted_at, positions
+from pipeline.media.scaling import scaled_size
+from pipeline.params import Frames, Scaling, Train
 from pipeline.seeds import generator
 
 
@@ -22,17 +20,22 @@ class Size(NamedTuple):
     width: int
     height: int
     """Pixels."""
+    fps: float
+    """Frames a second."""
 
 
 class View(NamedTuple):
     """One example of a video."""
 
     frames: list[int]
-    """Frame numbers on the video's time line."""
-    left: int
+    """Frame numbers."""
+    height: int
+    width: int
+    """What each frame is scaled to; pixels."""
+    scaling: Scaling
     top: int
-    side: int
-    """The square that is taken from each frame; pixels of the stored frame."""
+    left: int
+    """Of the crop, in the scaled frame."""
     flip: bool
 
 
@@ -45,30 +48,34 @@ def random_view(
 ) -> View:
     """A random window in time, a short side drawn from `train.jitter`, a random crop, mirrored at `train.flip`.
 
-    The choice is named by the seed, the purpose, the epoch and the video: no other draw has a part in it.
+    The choice is named by the seed, the purpose, the epoch and the video: no other draw has a part in it. Where
+    `train.augmentation` is `released`, the start is a real number rounded up, so never 0; the short side one rounded,
+    so that the ends are half as likely; and the last place of a crop is never drawn.
     """
     random = generator(seed, purpose, epoch, video_id)
-    start = int(random.integers(0, max(size.length - frames.span, 0) + 1))
-    short_side = int(random.integers(train.jitter[0], train.jitter[1] + 1))
-    side = _source_side(size, train.crop, short_side)
-    left = int(random.integers(0, size.width - side + 1))
-    top = int(random.integers(0, size.height - side + 1))
-    return View(window(start, size.length, frames), left, top, side, bool(random.random() < train.flip))
+    counted = counted_at(frames, size.fps)
+    spare = max(size.length - counted.span, 0)
+    released = train.augmentation == "released"
+    if released:
+        start, short_side = ceil(random.uniform(0, spare)), round(random.uniform(*train.jitter))
+    else:
+        start = int(random.integers(0, int(spare) + 1))
+        short_side = int(random.integers(train.jitter[0], train.jitter[1] + 1))
+    height, width = scaled_size(size.height, size.width, short_side, frames.scaling)
+    top, left = (int(random.integers(0, max(side - train.crop + (not released), 1))) for side in (height, width))
+    flip = bool(random.random() < train.flip)
+    return View(window(start, size.length, counted), height, width, frames.scaling, top, left, flip)
 
 
 def center_view(size: Size, video_id: str, epoch: int, *, frames: Frames, train: Train) -> View:
     """The middle of the video in time and space, at the smallest scale of training, always."""
-    side = _source_side(size, train.crop, train.jitter[0])
-    start = max(size.length - frames.span, 0) // 2
-    left, top = (size.width - side) // 2, (size.height - side) // 2
-    return View(window(start, size.length, frames), left, top, side, flip=False)
+    counted = counted_at(frames, size.fps)
+    height, width = scaled_size(size.height, size.width, train.jitter[0], frames.scaling)
+    start = int(max(size.length - counted.span, 0)) // 2
+    top, left = (height - train.crop) // 2, (width - train.crop) // 2
+    return View(window(start, size.length, counted), height, width, frames.scaling, top, left, flip=False)
 
 
 def window(start: int, length: int, frames: Frames) -> list[int]:
     """The frames of a clip that starts at `start`; a video shorter than the span stands still at its last frame."""
     return [int(frame) for frame in np.minimum(start + positions(frames), length - 1)]
-
-
-def _source_side(size: Size, crop: int, short_side: int) -> int:
-    """The side, in a stored frame, of what would be `crop` pixels wide were the short side `short_side`."""
-    return min(round(crop / short_side * min(size.width, size.height)), size.width, size.height)

@@ -17,7 +17,7 @@ def paper(corpus):
 @pytest.mark.parametrize("careful", [False, True])
 def test_a_view_that_is_decoded_alone_is_that_of_the_whole_video(corpus, paper, careful):
     clip = corpus.clips[0]
-    pixels = read_frames(clip, paper.media, fps=paper.frames.fps, short_side=paper.evaluate.short_side)
+    pixels = read_frames(clip, paper.media, fps=paper.frames.fps, short_side=paper.evaluate.short_side).pixels
     ours = views(pixels, paper.frames, paper.evaluate)
     assert ours.shape == (30, 8, 128, 128, 3)
     for number in (0, 1, 14, 29):

@@ -18,7 +18,7 @@ def folder(tmp_path):
         with (tmp_path / pack_name(number)).open("wb") as file:
             writer = PackWriter(file)
             for name in names:
-                writer.add(name, width=4, height=3, jpegs=VIDEOS[name])
+                writer.add(name, width=4, height=3, fps=30.0, jpegs=VIDEOS[name])
             rows += [(copy, number) for copy in writer.close().copies]
     columns = {name: [getattr(copy, name) for copy, _ in rows] for name in Copy._fields}
     table = tables.from_columns("clips", columns | {"pack": [number for _, number in rows]})
@@ -30,6 +30,7 @@ def test_what_was_written_is_read_back(folder):
     with Packs(folder) as opened:
         assert opened.video_ids.to_pylist() == ["a", "b", "c"]
         assert opened.sizes.tolist() == [[4, 3]] * 3
+        assert opened.fps.tolist() == [30.0] * 3
         for number, jpegs in enumerate(VIDEOS.values()):
             assert opened.frames(number) == len(jpegs)
             assert opened.jpegs(number, range(len(jpegs))) == jpegs
@@ -43,11 +44,11 @@ def test_frames_come_in_the_order_asked_and_as_often(folder):
 def test_a_pack_describes_itself(tmp_path):
     with (tmp_path / "pack").open("wb") as file:
         writer = PackWriter(file)
-        writer.add("ä/1", width=5, height=6, jpegs=[b"12", b"345"])
+        writer.add("ä/1", width=5, height=6, fps=29.97, jpegs=[b"12", b"345"])
         writer.exclude("broken", "no picture")
         closed = writer.close()
     assert closed == read_contents(tmp_path / "pack")
-    assert closed.copies == (Copy("ä/1", 5, 6, (0, 2, 5)),)
+    assert closed.copies == (Copy("ä/1", 5, 6, 29.97, (0, 2, 5)),)
     assert closed.excluded == (Exclusion("broken", "no picture"),)
 
 

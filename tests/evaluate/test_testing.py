@@ -69,7 +69,7 @@ def test_predictions_hold_every_video_its_actions_and_its_scores(
     assert table["actions"].to_pylist() == [[0], [1], [2], [3]]
     network, description = load_model(model_folder)
     for video, scores in predictions(tmp_path).items():
-        pixels = read_frames(tmp_path / f"{video}.avi", params.media, fps=10.0, short_side=24)
+        pixels = read_frames(tmp_path / f"{video}.avi", params.media, fps=10.0, short_side=24).pixels
         expected = score_video(network, pixels, description.frames, evaluate)
         np.testing.assert_allclose(scores, expected, atol=1e-6)
 

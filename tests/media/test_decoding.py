@@ -15,7 +15,7 @@ from pipeline import files
 from pipeline.media import guard as module
 from pipeline.media.decoding import decoded
 from pipeline.media.faults import NoAudioStream, Undecodable
-from pipeline.media.frames import read_frames
+from pipeline.media.frames import Pictures, read_frames
 from pipeline.media.sound import read_sound
 from pipeline.media.unchanged import Recorded
 from pipeline.params import Media
@@ -99,10 +99,10 @@ def test_what_is_decoded_waits_for_a_worker_that_is_at_work_and_is_no_late_answe
     """Frames that no pipe holds, so that their process is in the middle of sending them."""
     videos = [recorded(video(tmp_path / f"{number}.mp4", "-s 320x240")) for number in range(3)]
     with decoded(videos, partial(read_frames, fps=10.0, short_side=240), hasty, threads=2) as made:
-        for frames in made:
+        for pictures in made:
             time.sleep(2 * hasty.timeout_seconds)
-            assert isinstance(frames, np.ndarray)
-            assert frames.nbytes > 2**21
+            assert isinstance(pictures, Pictures)
+            assert pictures.pixels.nbytes > 2**21
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+import torch
 
 from pipeline.media.faults import Undecodable
 from pipeline.media.frames import read_frames
@@ -46,19 +48,32 @@ def test_each_tick_shows_the_last_frame_that_began_by_then(
 ):
     numerator, _, denominator = rate.partition("/")
     spacing = int(denominator or 1) / int(numerator)
-    pictures = read_frames(counting(rate, 30), media, fps=fps, short_side=16)
+    pictures = read_frames(counting(rate, 30), media, fps=fps, short_side=16).pixels
     assert numbers(pictures) == shown([n * spacing for n in range(30)], 30 * spacing, fps)
 
 
 def test_at_its_own_rate_every_frame_comes_once(counting: Callable[..., Path], media: Media):
-    assert numbers(read_frames(counting("30", 90), media, fps=30.0, short_side=16)) == list(range(90))
+    assert numbers(read_frames(counting("30", 90), media, fps=30.0, short_side=16).pixels) == list(range(90))
+
+
+@pytest.mark.parametrize("rate", ["10", "25", "30000/1001", "60"])
+def test_its_own_frames_come_once_at_any_rate_which_is_told(rate: str, counting: Callable[..., Path], media: Media):
+    numerator, _, denominator = rate.partition("/")
+    pictures = read_frames(counting(rate, 30), media, fps=None, short_side=16)
+    assert numbers(pictures.pixels) == list(range(30))
+    assert pictures.fps == pytest.approx(int(numerator) / int(denominator or 1), rel=1e-3)
+
+
+def test_its_own_frames_end_at_the_bound_too(counting: Callable[..., Path], media: Media):
+    short = media.model_copy(update={"max_seconds": 1.0})
+    assert numbers(read_frames(counting("10", 30), short, fps=None, short_side=16).pixels) == list(range(10))
 
 
 def test_a_variable_rate_is_put_on_the_time_line(counting: Callable[..., Path], media: Media):
     kept = [0, 1, 2, 3, 4, 6, 9, 12, 15, 18, 21, 24, 27]
     options = r"-vf select=lt(n\\,5)+not(mod(n\\,3)) -fps_mode vfr"
     path = counting("10", 29, options.replace(r"\\", "\\\\"), "variable.mp4")
-    found = numbers(read_frames(path, media, fps=10.0, short_side=16))
+    found = numbers(read_frames(path, media, fps=10.0, short_side=16).pixels)
     expected = [max(number for number in kept if number <= tick) for tick in range(28)]
     assert found[:28] == expected
 
@@ -69,17 +84,17 @@ def test_the_line_starts_with_the_first_picture_wherever_that_is(
     path = counting("10", 10)
     late = path.with_name("late.mkv")
     ffmpeg("-itsoffset 7.3 -i", path, "-c copy", late)
-    assert numbers(read_frames(late, media, fps=10.0, short_side=16)) == list(range(10))
+    assert numbers(read_frames(late, media, fps=10.0, short_side=16).pixels) == list(range(10))
 
 
 def test_one_picture_is_one_picture(counting: Callable[..., Path], media: Media):
-    assert numbers(read_frames(counting("30", 1), media, fps=30.0, short_side=16)) == [0]
-    assert numbers(read_frames(counting("30", 1), media, fps=1.0, short_side=16)) == [0]
+    assert numbers(read_frames(counting("30", 1), media, fps=30.0, short_side=16).pixels) == [0]
+    assert numbers(read_frames(counting("30", 1), media, fps=1.0, short_side=16).pixels) == [0]
 
 
 def test_pictures_of_an_avi_with_b_frames_come_in_order(counting: Callable[..., Path], media: Media):
     path = counting("10", 40, "-c:v mpeg4 -q:v 1 -bf 2 -pix_fmt yuv420p", "b_frames.avi")
-    found = numbers(read_frames(path, media, fps=10.0, short_side=16))
+    found = numbers(read_frames(path, media, fps=10.0, short_side=16).pixels)
     assert found == sorted(found)
     assert set(found) >= set(range(1, 38))
 
@@ -101,7 +116,7 @@ def test_the_short_side_is_as_asked_and_the_aspect_is_kept(
 ):
     pictures = read_frames(
         video(tmp_path / "a.mp4", picture=source, sound=False), media, fps=10.0, short_side=short_side
-    )
+    ).pixels
     assert pictures.dtype == np.uint8
     assert pictures.shape == (10, *expected, 3)
     assert pictures.flags.c_contiguous
@@ -113,7 +128,7 @@ def test_colours_are_what_they_are(
     colour: str, rgb: tuple[int, int, int], pix_fmt: str, tmp_path: Path, ffmpeg: Run, media: Media
 ):
     ffmpeg(f"-f lavfi -i color={colour}:size=32x32:duration=0.2 -c:v libx264 -pix_fmt {pix_fmt}", tmp_path / "a.mp4")
-    pictures = read_frames(tmp_path / "a.mp4", media, fps=25.0, short_side=32)
+    pictures = read_frames(tmp_path / "a.mp4", media, fps=25.0, short_side=32).pixels
     np.testing.assert_allclose(pictures.mean((0, 1, 2)), rgb, atol=4)
 
 
@@ -123,7 +138,7 @@ def test_pictures_are_turned_as_the_ffmpeg_program_turns_them(
 ):
     path, turned = video(tmp_path / "a.mp4", sound=False), tmp_path / "turned.mp4"
     ffmpeg(f"-display_rotation {angle} -i", path, "-c copy", turned)
-    pictures = read_frames(turned, media, fps=10.0, short_side=48)
+    pictures = read_frames(turned, media, fps=10.0, short_side=48).pixels
     raw = ffmpeg("-i", turned, "-f rawvideo -pix_fmt rgb24 -")
     expected = np.frombuffer(raw, np.uint8).reshape(10, *((64, 48) if angle % 180 else (48, 64)), 3)
     assert pictures.shape == expected.shape
@@ -135,24 +150,41 @@ def test_pictures_are_scaled_as_the_ffmpeg_program_scales_them(tmp_path: Path, v
     path = video(tmp_path / "a.mp4", picture="340x256", sound=False)
     raw = ffmpeg("-i", path, "-vf scale=170:128:flags=bilinear+accurate_rnd+bitexact -f rawvideo -pix_fmt rgb24 -")
     expected = np.frombuffer(raw, np.uint8).reshape(10, 128, 170, 3)
-    pictures = read_frames(path, media, fps=10.0, short_side=128)
+    pictures = read_frames(path, media, fps=10.0, short_side=128).pixels
     assert np.abs(pictures.astype(int) - expected).mean() < 1.5
+
+
+def test_the_released_way_is_pyavs_picture_scaled_by_pytorch(tmp_path: Path, video: Make, media: Media):
+    """Conversion to RGB first, at the picture's own size; the long side cut to whole pixels."""
+    path = video(tmp_path / "a.mp4", picture="320x240", sound=False)
+    with av.open(str(path)) as container:
+        whole = [torch.from_numpy(frame.to_rgb().to_ndarray()) for frame in container.decode(video=0)]
+    planes = torch.stack(whole).permute(0, 3, 1, 2).float()
+    expected = torch.nn.functional.interpolate(planes, size=(128, 170), mode="bilinear").permute(0, 2, 3, 1).numpy()
+    pictures = read_frames(path, media, fps=None, short_side=128, scaling="released").pixels
+    assert np.abs(pictures - expected).max() <= 0.51  # rounded
+
+
+def test_pictures_may_stay_as_large_as_they_are(tmp_path: Path, video: Make, media: Media):
+    path = video(tmp_path / "a.mp4", picture="98x50", sound=False)
+    assert read_frames(path, media, fps=10.0, short_side=None).pixels.shape == (10, 50, 98, 3)
 
 
 def test_the_same_file_gives_the_same_bytes(tmp_path: Path, video: Make, media: Media):
     path = video(tmp_path / "a.mp4")
-    first, second = (read_frames(path, media, fps=30.0, short_side=32) for _ in range(2))
+    first, second = (read_frames(path, media, fps=30.0, short_side=32).pixels for _ in range(2))
     assert first.tobytes() == second.tobytes()
 
 
 def test_the_line_ends_at_the_bound(counting: Callable[..., Path], media: Media):
     short = media.model_copy(update={"max_seconds": 1.0})
-    assert numbers(read_frames(counting("10", 30), short, fps=10.0, short_side=16)) == list(range(10))
+    assert numbers(read_frames(counting("10", 30), short, fps=10.0, short_side=16).pixels) == list(range(10))
 
 
 def test_pictures_larger_than_the_bound_are_refused(tmp_path: Path, video: Make, media: Media):
     path = video(tmp_path / "a.mp4", sound=False)
-    assert len(read_frames(path, media.model_copy(update={"max_pixels": 64 * 48}), fps=10.0, short_side=48)) == 10
+    enough = media.model_copy(update={"max_pixels": 64 * 48})
+    assert len(read_frames(path, enough, fps=10.0, short_side=48).pixels) == 10
     with pytest.raises(Undecodable, match=r"declares no picture size within media\.max_pixels 3,071"):
         read_frames(path, media.model_copy(update={"max_pixels": 64 * 48 - 1}), fps=10.0, short_side=48)
 
@@ -171,7 +203,7 @@ def test_pictures_that_grow_on_the_way_do_not_get_round_the_bound(
 
 def test_more_pictures_than_memory_allows_are_refused(counting: Callable[..., Path], media: Media):
     small = media.model_copy(update={"memory_mb": 4})
-    assert read_frames(counting("10", 10), small, fps=10.0, short_side=128).nbytes == 10 * 128 * 128 * 3
+    assert read_frames(counting("10", 10), small, fps=10.0, short_side=128).pixels.nbytes == 10 * 128 * 128 * 3
     with pytest.raises(Undecodable, match="more than 1 MB of pictures at 30 fps and short side 128, a quarter of"):
         read_frames(counting("10", 10), small, fps=30.0, short_side=128)
 
@@ -193,12 +225,12 @@ REAL = {  # frames per second, frames; counted with `ffmpeg -fps_mode passthroug
 @pytest.mark.parametrize("name", REAL)
 def test_real_clips_have_as_many_pictures_as_the_ffmpeg_program_counts(name: str, real_clips: Path, media: Media):
     fps, frames = REAL[name]
-    assert len(read_frames(real_clips / name, media, fps=fps, short_side=32)) == frames
+    assert len(read_frames(real_clips / name, media, fps=fps, short_side=32).pixels) == frames
 
 
 @pytest.mark.parametrize("name", ["bikes.mp4", "test.avi", "flipping_a_pancake.mkv"])
 def test_real_clips_look_as_the_ffmpeg_program_sees_them(name: str, real_clips: Path, ffmpeg: Run, media: Media):
-    pictures = read_frames(real_clips / name, media, fps=REAL[name][0], short_side=64)
+    pictures = read_frames(real_clips / name, media, fps=REAL[name][0], short_side=64).pixels
     height, width = pictures.shape[1:3]
     scale = f"-vf scale={width}:{height}:flags=bilinear+accurate_rnd+bitexact -fps_mode passthrough"
     expected = np.frombuffer(ffmpeg("-i", real_clips / name, scale, "-f rawvideo -pix_fmt rgb24 -"), np.uint8)

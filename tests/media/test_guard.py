@@ -41,8 +41,8 @@ def gone(process: int) -> bool:
 def test_what_a_function_returns_there_it_returns_here(guard: Guard, media: Media, tmp_path: Path, video: Make):
     path = video(tmp_path / "a.mp4")
     np.testing.assert_array_equal(guard.call(read_sound, path, media).samples, read_sound(path, media).samples)
-    there = guard.call(read_frames, path, media, fps=10.0, short_side=24)
-    np.testing.assert_array_equal(there, read_frames(path, media, fps=10.0, short_side=24))
+    there = guard.call(read_frames, path, media, fps=10.0, short_side=24).pixels
+    np.testing.assert_array_equal(there, read_frames(path, media, fps=10.0, short_side=24).pixels)
 
 
 def test_findings_about_the_file_pass_through(guard: Guard, media: Media, tmp_path: Path, video: Make):

@@ -91,6 +91,7 @@ def _write_knowledge(root: Path) -> None:
             "pack": [0] * 3,
             "width": [96] * 3,
             "height": [72] * 3,
+            "fps": [30.0] * 3,
             "offsets": [[0, 5, 9], [9, 12], [12, 13, 14, 15]],
         },
     )

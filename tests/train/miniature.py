@@ -70,7 +70,7 @@ def write_clips(folder: Path, video_ids: list[str], excluded: list[str]) -> None
             for video_id in video_ids[start : start + 5]:
                 video = int(video_id.removeprefix("v"))
                 jpegs = [picture(video, frame) for frame in range(LENGTH)]
-                writer.add(video_id, width=WIDTH, height=HEIGHT, jpegs=jpegs)
+                writer.add(video_id, width=WIDTH, height=HEIGHT, fps=30.0, jpegs=jpegs)
             written = writer.close().copies
         copies += written
         packs += [number] * len(written)

@@ -3,6 +3,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from pipeline import tables
@@ -26,31 +27,45 @@ def smooth(height=160, width=213):
     ).astype(np.uint8)
 
 
-def test_a_cut_is_what_scaling_the_whole_frame_and_cropping_gives():
-    """At a short side of 128, the square of 140 pixels at (left 50, top 10) is the crop of 112 at (40, 8)."""
+def view(height, width, top, left, *, scaling="antialiased", flip=False):
+    return View([0], height, width, scaling, top, left, flip)
+
+
+@pytest.mark.parametrize("scaling", ["antialiased", "released"])
+def test_a_cut_is_what_scaling_the_whole_frame_and_cropping_gives(scaling):
+    """By Pillow with antialiasing, and by PyTorch without, on floats, as the released code does."""
     jpeg = encode_jpeg(smooth(), 95)
-    found = cut([jpeg], View([0], left=50, top=10, side=140, flip=False), 112)[0].numpy()
-    whole = Image.open(io.BytesIO(jpeg)).resize((170, 128), Image.Resampling.BILINEAR)
-    expected = np.asarray(whole.crop((40, 8, 152, 120)))
+    found = cut([jpeg], view(128, 170, 8, 40, scaling=scaling), 112)[0].numpy()
+    if scaling == "antialiased":
+        whole = np.asarray(Image.open(io.BytesIO(jpeg)).resize((170, 128), Image.Resampling.BILINEAR))
+    else:
+        pixels = torch.from_numpy(decode_jpeg(jpeg).copy()).permute(2, 0, 1)[None].float()
+        whole = torch.nn.functional.interpolate(pixels, size=(128, 170), mode="bilinear")[0].permute(1, 2, 0).numpy()
     assert found.shape == (112, 112, 3)
-    inside = np.abs(found.astype(int) - expected)[2:-2, 2:-2]
-    assert inside.mean() < 1.0
-    assert inside.max() <= 6
+    assert np.abs(found - whole[8:120, 40:152].astype(float)).max() <= 1
+
+
+def test_without_antialiasing_only_the_nearest_pixels_count():
+    """Every fourth column is white: scaled to a quarter, antialiasing makes all gray, the released way none."""
+    frame = np.zeros((64, 64, 3), np.uint8)
+    frame[:, ::4] = 255
+    jpeg = encode_jpeg(frame, 100)
+    assert cut([jpeg], view(16, 16, 0, 0), 16).float().mean() == pytest.approx(64, abs=3)
+    assert cut([jpeg], view(16, 16, 0, 0, scaling="released"), 16).float().mean() < 10
 
 
 def test_a_cut_at_the_stored_scale_is_the_stored_pixels():
     jpeg = encode_jpeg(smooth(40, 50), 95)
-    found = cut([jpeg, jpeg], View([0, 0], left=7, top=3, side=30, flip=False), 30)
+    found = cut([jpeg, jpeg], view(40, 50, 3, 7), 30)
     assert found.shape == (2, 30, 30, 3)
     assert (found[1].numpy() == decode_jpeg(jpeg)[3:33, 7:37]).all()
 
 
 def test_a_mirrored_cut_is_the_mirror_image():
     jpeg = encode_jpeg(smooth(), 95)
-    for side in (112, 140):
-        view = View([0], left=20, top=5, side=side, flip=False)
-        plain, mirrored = (cut([jpeg], view._replace(flip=flip), 112).numpy() for flip in (False, True))
-        assert np.abs(plain[:, :, ::-1].astype(int) - mirrored).max() <= 1  # rounding in the scaling
+    for size in ((160, 213), (128, 170)):
+        plain, mirrored = (cut([jpeg], view(*size, 5, 20, flip=flip), 112).numpy() for flip in (False, True))
+        assert (plain[:, :, ::-1] == mirrored).all()
 
 
 def test_an_example_is_its_videos(opened, miniature, small):

@@ -53,7 +53,7 @@ def survive(
             sound = guard.call(read_sound, path, media)
             assert sound.samples.dtype == np.float32
             assert 0 < len(sound.samples) <= media.max_seconds * sound.rate
-            pictures = guard.call(read_frames, path, media, fps=10.0, short_side=48)
+            pictures = guard.call(read_frames, path, media, fps=10.0, short_side=48).pixels
             assert pictures.dtype == np.uint8
             assert min(pictures.shape[1:3]) == 48
             outcomes["read"] += 1
