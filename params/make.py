@@ -72,7 +72,7 @@ RELEASED: Changes = {
     "frames": {"timeline": "native", "scaling": "released"},
     "backbone": {"pooling": "released"},
     "gcn": {"layers": 1},
-    "train": {"augmentation": "released"},
+    "train": {"augmentation": "released", "sync_batch_norm": False},
 }
 
 

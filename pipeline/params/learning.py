@@ -141,6 +141,8 @@ class Train(Section):
     precise_bn_batches: Annotated[int, Field(ge=0)]
     freeze_batch_norm: bool
     """Its statistics stay as they came with the weights: neither updated nor measured."""
+    sync_batch_norm: bool
+    """Where GPUs share a batch: statistics of all of it, or of each GPU's own clips (released: 8 clips, 8 GPUs)."""
     mixed_precision: bool
     """On CUDA only."""
     threads: Count

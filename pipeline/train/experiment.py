@@ -106,15 +106,23 @@ def run(
 
 
 def make_learner(model: MultiActionModel, train: Train, team: Team) -> Learner:
-    """The model on its device with its optimizer; batch norm sees the whole batch where several GPUs share it."""
-    if team.size > 1 and team.device.type == "cuda":
-        nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    """The model on its device with its optimizer."""
+    prepare_batch_norm(model, train, team)
     model.to(team.device)
     model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     average = None
     if train.ema is not None:
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(train.ema))  # type: ignore[no-untyped-call]
     return Learner(model=model, optimizer=make_optimizer(model, train), average=average)
+
+
+def prepare_batch_norm(model: nn.Module, train: Train, team: Team) -> None:
+    """Make batch norm see the whole batch where several GPUs share it, or leave each GPU its own clips' statistics.
+
+    Processes without a GPU keep their own: PyTorch shares statistics between GPUs alone.
+    """
+    if train.sync_batch_norm and team.size > 1 and team.device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
 
 
 def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, seed: int, hears: bool) -> Data:

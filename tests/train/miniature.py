@@ -28,7 +28,7 @@ SMALL = {
         "epochs": 3, "batch": 4, "learning_rate": 0.01, "schedule": "step", "milestones": (2,), "warmup_epochs": 0,
         "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "loss": "bce", "gradient_clip": None, "ema": None,
         "jitter": (16, 20), "crop": 16, "flip": 0.5, "precise_bn_batches": 2, "freeze_batch_norm": False,
-        "threads": 1, "validate_every": 2, "mode": "joint", "repeat": 0,
+        "threads": 1, "sync_batch_norm": True, "validate_every": 2, "mode": "joint", "repeat": 0,
     },
     "frozen": {"backbone": "fc", "views": 2, "repeats": 2},
     "execution": {"workers": 1, "device": "cpu", "checkpoint_minutes": 60.0, "tensorboard": None},
