@@ -67,6 +67,8 @@ CHARADES: Changes = {
 
 RELEASED: Changes = {
     "filter_silent": {"rule": "released"},
+    "vggish": {"short": "drop"},
+    "whitening": {"method": "released"},
     "adjacency": {"comparison": "at_least", "normalization": "released"},
     "clips": {"short_side": None},
     "frames": {"timeline": "native", "scaling": "released"},
