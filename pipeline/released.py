@@ -5,8 +5,9 @@ audio-lexicon-v1-mini.pkl  {"label": {action: [folder/file.wav, ...]}, "audio": 
 text-lexicon-v1-mini.pkl   N x 300
 graph-adj-v1-mini.pkl      psi, N x N
 
-Their code draws one audio form an action with Python's generator. With its seed the same forms are drawn here, so
-that a converted checkpoint gets the nodes that it was trained with.
+Their code draws one audio form an action with Python's generator, seeded with 1 in the first published version and
+with 0 in later ones. With its seed the same forms are drawn here, so that a converted checkpoint gets the nodes that
+it was trained with.
 """
 
 import random

@@ -66,12 +66,16 @@ def import_released(
     audio: Annotated[Path | None, typer.Option(help="audio-lexicon-*.pkl")] = None,
     text: Annotated[Path | None, typer.Option(help="text-lexicon-*.pkl")] = None,
     graph: Annotated[Path | None, typer.Option(help="graph-adj-*.pkl")] = None,
-    draw_seed: Annotated[int, typer.Option(help="Of their draw of one audio form an action; -1 keeps all forms.")] = 0,
+    draw_seed: Annotated[
+        int,
+        typer.Option(help="Of their draw of one audio form an action: 0, or 1 in their first version; -1 keeps all."),
+    ] = 0,
 ) -> None:
     """Put the authors' published files in the place of the tables that the pipeline computes.
 
     Needs `data/index` (`dvc repro index`). The pickles are read by a reader that knows arrays and plain containers
-    and nothing else. With their seed, 0, the nodes of the audio GCN are the ones that their checkpoints go with.
+    and nothing else. With their seed, the nodes of the audio GCN are the ones that their checkpoints go with: the
+    first published version drew audio forms with seed 1, later ones with 0.
     """
     from pipeline import released, tables
     from pipeline.params import load_params
@@ -86,6 +90,11 @@ def import_released(
     if audio:
         target, seed = Path("data/lexicons/audio.parquet"), None if draw_seed < 0 else draw_seed
         say(f"{target}: {released.import_audio(audio, target, actions=n, seed=seed):,} forms of {n} actions")
+        if seed is not None:
+            say(
+                f"drawn with seed {seed}; the authors' first published version drew audio forms with seed 1, later "
+                "ones with 0 (--draw-seed)"
+            )
         stages.append("build_audio_lexicon")
     if text:
         target = Path("data/lexicons/text.parquet")

@@ -31,6 +31,24 @@ def test_import_released_puts_tables_in_place_and_says_how_dvc_learns_of_it(tmp_
     assert "name at least one file" in str(nothing.exception)
 
 
+@pytest.mark.parametrize(
+    ("seed", "said"), [([], "seed 0;"), (["--draw-seed", "1"], "seed 1;"), (["--draw-seed", "-1"], "")]
+)
+def test_import_released_says_which_version_drew_audio_forms_with_which_seed(tmp_path, monkeypatch, seed, said):
+    monkeypatch.chdir(tmp_path)
+    ids = np.arange(2, dtype=np.int16)
+    actions = tables.from_columns("actions", {"action_id": ids, "action": ["a", "b"], "words": [["a"], ["b"]]})
+    tables.write("actions", tmp_path / "data/index/actions.parquet", actions)
+    names = {"x/1.wav": np.zeros(384), "x/2.wav": np.ones(384)}
+    (tmp_path / "audio.pkl").write_bytes(
+        pickle.dumps({"label": {0: [*names], 1: [*names]}, "audio": names}, protocol=4)
+    )
+    result = run.invoke(app, ["import-released", "--audio", "audio.pkl", *seed])
+    assert result.exit_code == 0, result.output
+    assert ("first published version drew audio forms with seed 1, later ones with 0" in result.output) == bool(said)
+    assert said in result.output
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("house")
 def test_the_doctor_finds_a_run_of_the_sample_in_order(house, monkeypatch):
