@@ -20,11 +20,11 @@ from pipeline.bench.measure import Rates, by_rate, rates
 from pipeline.bench.network import ACTIONS, ALL, EDGES, FRAMES, PAPER, SIZE, model_of
 from pipeline.bench.row import Comparison, Row, row
 from pipeline.clips.normalize import as_clips
+from pipeline.nn.determinism import reproducible
 from pipeline.nn.loss import bce
 from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
 from pipeline.params import Params
 from pipeline.train.optimizer import make_optimizer
-from pipeline.train.team import reproducible
 
 BATCH, TEST_BATCH = 64, 60
 STEPS = 10

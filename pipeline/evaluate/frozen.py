@@ -21,13 +21,13 @@ from pipeline.evaluate.views import batches, combine, views
 from pipeline.media.decoding import decoded
 from pipeline.media.faults import Finding
 from pipeline.media.frames import reader
+from pipeline.nn.determinism import reproducible
 from pipeline.nn.fold import fold
 from pipeline.nn.model import MultiActionModel
 from pipeline.params import Evaluate, Execution, Media
 from pipeline.shards import Shard, input_key, shards, total
 from pipeline.train.checkpoint import load_model
 from pipeline.train.sounds import sounds_of
-from pipeline.train.team import reproducible
 
 
 def look(

@@ -18,10 +18,10 @@ from pipeline.evaluate.testing import score_video, score_views
 from pipeline.media.faults import Undecodable
 from pipeline.media.frames import Pictures, reader
 from pipeline.media.guard import Guard
+from pipeline.nn.determinism import reproducible
 from pipeline.nn.exported import open_exported
 from pipeline.params import Evaluate, Frames, Media
 from pipeline.train.checkpoint import load_model
-from pipeline.train.team import reproducible
 
 THREADS = 1
 """As in stage `evaluate`, so that its scores come out again."""

@@ -21,12 +21,12 @@ from pipeline.media.decoding import decoded
 from pipeline.media.faults import Finding
 from pipeline.media.frames import Pictures, reader
 from pipeline.media.guard import Guard
+from pipeline.nn.determinism import reproducible
 from pipeline.nn.model import MultiActionModel
 from pipeline.params import Evaluate, Execution, Frames, Media
 from pipeline.shards import Shard, input_key, shards, total
 from pipeline.train.checkpoint import load_model
 from pipeline.train.sounds import sounds_of
-from pipeline.train.team import reproducible
 
 
 class Video(NamedTuple):

@@ -19,9 +19,9 @@ from pipeline.explain.gradcam import Heat, video_heat
 from pipeline.explain.models import Explained, load
 from pipeline.media.frames import Pictures
 from pipeline.media.guard import Guard
+from pipeline.nn.determinism import reproducible
 from pipeline.params import Explain, Media
 from pipeline.sources.sample.places import Place
-from pipeline.train.team import reproducible
 
 
 class Subject(NamedTuple):

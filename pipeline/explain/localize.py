@@ -17,11 +17,11 @@ from pipeline.explain.pointing import judge
 from pipeline.media.decoding import decoded
 from pipeline.media.faults import Finding
 from pipeline.media.frames import reader
+from pipeline.nn.determinism import reproducible
 from pipeline.params import Execution, Explain, Layer, Media
 from pipeline.shards import Shard, input_key, shards
 from pipeline.sources.sample.places import Place
 from pipeline.train.checkpoint import WEIGHTS
-from pipeline.train.team import reproducible
 
 
 class Located(NamedTuple):

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline import files
 from pipeline.clips.packs import TABLE
+from pipeline.nn.determinism import reproducible
 from pipeline.nn.loss import balance, bce, wlsep
 from pipeline.nn.model import MultiActionModel
 from pipeline.params import Execution, Frames, Train
@@ -26,7 +27,7 @@ from pipeline.train.data import open_examples
 from pipeline.train.loop import Data, Loss, Metric, Run, fit
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.state import Learner, Record
-from pipeline.train.team import Team, assembled, reproducible
+from pipeline.train.team import Team, assembled
 from pipeline.train.views import center_view, random_view
 
 

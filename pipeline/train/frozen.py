@@ -16,6 +16,7 @@ from torch import Tensor
 from pipeline import files
 from pipeline.clips.normalize import as_clips
 from pipeline.errors import PlainError
+from pipeline.nn.determinism import reproducible
 from pipeline.nn.model import MultiActionModel
 from pipeline.params import Execution, Frozen, Lexicon, Model, Train, Transformer
 from pipeline.shards import input_key
@@ -39,7 +40,7 @@ from pipeline.train.heads_only import fit_heads
 from pipeline.train.loop import Metric
 from pipeline.train.split import read_split, split_of, write_splits
 from pipeline.train.state import Record
-from pipeline.train.team import Team, assembled, reproducible
+from pipeline.train.team import Team, assembled
 
 BACKBONE, FEATURES = "backbone", "features.safetensors"
 """In a folder of frozen features: the fixed model, whose head does not count, and what it makes of the videos."""

@@ -1,9 +1,12 @@
 """No operation that CUDA cannot run deterministically; shown on the CPU, by the names of the operations."""
 
+import os
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pipeline.nn.determinism import reproducible
 from pipeline.nn.loss import bce, wlsep
 
 # From the documentation of torch.use_deterministic_algorithms: what raises an error there on a CUDA tensor.
@@ -52,3 +55,15 @@ def test_the_recorder_would_see_one():
         torch.nn.AvgPool3d(2)(torch.randn(1, 1, 4, 4, 4, requires_grad=True)).sum().backward()
         torch.randn(3).cumsum(0)
     assert {"avg_pool3d_backward", "cumsum"} <= ran.names
+
+
+def test_reproducible_restores_what_it_changed():
+    before = settings()
+    with reproducible(before[0] + 1):
+        assert settings() == (before[0] + 1, True, False)
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"]
+    assert settings() == before
+
+
+def settings():
+    return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark

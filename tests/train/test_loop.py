@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from pipeline.clips.normalize import as_clips
 from pipeline.errors import PlainError
 from pipeline.evaluate.metrics import map_action
+from pipeline.nn.determinism import reproducible
 from pipeline.nn.loss import bce
 from pipeline.train import loop
 from pipeline.train.assemble import assemble
@@ -20,7 +21,7 @@ from pipeline.train.loop import NOT_FINITE, STATE, Run, fit
 from pipeline.train.optimizer import batch_norms
 from pipeline.train.schedule import learning_rate
 from pipeline.train.state import Progress, load_state
-from pipeline.train.team import Team, reproducible
+from pipeline.train.team import Team
 from tests.train.memory import held
 
 

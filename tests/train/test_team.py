@@ -1,8 +1,6 @@
-import os
-
 import torch
 
-from pipeline.train.team import Team, assembled, reproducible
+from pipeline.train.team import Team, assembled
 
 
 def test_shares_together_are_the_batch():
@@ -25,15 +23,3 @@ def test_without_torchrun_a_process_is_alone(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with assembled("cpu") as team:
         assert (team.rank, team.size, team.device.type) == (0, 1, "cpu")
-
-
-def settings():
-    return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
-
-
-def test_reproducible_restores_what_it_changed():
-    before = settings()
-    with reproducible(before[0] + 1):
-        assert settings() == (before[0] + 1, True, False)
-        assert os.environ["CUBLAS_WORKSPACE_CONFIG"]
-    assert settings() == before
