@@ -7,15 +7,12 @@ from functools import cache, partial
 import torch
 from torch.utils.data import DataLoader
 
-from pipeline.params import Frames, Train
+from pipeline.loader import AHEAD
 from pipeline.processes import deaf_to_ctrl_c, end_with, why_no_locks
 from pipeline.progress import say
 from pipeline.seeds import generator
 from pipeline.train.collate import collate, memory_file
 from pipeline.train.data import Batch, Examples, Pick
-
-AHEAD = 2
-"""Batches that a loader process makes before they are asked for (PyTorch's default)."""
 
 
 def shuffled(videos: int, size: int, *, seed: int, purpose: str, epoch: int) -> list[list[Pick]]:
@@ -73,20 +70,3 @@ def _refused() -> bool:
     if reason:
         say(f"{reason}; so the training process decodes its clips itself, and nothing is decoded while it computes")
     return reason is not None
-
-
-def batch_bytes(train: Train, frames: Frames, *, actions: int, sound: int = 0) -> int:
-    """Bytes of a batch on its way from a loader process.
-
-    Args:
-        train: `batch` and `crop` of it.
-        frames: `count` of it.
-        actions: N.
-        sound: P, the size of a video's own sound where the model hears it.
-    """
-    return train.batch * (frames.count * train.crop**2 * 3 + actions + 4 * sound + 8)
-
-
-def at_once(workers: int) -> int:
-    """How many batches exist at most: those made ahead, the one that is learnt from, and the next as it arrives."""
-    return AHEAD * workers + 2 if workers else 2

@@ -3,7 +3,8 @@ import time
 import pytest
 import torch
 
-from pipeline.train.batches import at_once, batch_bytes, in_order, load, shuffled
+from pipeline.loader import at_once, batch_bytes
+from pipeline.train.batches import in_order, load, shuffled
 from pipeline.train.data import open_examples
 from pipeline.train.views import random_view
 from tests.train.memory import held
