@@ -1,14 +1,14 @@
 # The two commands of a newcomer are `make repro` and `make test`; each installs what it needs, once, into .venv.
 # What is there stays as it is unless one of these says otherwise:
 #   PYTHON=python3.12                                    another interpreter than the newest of 3.13, 3.12 and 3.11
-#   EXTRAS='hub onnx'                                    libraries that not everyone needs: pipeline/extras.py; or all
+#   EXTRAS='hub onnx'                                    libraries that not everyone needs: pipeline/foundations/runtime/extras.py; or all
 #   TORCH_INDEX=https://pypi.org/simple                  PyTorch for CUDA 13.0, instead of the CPU's
 PYTHON ?=
 EXTRAS ?=
 TORCH_INDEX ?=
 VENV ?= .venv
 # Tests that run the whole pipeline in a clone, apart from the others, which they would keep waiting.
-WHOLE := tests/house tests/lineage tests/cli
+WHOLE := tests/end_to_end tests/lineage tests/cli
 # What `make test` installs: all that is tested but TensorFlow, transformers and S3, which are large or need a server.
 TESTED := dev crate dask onnx tensorboard
 export PATH := $(abspath $(VENV))/bin:$(PATH)
@@ -74,7 +74,7 @@ format:  ## rewrite the code in the project's style
 
 deps:  ## renew the modules that dvc.yaml names, after imports have changed
 	$(call need,dev)
-	python tests/house/declare.py
+	python tests/end_to_end/declare.py
 
 clean:  ## remove work in progress (not results)
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,16 +8,16 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
 
-from pipeline.interrupts import INTERRUPTED, stop_early
-from pipeline.openmp import wait_briefly
+from pipeline.foundations.runtime.interrupts import INTERRUPTED, stop_early
+from pipeline.foundations.runtime.openmp import wait_briefly
 
 if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # loading, for DVC
     signal.signal(signal.SIGINT, stop_early)
 
-from pipeline.errors import PlainError
-from pipeline.numerics import use_numerics
-from pipeline.params import Params, load_params
-from pipeline.progress import say
+from pipeline.foundations.params import Params, load_params
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.numerics import use_numerics
+from pipeline.foundations.runtime.progress import say
 
 wait_briefly()
 if sys.argv[0] == "-m":  # a stage of its own; what follows loads NumPy
@@ -28,9 +28,9 @@ if sys.argv[0] == "-m":  # a stage of its own; what follows loads NumPy
         say(f"error: {error}")
         sys.exit(1)
 
-from pipeline.files import cache_folder, refused, work_kept  # noqa: E402
-from pipeline.lineage.record import recorded  # noqa: E402
-from pipeline.processes import alone  # noqa: E402
+from pipeline.foundations.runtime.files import cache_folder, refused, work_kept  # noqa: E402
+from pipeline.foundations.runtime.processes import alone  # noqa: E402
+from pipeline.foundations.runtime.record import recorded  # noqa: E402
 
 
 def stage(work: Callable[[Params], str]) -> Callable[[], None]:

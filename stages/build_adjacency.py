@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from pipeline import tables
-from pipeline.graph import adjacency_table, summary
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
+from pipeline.graph.cooccurrence import adjacency_table, summary
 from stages import stage
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline import tables
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
 from pipeline.lexicon import audio
-from pipeline.params import Params
 from stages import stage
 
 

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from pipeline import tables
 from pipeline.evaluate import scoring, testing
 from pipeline.evaluate.summary import show
-from pipeline.files import write_text
-from pipeline.params import Params
-from pipeline.progress import console
-from pipeline.train.checkpoint import description_of
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.files import write_text
+from pipeline.foundations.runtime.progress import console
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import description_of
 from stages import stage
 
 TARGET = Path("data/predictions")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline import tables
+from pipeline.dataset.sample.places import read_places
 from pipeline.evaluate.testing import videos_of
 from pipeline.explain.models import explained
 from pipeline.explain.run import Places, run
-from pipeline.params import Params
-from pipeline.sources.sample.places import read_places
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
 from stages import stage
 
 

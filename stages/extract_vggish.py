@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.audio.extraction import extract
 from pipeline.audio.vggish import is_untrained
-from pipeline.params import Params
+from pipeline.foundations.params import Params
 from stages import stage
 
 WEIGHTS = Path("models/pretrained/vggish.safetensors")

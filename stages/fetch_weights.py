@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pipeline import pretrained, tables
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
+from pipeline.weights import pretrained
 from stages import stage
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.audio.silence import filter_silent
-from pipeline.params import Params
+from pipeline.foundations.params import Params
 from stages import stage
 
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline import tables
 from pipeline.evaluate import frozen as looks
 from pipeline.evaluate import testing
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
 from pipeline.train.frozen import BACKBONE, freeze
 from stages import stage
 from stages.train import source_of

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import files, tables
 from pipeline.evaluate import frozen as looks
-from pipeline.evaluate.metrics import METRICS
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime import files
+from pipeline.foundations.tables import tables
+from pipeline.metrics.metrics import METRICS
 from pipeline.train.frozen import train_heads
 from stages import stage
 from stages.freeze import FEATURES, VIEWED

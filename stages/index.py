@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline import tables
-from pipeline.index import build_index, summary
-from pipeline.params import Params
-from pipeline.sources.dataset import read_annotations
+from pipeline.dataset.dataset import read_annotations
+from pipeline.dataset.index import build_index, summary
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
 from stages import stage
 
 FOLDER = Path("data/index")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline import tables
 from pipeline.clips.prepare import prepare, sources_of
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
 from stages import stage
 
 SPLITS = ("train", "val")

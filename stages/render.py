@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.params import Params
-from pipeline.sources.sample.render import render_sample
+from pipeline.dataset.sample.render import render_sample
+from pipeline.foundations.params import Params
 from stages import stage
 
 TARGET = Path("data/raw/sample")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.files import write_text
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.files import write_text
 from pipeline.report import page
 from stages import stage
 

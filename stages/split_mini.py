@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline import tables
-from pipeline.params import Params
-from pipeline.splits import make_splits, summary
+from pipeline.dataset.splits import make_splits, summary
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
 from stages import stage
 
 FOLDER = Path("data/splits")

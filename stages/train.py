@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.evaluate.metrics import map_action, map_sample
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.metrics.metrics import map_action, map_sample
 from pipeline.train.assemble import Design, Knowledge
 from pipeline.train.experiment import Targets, Videos, run
 from pipeline.train.frozen import Source, run_frozen

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.audio.whitening import whiten
-from pipeline.params import Params
+from pipeline.foundations.params import Params
 from stages import stage
 
 

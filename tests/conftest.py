@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.params import Params, load_params
-from tests.house.clones import House, clone, run_house
+from pipeline.foundations.params import Params, load_params
+from tests.end_to_end.clones import House, clone, run_house
 from tests.loopback import Loopback, serving
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from pipeline.extras import EXTRAS, installed, lack, remedy
+from pipeline.foundations.runtime.extras import EXTRAS, installed, lack, remedy
 
 WITHOUT: Mapping[str, str] = {extra: f"{lack(extra, 'this test')}: {remedy(extra)}" for extra in EXTRAS}
 """The reason of a skip."""

@@ -18,11 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import graph, splits, tables
-from pipeline.index import actions_table, videos_table
+from pipeline.dataset import mmit, splits
+from pipeline.dataset.index import actions_table, videos_table
+from pipeline.foundations.params import Params, load_params
+from pipeline.foundations.tables import tables
+from pipeline.graph import cooccurrence
 from pipeline.lexicon import audio
-from pipeline.params import Params, load_params
-from pipeline.sources import mmit
 
 READINGS = ("label", "folder")
 seconds: dict[str, tuple[float, float]] = {}
@@ -75,7 +76,7 @@ def main(folder: Path) -> dict[str, object]:
     videos, actions = index(folder)
     with measured("adjacency"):
         labels = videos.filter(pc.equal(videos["split"], "train"))["actions"]
-        table = graph.adjacency_table(labels, actions.num_rows, params.adjacency)
+        table = cooccurrence.adjacency_table(labels, actions.num_rows, params.adjacency)
         tables.write("adjacency", folder / "adjacency.parquet", table)
     drawn = {reading: draw(folder, videos, actions, params, reading) for reading in READINGS}
     write_forms(folder, videos)

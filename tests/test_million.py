@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import tables
 from pipeline.bench.annotations import write_rows
-from pipeline.params import load_params
-from pipeline.progress import say
-from pipeline.sources import mmit
-from tests.house.clones import clone, environment
+from pipeline.dataset import mmit
+from pipeline.foundations.params import load_params
+from pipeline.foundations.runtime.progress import say
+from pipeline.foundations.tables import tables
+from tests.end_to_end.clones import clone, environment
 from tests.million import READINGS
 
 ROOT = Path(__file__).resolve().parents[1]

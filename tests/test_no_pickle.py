@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-READER = "pipeline/sources/unpickle.py"
-BETWEEN_OUR_PROCESSES = "pipeline/media/wire.py"
+READER = "pipeline/exchange/unpickle.py"
+BETWEEN_OUR_PROCESSES = "pipeline/foundations/media/wire.py"
 NEVER_TRUE = ("allow_pickle", "enable_unsafe_deserialization", "trust_remote_code")
 LOADERS = ("load", "loads", "Unpickler")
 MODULES = ("pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from params import make
-from pipeline.params import load_params
-from tests.house.clones import clone, environment
+from pipeline.foundations.params import load_params
+from tests.end_to_end.clones import clone, environment
 
 FOLDER = make.FOLDER
 LAYOUTS = {

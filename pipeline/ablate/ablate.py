@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline import files, tables
 from pipeline.ablate import experiments
 from pipeline.ablate import tables as written
 from pipeline.ablate.experiments import Job, Mode
 from pipeline.ablate.result import FOLDER, Result, line, write
 from pipeline.ablate.rows import Ablation, Row, Value
 from pipeline.ablate.statistics import figures
-from pipeline.errors import PlainError
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 
 ACTIONS = Path("data/index/actions.parquet")
 

@@ -14,10 +14,10 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 from ruamel.yaml import YAML
 
-from pipeline import tables
 from pipeline.ablate.rows import Ablation, Changes, Row, Value
-from pipeline.errors import PlainError
-from pipeline.progress import say
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
+from pipeline.foundations.tables import tables
 
 Mode = Literal["joint", "frozen"]
 TARGETS: Mapping[Mode, str] = {"joint": "evaluate", "frozen": "data/frozen/dvc.yaml:heads"}

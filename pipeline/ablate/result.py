@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pipeline import files
 from pipeline.ablate.published import published
 from pipeline.ablate.rows import ABLATIONS
 from pipeline.ablate.statistics import Figure
-from pipeline.errors import PlainError
-from pipeline.evaluate.intervals import Estimate
-from pipeline.evaluate.metrics import METRICS
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.metrics.intervals import Estimate
+from pipeline.metrics.metrics import METRICS
 
 FOLDER = Path("data/ablations")
 COLUMNS = (

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import tables
-from pipeline.errors import PlainError
-from pipeline.evaluate import intervals
-from pipeline.evaluate.intervals import Estimate, Measured
-from pipeline.evaluate.metrics import METRICS
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.metrics import intervals
+from pipeline.metrics.intervals import Estimate, Measured
+from pipeline.metrics.metrics import METRICS
 
 
 class Figure(NamedTuple):

@@ -17,19 +17,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from pipeline import failures, files, tables
 from pipeline.audio.logmel import BANDS, PATCH_FRAMES, log_mel_patches, samples_for
 from pipeline.audio.tracks import Track, read_track, tracks_of
 from pipeline.audio.vggish import Vggish, load_vggish
-from pipeline.devices import Devices, devices_of
-from pipeline.errors import PlainError
-from pipeline.media.decoding import decoded
-from pipeline.media.faults import Finding
-from pipeline.media.sound import Sound
-from pipeline.params import Execution, Media
-from pipeline.params import Vggish as Settings
-from pipeline.shards import Shard, input_key, shards, total
-from pipeline.tables import FORM_SIZE, PATCHES
+from pipeline.foundations.media.decoding import decoded
+from pipeline.foundations.media.faults import Finding
+from pipeline.foundations.media.sound import Sound
+from pipeline.foundations.params import Execution, Media
+from pipeline.foundations.params import Vggish as Settings
+from pipeline.foundations.runtime import failures, files
+from pipeline.foundations.runtime.devices import Devices, devices_of
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.tables import FORM_SIZE, PATCHES
 
 CLIP_SAMPLES = samples_for(PATCHES)
 """46,320 at 16 kHz: 2.895 s; what follows them is not heard."""

@@ -18,14 +18,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline import failures, files, tables
 from pipeline.audio.logmel import RATE, log_mel_patches, samples_for
 from pipeline.audio.tracks import Track, read_track, tracks_of
-from pipeline.media.decoding import decoded
-from pipeline.media.faults import Finding, NoAudioStream, Undecodable
-from pipeline.media.sound import Sound
-from pipeline.params import Execution, FilterSilent, Media
-from pipeline.shards import Shard, input_key, shards, total
+from pipeline.foundations.media.decoding import decoded
+from pipeline.foundations.media.faults import Finding, NoAudioStream, Undecodable
+from pipeline.foundations.media.sound import Sound
+from pipeline.foundations.params import Execution, FilterSilent, Media
+from pipeline.foundations.runtime import failures, files
+from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.tables import tables
 
 VERDICTS = ("audible", "no_audio_stream", "digital_silence", "below_threshold", "undecodable")
 SAME = 1e-9  # log-mel; equal samples give equal patches only to rounding, which varies with the row of a product

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipeline.audio.logmel import RATE
-from pipeline.media.sound import read_sound
+from pipeline.foundations.media.sound import read_sound
 
 
 class Track(NamedTuple):

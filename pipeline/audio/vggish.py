@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline import finite
-from pipeline.errors import PlainError
-from pipeline.seeds import generator
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import finite
+from pipeline.foundations.tables.seeds import generator
 
 EMBEDDING_SIZE = 128
 PARAMETERS = 72_141_184

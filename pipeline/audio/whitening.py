@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from sklearn.decomposition import IncrementalPCA
 from threadpoolctl import threadpool_limits
 
-from pipeline import params, tables
-from pipeline.errors import PlainError
-from pipeline.tables import FORM_SIZE, PATCH_SIZE
+from pipeline.foundations import params
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.tables import FORM_SIZE, PATCH_SIZE
 
 RELEASED_LIMIT = 2.0
 """AudioSet clips whitened values to [-2, 2] before it quantizes them."""

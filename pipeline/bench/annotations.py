@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.seeds import generator
-from pipeline.sources.annotations import Split
-from pipeline.sources.mmit import CATEGORIES, SPLIT_FILES
+from pipeline.dataset.annotations import Split
+from pipeline.dataset.mmit import CATEGORIES, SPLIT_FILES
+from pipeline.foundations.tables.seeds import generator
 
 VOCABULARY = Path(__file__).resolve().parents[2] / "data" / "external" / "mmit_v1_categories.txt"
 SPLITS: dict[Split, float] = {"train": 1.0, "val": 0.01, "test": 0.01}  # videos, as parts of the training split

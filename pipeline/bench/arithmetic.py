@@ -17,17 +17,17 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.audio.extraction import CLIP_SAMPLES, clip_patches, embed
 from pipeline.audio.logmel import BANDS, PATCH_FRAMES
-from pipeline.audio.saved_model import PROJECT
 from pipeline.bench.corpus import Corpus, on_cores
 from pipeline.bench.measure import by_time, cores, rates
 from pipeline.bench.network import ACTIONS, ALL, EDGES, FRAMES, PAPER, SIZE, learn, model_of
 from pipeline.bench.process import in_a_process
-from pipeline.bench.row import Row, row
 from pipeline.bench.vggish import CLIPS, seeded_network
-from pipeline.numerics import MARK, SETTINGS
-from pipeline.params import load_params
-from pipeline.seeds import generator
+from pipeline.foundations.params import load_params
+from pipeline.foundations.runtime.numerics import MARK, SETTINGS
+from pipeline.foundations.tables.seeds import generator
+from pipeline.report.bench_rows import Row, row
 from pipeline.train.optimizer import make_optimizer
+from pipeline.weights.saved_model import PROJECT
 
 Work = Callable[[], object]
 BOUND = 1.2

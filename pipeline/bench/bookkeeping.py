@@ -2,13 +2,14 @@
 
 import pyarrow.compute as pc
 
-from pipeline import graph, splits, tables
 from pipeline.bench.annotations import write_rows
 from pipeline.bench.corpus import Corpus, on_cores
 from pipeline.bench.measure import by_time, cores, rates
-from pipeline.bench.row import Row, row
-from pipeline.index import actions_table, videos_table
-from pipeline.sources import mmit
+from pipeline.dataset import mmit, splits
+from pipeline.dataset.index import actions_table, videos_table
+from pipeline.foundations.tables import tables
+from pipeline.graph import cooccurrence
+from pipeline.report.bench_rows import Row, row
 
 MANY, FEW = 1_000_000, 250_000
 """Training videos."""
@@ -45,7 +46,7 @@ def book(corpus: Corpus, videos: int) -> int:
     tables.write("videos", folder / "videos.parquet", videos_table(found.videos, *nothing))
     table = tables.read("videos", folder / "videos.parquet")
     labels = table.filter(pc.equal(table["split"], "train"))["actions"]
-    counted = graph.adjacency_table(labels, actions.num_rows, params.adjacency)
+    counted = cooccurrence.adjacency_table(labels, actions.num_rows, params.adjacency)
     tables.write("adjacency", folder / "adjacency.parquet", counted)
     drawn = splits.make_splits(table, actions, tables.empty("verdicts"), params.split_mini, seed=params.seed)
     for name, split in drawn._asdict().items():

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline import files, tables
 from pipeline.audio.tracks import Track
-from pipeline.numerics import processor
-from pipeline.params import Params
-from pipeline.sources.sample.plan import draw_plans
-from pipeline.sources.sample.render import render_sample
+from pipeline.dataset.sample.plan import draw_plans
+from pipeline.dataset.sample.render import render_sample
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.numerics import processor
+from pipeline.foundations.tables import tables
 
 WIDTH, HEIGHT = 340, 256
 """Pixels; what the videos of M-MiT are commonly kept at."""

@@ -18,12 +18,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline.bench.corpus import Corpus
 from pipeline.bench.measure import Rates, by_rate, rates
 from pipeline.bench.network import ACTIONS, ALL, EDGES, FRAMES, PAPER, SIZE, model_of
-from pipeline.bench.row import Comparison, Row, row
-from pipeline.clips.normalize import as_clips
-from pipeline.nn.determinism import reproducible
-from pipeline.nn.loss import bce
-from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
+from pipeline.model.determinism import reproducible
+from pipeline.model.loss import bce
+from pipeline.model.normalize import as_clips
+from pipeline.report.bench_rows import Comparison, Row, row
 from pipeline.train.optimizer import make_optimizer
 
 BATCH, TEST_BATCH = 64, 60

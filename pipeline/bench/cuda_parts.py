@@ -14,8 +14,8 @@ from pipeline.bench.cuda import BATCH, device_name, training_rates
 from pipeline.bench.measure import by_rate, cores, rates
 from pipeline.bench.network import FRAMES, PAPER, SIZE, model_of
 from pipeline.bench.pictures import examples_of, of_paper
-from pipeline.bench.row import Comparison, Row, row
 from pipeline.bench.vggish import CLIPS, samples_of, seeded_network
+from pipeline.report.bench_rows import Comparison, Row, row
 from pipeline.train.batches import load, shuffled
 
 BFLOAT16 = 2.0**-8

@@ -11,7 +11,7 @@ import psutil
 import torch
 from threadpoolctl import threadpool_limits
 
-from pipeline.bench.row import Comparison
+from pipeline.report.bench_rows import Comparison
 
 Work = Callable[[], int]
 """Does the work once, and says how many items that was."""

@@ -15,11 +15,11 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from pipeline.bench.corpus import Corpus, on_cores
-from pipeline.bench.row import Comparison, Row, row
-from pipeline.errors import PlainError
-from pipeline.params import Params
-from pipeline.sources.sample.layout import CATEGORIES, PLACES, SPLIT_FILES
-from pipeline.sources.sample.render import render_sample
+from pipeline.dataset.sample.layout import CATEGORIES, PLACES, SPLIT_FILES
+from pipeline.dataset.sample.render import render_sample
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.report.bench_rows import Comparison, Row, row
 
 PROJECT = Path(__file__).resolve().parents[2]
 STAGES = (

@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 from pipeline.bench.corpus import Corpus, on_cores
 from pipeline.bench.measure import by_rate, by_time, cores, rates
-from pipeline.bench.row import Row, row
-from pipeline.nn.export import ONNX_NAME, PT2_NAME, ClipShape, export
-from pipeline.nn.exported import open_exported
-from pipeline.nn.gcn import Gcn
-from pipeline.nn.gcn_fast import shared_feature_gcn
-from pipeline.nn.graph import normalize
-from pipeline.nn.loss import bce
-from pipeline.nn.model import MultiActionModel, build_model
-from pipeline.params import Params
-from pipeline.schemas import FORM_SIZE
+from pipeline.exchange.export import ONNX_NAME, PT2_NAME, ClipShape, export
+from pipeline.exchange.exported import open_exported
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables.schemas import FORM_SIZE
+from pipeline.graph.normalize import normalize
+from pipeline.model.gcn import Gcn
+from pipeline.model.gcn_fast import shared_feature_gcn
+from pipeline.model.loss import bce
+from pipeline.model.model import MultiActionModel, build_model
+from pipeline.report.bench_rows import Row, row
 from pipeline.train.optimizer import make_optimizer
 
 ACTIONS, WORD_SIZE = 313, 300

@@ -13,17 +13,18 @@ import numpy as np
 import pyarrow as pa
 from av.video.reformatter import Interpolation
 
-from pipeline import files, tables
 from pipeline.bench.corpus import Corpus, on_cores
 from pipeline.bench.measure import Work, by_rate, cores, rates
-from pipeline.bench.row import Row, row
 from pipeline.clips.packs import Packs
-from pipeline.clips.positions import positions
 from pipeline.clips.prepare import Source, prepare
 from pipeline.evaluate.testing import Video, pictures_of
 from pipeline.evaluate.views import spatial_views, temporal_views, views
-from pipeline.media.guard import Guard
-from pipeline.params import Evaluate, Frames, Params, Train
+from pipeline.foundations.media.guard import Guard
+from pipeline.foundations.params import Evaluate, Frames, Params, Train
+from pipeline.foundations.runtime import files
+from pipeline.foundations.tables import tables
+from pipeline.model.positions import positions
+from pipeline.report.bench_rows import Row, row
 from pipeline.train.data import Examples, Pick
 from pipeline.train.views import random_view
 

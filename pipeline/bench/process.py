@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 
 
 class ProcessWork:

@@ -7,15 +7,15 @@ from typing import Literal
 
 import torch
 
-from pipeline import tables
 from pipeline.bench import arithmetic, bookkeeping, cuda, cuda_parts, memory, network, pictures, sound, vggish
 from pipeline.bench.corpus import Corpus
-from pipeline.bench.row import Row, merged
-from pipeline.errors import PlainError
-from pipeline.extras import require
-from pipeline.files import cache_folder
-from pipeline.params import Params
-from pipeline.progress import say
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.extras import require
+from pipeline.foundations.runtime.files import cache_folder
+from pipeline.foundations.runtime.progress import say
+from pipeline.foundations.tables import tables
+from pipeline.report.bench_rows import Row, merged
 
 Benchmark = Callable[[Corpus], list[Row]]
 ON_CPU: dict[str, Benchmark] = {

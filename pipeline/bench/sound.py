@@ -16,15 +16,15 @@ from typing import NamedTuple
 import imageio_ffmpeg
 import numpy as np
 
-from pipeline import tables
 from pipeline.audio.logmel import RATE
 from pipeline.audio.silence import filter_silent
 from pipeline.audio.tracks import read_track
 from pipeline.bench.corpus import Corpus, on_cores, track
 from pipeline.bench.measure import by_rate, cores, rates
-from pipeline.bench.row import Row, row
-from pipeline.media.decoding import decoded
-from pipeline.media.sound import Sound
+from pipeline.foundations.media.decoding import decoded
+from pipeline.foundations.media.sound import Sound
+from pipeline.foundations.tables import tables
+from pipeline.report.bench_rows import Row, row
 
 REPEATS = 5
 WORKERS = 2

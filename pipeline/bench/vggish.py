@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from pipeline import files
 from pipeline.audio.extraction import CLIP_SAMPLES, Network, clip_patches, embed
 from pipeline.audio.logmel import BANDS, PATCH_FRAMES
-from pipeline.audio.saved_model import PROJECT, QUIET
 from pipeline.audio.vggish import seeded_weights
 from pipeline.bench.corpus import Corpus, on_cores
 from pipeline.bench.measure import by_rate, cores, rates
 from pipeline.bench.process import ProcessWork, in_a_process
-from pipeline.bench.row import Row, row
-from pipeline.media.sound import read_sound
+from pipeline.foundations.media.sound import read_sound
+from pipeline.foundations.runtime import files
+from pipeline.report.bench_rows import Row, row
+from pipeline.weights.saved_model import PROJECT, QUIET
 
 CLIPS = 32
 """A shard of stage extract_vggish."""

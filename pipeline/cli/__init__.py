@@ -4,8 +4,8 @@ import sys
 
 from pipeline.cli import ablate, bench, data, lineage, models, results
 from pipeline.cli.app import app
-from pipeline.errors import PlainError
-from pipeline.progress import say
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
 
 __all__ = ["ablate", "app", "bench", "data", "lineage", "main", "models", "results"]
 

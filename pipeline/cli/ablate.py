@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from pipeline.ablate.rows import ABLATIONS
 from pipeline.cli.app import RESULTS, app, out
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 
 if TYPE_CHECKING:
     from pipeline.ablate.rows import Value
@@ -57,7 +57,7 @@ def ablate(
     from pipeline.ablate import tables
     from pipeline.ablate.ablate import ablate as run
     from pipeline.ablate.result import FOLDER
-    from pipeline.params import load_params
+    from pipeline.foundations.params import load_params
 
     only = [name.strip() for name in rows.split(",") if name.strip()]
     how: Literal["joint", "frozen"] = "frozen" if mode is Mode.frozen else "joint"

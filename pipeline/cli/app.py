@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from pipeline.errors import PlainError
-from pipeline.openmp import wait_briefly
-from pipeline.progress import say
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.openmp import wait_briefly
+from pipeline.foundations.runtime.progress import say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,8 +33,8 @@ def compute_as_stages() -> None:
     Raises:
         PlainError: params.yaml is absent or wrong.
     """
-    from pipeline.numerics import use_numerics
-    from pipeline.params import load_params
+    from pipeline.foundations.params import load_params
+    from pipeline.foundations.runtime.numerics import use_numerics
 
     wait_briefly()
     if sentence := use_numerics(load_params().numerics):

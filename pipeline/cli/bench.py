@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from pipeline.cli.app import RESULTS, AsJson, app, compute_as_stages, write_json
-from pipeline.progress import say
+from pipeline.foundations.runtime.progress import say
 
 
 @app.command(rich_help_panel=RESULTS, epilog="Example: m3a bench sound loader")
@@ -26,9 +26,9 @@ def bench(
     from dataclasses import asdict
     from math import isnan
 
-    from pipeline.bench.row import TABLE, markdown
     from pipeline.bench.run import run
-    from pipeline.params import load_params
+    from pipeline.foundations.params import load_params
+    from pipeline.report.bench_rows import TABLE, markdown
 
     rows = list(run(names or [], load_params(), device=device, table=TABLE))
     if as_json:

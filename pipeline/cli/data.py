@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import DATA, AsJson, app, out, write_json
-from pipeline.errors import PlainError
-from pipeline.progress import say
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
 
 if TYPE_CHECKING:
     from pipeline.doctor.finding import Finding
@@ -26,7 +26,7 @@ def doctor(as_json: AsJson = False) -> None:
     """
     from pipeline.doctor.examine import examine
     from pipeline.doctor.finding import worst
-    from pipeline.params import load_params
+    from pipeline.foundations.params import load_params
 
     findings = []
     for finding in examine(Path(), load_params()):
@@ -43,7 +43,7 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=DATA, epilog="Example: m3a numerics")
 def numerics() -> None:
     """Print the shell commands that set portable arithmetic, for Dask workers and notebooks: eval "$(m3a numerics)"."""
-    from pipeline.numerics import MARK, SETTINGS
+    from pipeline.foundations.runtime.numerics import MARK, SETTINGS
 
     for name, value in (SETTINGS | {MARK: "portable"}).items():
         out.print(f"export {name}={shlex.quote(value)}", markup=False)
@@ -77,8 +77,9 @@ def import_released(
     and nothing else. With their seed, the nodes of the audio GCN are the ones that their checkpoints go with: the
     first published version drew audio forms with seed 1, later ones with 0.
     """
-    from pipeline import released, tables
-    from pipeline.params import load_params
+    from pipeline.exchange import released
+    from pipeline.foundations.params import load_params
+    from pipeline.foundations.tables import tables
 
     actions = tables.read("actions", Path("data/index/actions.parquet"))
     n = actions.num_rows

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 from pipeline.cli.app import LINEAGE, AsJson, app, out, write_json
-from pipeline.errors import PlainError
-from pipeline.progress import say
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
 
 if TYPE_CHECKING:
     from pipeline.lineage.audit import Check
@@ -37,9 +37,9 @@ def audit(
     neighbours. With `--against`, two runs are compared instead, on two machines say: every float of every table and
     every tensor of the model within the tolerance (times the larger number, where that is above 1), all else exactly.
     """
+    from pipeline.foundations.params import load_params
     from pipeline.lineage import audit as auditor
     from pipeline.lineage import tolerance as comparison
-    from pipeline.params import load_params
 
     if against is None and tolerance is not None:
         raise PlainError("--tolerance: two runs are compared within it; name the other one with --against")
@@ -87,8 +87,8 @@ def trace(
 
     node = lineage_of(HERE, what)
     if html is not None:
-        from pipeline.files import write_text
-        from pipeline.report.trace import render
+        from pipeline.foundations.runtime.files import write_text
+        from pipeline.lineage.page import render
 
         write_text(html, render(node))
         say(f"{html}: the lineage of {what}, self-contained")
@@ -102,8 +102,8 @@ def trace(
 @app.command(rich_help_panel=LINEAGE, epilog="Example: m3a why train")
 def why(stage: Annotated[str, typer.Argument(metavar="STAGE", help="A stage of dvc.yaml.")]) -> None:
     """Tell why a stage would run again: what differs from its last run, line by line, and what follows from it."""
+    from pipeline.foundations.params import load_params
     from pipeline.lineage import why as explanation
-    from pipeline.params import load_params
 
     reasons = explanation.why(HERE, load_params(), stage)
     if not reasons:

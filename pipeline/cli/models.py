@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import MODELS, AsJson, app, compute_as_stages, out, write_json
-from pipeline.progress import say
+from pipeline.foundations.runtime.progress import say
 
 
 @app.command(
@@ -21,7 +21,7 @@ def convert_weights(
 
     Says what was mapped, what was left over and what is missing. Refuses files that hold more than tensors.
     """
-    from pipeline.nn.weights import convert
+    from pipeline.model.weights import convert
 
     conversion = convert(source, target)
     origin = conversion.origin
@@ -59,10 +59,10 @@ def adopt_weights(
     """
     from dataclasses import replace
 
-    from pipeline.nn.weights import load
-    from pipeline.params import load_params
+    from pipeline.foundations.params import load_params
+    from pipeline.model.checkpoint import save_model
+    from pipeline.model.weights import load
     from pipeline.train.assemble import Design, Knowledge, assemble
-    from pipeline.train.checkpoint import save_model
 
     params = load_params()
     sections = {
@@ -93,10 +93,10 @@ def export(
     one an action, in [0, 1]. The audio and text relations are folded into one matrix. The actions' names and how
     clips are made (`frames` and `evaluate` of params.yaml) travel inside both files.
     """
-    from pipeline.nn.export import ClipShape
-    from pipeline.nn.export import export as write
-    from pipeline.params import load_params
-    from pipeline.train.checkpoint import load_model
+    from pipeline.exchange.export import ClipShape
+    from pipeline.exchange.export import export as write
+    from pipeline.foundations.params import load_params
+    from pipeline.model.checkpoint import load_model
 
     trained, about = load_model(model)
     testing = load_params().evaluate
@@ -131,9 +131,9 @@ def predict(
     own. Videos that cannot be read are named with the reason, and the exit status is then 1.
     """
     compute_as_stages()
-    from pipeline.devices import choose_device
-    from pipeline.evaluate import predict as prediction
-    from pipeline.params import load_params
+    from pipeline.exchange import predict as prediction
+    from pipeline.foundations.params import load_params
+    from pipeline.foundations.runtime.devices import choose_device
 
     params = load_params()
     device = choose_device(params.execution.device)

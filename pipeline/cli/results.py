@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from pipeline.cli.app import RESULTS, AsJson, app, no_results, out, write_json
-from pipeline.progress import say
+from pipeline.foundations.runtime.progress import say
 
 if TYPE_CHECKING:
     from pipeline.report.comparison import Comparison
@@ -24,8 +24,8 @@ def show(as_json: AsJson = False) -> None:
     The model, ranking by training frequency, chance, and the model's lead, each with its 95% interval. `dvc metrics
     show` prints the model's metrics alone, `dvc metrics diff` what a change did to them.
     """
-    from pipeline import tables
     from pipeline.evaluate import summary
+    from pipeline.foundations.tables import tables
 
     if not METRICS.exists():
         raise no_results()
@@ -54,8 +54,8 @@ def compare(
     `dvc exp show` lists the experiments; `dvc params diff`, `dvc metrics diff` and `dvc plots diff` tell parts of this.
     """
     from pipeline.evaluate.summary import lay
-    from pipeline.files import write_text
-    from pipeline.params import load_params
+    from pipeline.foundations.params import load_params
+    from pipeline.foundations.runtime.files import write_text
     from pipeline.report import comparison
     from pipeline.report.runs import read_run
 

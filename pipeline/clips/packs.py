@@ -19,8 +19,8 @@ from typing import BinaryIO, NamedTuple, Self
 import numpy as np
 import pyarrow as pa
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 
 TABLE = "clips.parquet"
 EXCLUDED = "excluded.parquet"

@@ -16,16 +16,17 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import failures, tables
+from pipeline.clips.jpeg import encode_jpeg
 from pipeline.clips.packs import EXCLUDED, TABLE, PackWriter, pack_name, read_contents
-from pipeline.errors import PlainError
-from pipeline.files import placed
-from pipeline.media.decoding import decoded
-from pipeline.media.faults import Undecodable
-from pipeline.media.frames import shown
-from pipeline.media.jpeg import encode_jpeg
-from pipeline.params import Clips, Execution, Frames, Media
-from pipeline.shards import Shard, input_key, shards, total
+from pipeline.foundations.media.decoding import decoded
+from pipeline.foundations.media.faults import Undecodable
+from pipeline.foundations.media.frames import shown
+from pipeline.foundations.params import Clips, Execution, Frames, Media
+from pipeline.foundations.runtime import failures
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.tables import tables
 
 MAX_FILES = 10_000
 """In a tracked folder (DESIGN.md, invariant 6)."""

@@ -6,18 +6,18 @@ from math import comb
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.dataset.annotations import Annotations
+from pipeline.dataset.dataset import read_annotations
+from pipeline.dataset.index import check_missing, survey
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.probe import Probe, probe
 from pipeline.doctor.published import BY_ACTIONS, ROUNDED, Published
-from pipeline.errors import PlainError
-from pipeline.index import check_missing, survey
-from pipeline.media.faults import Undecodable
-from pipeline.media.guard import Guard
-from pipeline.params import Dataset, Params, SplitMini
-from pipeline.progress import track
-from pipeline.seeds import generator
-from pipeline.sources.annotations import Annotations
-from pipeline.sources.dataset import read_annotations
+from pipeline.foundations.media.faults import Undecodable
+from pipeline.foundations.media.guard import Guard
+from pipeline.foundations.params import Dataset, Params, SplitMini
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import track
+from pipeline.foundations.tables.seeds import generator
 
 SAMPLE = 50
 """Videos that are decoded."""

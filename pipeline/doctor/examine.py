@@ -8,7 +8,7 @@ from pipeline.doctor.data import examine_data
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.shared import shared_memory
 from pipeline.doctor.weights import examine_weights
-from pipeline.params import Params
+from pipeline.foundations.params import Params
 
 
 def examine(root: Path, params: Params) -> Iterator[Finding]:

@@ -11,9 +11,9 @@ from packaging.requirements import Requirement
 
 from pipeline.doctor.finding import Finding, size
 from pipeline.doctor.needs import training
-from pipeline.extras import lack, remedy
-from pipeline.numerics import NO_AVX2, has_avx2, processor
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.extras import lack, remedy
+from pipeline.foundations.runtime.numerics import NO_AVX2, has_avx2, processor
 
 LOCK = "requirements.lock"
 ALWAYS = ("base", "build", "torch")

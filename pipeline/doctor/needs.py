@@ -13,9 +13,9 @@ from pipeline.audio.vggish import PARAMETERS as VGGISH_PARAMETERS
 from pipeline.doctor.data import Seen, drawn_at_most
 from pipeline.doctor.finding import Finding, size
 from pipeline.doctor.shared import batches
-from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
-from pipeline.params import Frames, Params
-from pipeline.schemas import FORM_SIZE
+from pipeline.foundations.params import Frames, Params
+from pipeline.foundations.tables.schemas import FORM_SIZE
+from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
 
 FLOAT = 4  # bytes
 COPIES = 2

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.clips.prepare import copy_frames
-from pipeline.media.faults import NoAudioStream
-from pipeline.media.sound import read_sound
-from pipeline.params import Clips, Frames, Media
+from pipeline.foundations.media.faults import NoAudioStream
+from pipeline.foundations.media.sound import read_sound
+from pipeline.foundations.params import Clips, Frames, Media
 
 
 class Probe(NamedTuple):

@@ -3,10 +3,10 @@
 import shutil
 
 from pipeline.doctor.finding import Finding, size
-from pipeline.loader import at_once, batch_bytes
-from pipeline.params import Params
-from pipeline.processes import why_no_locks
-from pipeline.schemas import FORM_SIZE
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.loader import at_once, batch_bytes
+from pipeline.foundations.runtime.processes import why_no_locks
+from pipeline.foundations.tables.schemas import FORM_SIZE
 
 MOUNT = "/dev/shm"  # noqa: S108  where the C library keeps locks
 ADVICE = "mount a tmpfs at /dev/shm (Docker does, unless told otherwise): stages then use several processes"

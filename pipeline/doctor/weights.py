@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import numpy as np
 import torch
 
-from pipeline import files
 from pipeline.audio.logmel import RATE, log_mel_patches
 from pipeline.audio.vggish import load_vggish
 from pipeline.doctor.finding import Finding
-from pipeline.errors import PlainError
-from pipeline.params import Params
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
 
 FOLDER = "models/pretrained"
 REFETCH = "dvc repro --force fetch_weights"

@@ -12,22 +12,23 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from pipeline import failures, tables
-from pipeline.clips.normalize import as_clips
-from pipeline.clips.positions import counted_at
-from pipeline.devices import Devices, devices_of
 from pipeline.evaluate.testing import Video, digests
 from pipeline.evaluate.views import batches, combine, views
-from pipeline.media.decoding import decoded
-from pipeline.media.faults import Finding
-from pipeline.media.frames import reader
-from pipeline.nn.determinism import reproducible
-from pipeline.nn.fold import fold
-from pipeline.nn.model import MultiActionModel
-from pipeline.params import Evaluate, Execution, Media
-from pipeline.shards import Shard, input_key, shards, total
-from pipeline.train.checkpoint import load_model
-from pipeline.train.sounds import sounds_of
+from pipeline.foundations.media.decoding import decoded
+from pipeline.foundations.media.faults import Finding
+from pipeline.foundations.media.frames import reader
+from pipeline.foundations.params import Evaluate, Execution, Media
+from pipeline.foundations.runtime import failures
+from pipeline.foundations.runtime.devices import Devices, devices_of
+from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import load_model
+from pipeline.model.determinism import reproducible
+from pipeline.model.fold import fold
+from pipeline.model.model import MultiActionModel
+from pipeline.model.normalize import as_clips
+from pipeline.model.positions import counted_at
+from pipeline.model.sounds import sounds_of
 
 
 def look(

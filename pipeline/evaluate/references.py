@@ -9,10 +9,10 @@ import math
 import numpy as np
 from scipy.special import digamma
 
-from pipeline.evaluate import intervals
-from pipeline.evaluate.intervals import Measured
-from pipeline.evaluate.metrics import METRICS
-from pipeline.seeds import generator
+from pipeline.foundations.tables.seeds import generator
+from pipeline.metrics import intervals
+from pipeline.metrics.intervals import Measured
+from pipeline.metrics.metrics import METRICS
 
 
 def frequency(training_actions: np.ndarray, targets_BN: np.ndarray, draws_BR: np.ndarray, *, seed: int) -> Measured:

@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import tables
-from pipeline.errors import PlainError
-from pipeline.evaluate import intervals, metrics, references
-from pipeline.evaluate.intervals import Estimate
+from pipeline.evaluate import references
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.metrics import intervals, metrics
+from pipeline.metrics.intervals import Estimate
 
 DECIMALS = 4
 """Of every figure that is written: far below its interval, far above a float's last bits."""

@@ -7,7 +7,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.evaluate.metrics import METRICS
+from pipeline.metrics.metrics import METRICS
 
 COLUMNS = {
     "model": "this model",

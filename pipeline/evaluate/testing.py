@@ -10,23 +10,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from pipeline import failures, files, tables
-from pipeline.clips.normalize import as_clips
-from pipeline.clips.positions import counted_at
-from pipeline.devices import Devices, devices_of
-from pipeline.errors import PlainError
 from pipeline.evaluate.views import batches, combine, views
-from pipeline.media import unchanged
-from pipeline.media.decoding import decoded
-from pipeline.media.faults import Finding
-from pipeline.media.frames import Pictures, reader
-from pipeline.media.guard import Guard
-from pipeline.nn.determinism import reproducible
-from pipeline.nn.model import MultiActionModel
-from pipeline.params import Evaluate, Execution, Frames, Media
-from pipeline.shards import Shard, input_key, shards, total
-from pipeline.train.checkpoint import load_model
-from pipeline.train.sounds import sounds_of
+from pipeline.foundations.media import unchanged
+from pipeline.foundations.media.decoding import decoded
+from pipeline.foundations.media.faults import Finding
+from pipeline.foundations.media.frames import Pictures, reader
+from pipeline.foundations.media.guard import Guard
+from pipeline.foundations.params import Evaluate, Execution, Frames, Media
+from pipeline.foundations.runtime import failures, files
+from pipeline.foundations.runtime.devices import Devices, devices_of
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import load_model
+from pipeline.model.determinism import reproducible
+from pipeline.model.model import MultiActionModel
+from pipeline.model.normalize import as_clips
+from pipeline.model.positions import counted_at
+from pipeline.model.sounds import sounds_of
 
 
 class Video(NamedTuple):
@@ -141,7 +142,7 @@ def score_video(
 ) -> np.ndarray:
     """A decoded video's scores, combined over its views (N, float32); `sound` is its own, for late fusion.
 
-    What a clip is, `frames`, is counted in the video's own pictures (`pipeline.clips.positions.counted_at`).
+    What a clip is, `frames`, is counted in the video's own pictures (`pipeline.model.positions.counted_at`).
 
     Raises:
         PlainError: a score is not a finite number.

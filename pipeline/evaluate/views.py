@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.clips.positions import positions
-from pipeline.params import Evaluate, Frames
+from pipeline.foundations.params import Evaluate, Frames
+from pipeline.model.positions import positions
 
 
 def temporal_views(length: int, frames: Frames, count: int) -> np.ndarray:
@@ -19,7 +19,7 @@ def temporal_views(length: int, frames: Frames, count: int) -> np.ndarray:
     View i starts delta * i / count into the video, delta being the frames that a clip leaves over; a start between
     two frames is the later one. The released decoder keeps the frame that passes a view's end, so a view has all
     its frames wherever it starts. A video shorter than the span stands still at its last frame. `frames.span` is
-    counted in the video's own frames (`pipeline.clips.positions.counted_at`), and need not be whole.
+    counted in the video's own frames (`pipeline.model.positions.counted_at`), and need not be whole.
     """
     starts = max(length - frames.span, 0) * np.arange(count) / count
     shown = np.ceil(starts.round(6)).astype(np.int64)[:, None] + positions(frames)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import tables
-from pipeline.errors import PlainError
-from pipeline.evaluate.intervals import action_leads, draw
-from pipeline.evaluate.metrics import action_precisions, video_precisions
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.metrics.intervals import action_leads, draw
+from pipeline.metrics.metrics import action_precisions, video_precisions
 
 DECIMALS = 4
 

@@ -8,20 +8,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import tables
-from pipeline.clips.positions import counted_at
-from pipeline.errors import PlainError
-from pipeline.evaluate.metrics import video_precisions
+from pipeline.dataset.sample.places import Place
 from pipeline.evaluate.testing import Video, pictures_of
 from pipeline.explain import pictures
 from pipeline.explain.boosts import compare, gains
 from pipeline.explain.gradcam import Heat, video_heat
 from pipeline.explain.models import Explained, load
-from pipeline.media.frames import Pictures
-from pipeline.media.guard import Guard
-from pipeline.nn.determinism import reproducible
-from pipeline.params import Explain, Media
-from pipeline.sources.sample.places import Place
+from pipeline.foundations.media.frames import Pictures
+from pipeline.foundations.media.guard import Guard
+from pipeline.foundations.params import Explain, Media
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.metrics.metrics import video_precisions
+from pipeline.model.determinism import reproducible
+from pipeline.model.positions import counted_at
 
 
 class Subject(NamedTuple):

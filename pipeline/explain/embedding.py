@@ -7,9 +7,9 @@ import pyarrow as pa
 from sklearn.manifold import TSNE
 from sklearn.metrics import roc_auc_score
 
-from pipeline import tables
 from pipeline.explain.relations import cosines
-from pipeline.seeds import seed_of
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.seeds import seed_of
 
 FEWEST = 4
 """Points that t-SNE needs."""

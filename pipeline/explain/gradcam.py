@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.clips.normalize import as_clips
-from pipeline.clips.positions import positions
-from pipeline.nn.model import MultiActionModel
-from pipeline.params import Frames
+from pipeline.foundations.params import Frames
+from pipeline.model.model import MultiActionModel
+from pipeline.model.normalize import as_clips
+from pipeline.model.positions import positions
 
 STRIDES = (1, 2, 4, 8, 16, 32)
 

@@ -7,21 +7,22 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipeline import files, tables
-from pipeline.clips.positions import counted_at
-from pipeline.devices import Devices, devices_of
+from pipeline.dataset.sample.places import Place
 from pipeline.evaluate.testing import Video
 from pipeline.explain.gradcam import video_heat
 from pipeline.explain.models import Explained, load
 from pipeline.explain.pointing import judge
-from pipeline.media.decoding import decoded
-from pipeline.media.faults import Finding
-from pipeline.media.frames import reader
-from pipeline.nn.determinism import reproducible
-from pipeline.params import Execution, Explain, Layer, Media
-from pipeline.shards import Shard, input_key, shards
-from pipeline.sources.sample.places import Place
-from pipeline.train.checkpoint import WEIGHTS
+from pipeline.foundations.media.decoding import decoded
+from pipeline.foundations.media.faults import Finding
+from pipeline.foundations.media.frames import reader
+from pipeline.foundations.params import Execution, Explain, Layer, Media
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.devices import Devices, devices_of
+from pipeline.foundations.runtime.shards import Shard, input_key, shards
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import WEIGHTS
+from pipeline.model.determinism import reproducible
+from pipeline.model.positions import counted_at
 
 
 class Located(NamedTuple):

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipeline import tables
-from pipeline.nn.model import MultiActionModel
-from pipeline.train.checkpoint import Description, load_model
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import Description, load_model
+from pipeline.model.model import MultiActionModel
 
 MODEL, BASELINE = "model", "baseline"
 FOLDER = Path("models/m3a")

@@ -10,8 +10,8 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pipeline.files import placed
-from pipeline.sources.sample.places import Place
+from pipeline.dataset.sample.places import Place
+from pipeline.foundations.runtime.files import placed
 
 COLOURS = "inferno"
 STRENGTH = 0.72

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import tables
-from pipeline.evaluate.intervals import draw, estimate
+from pipeline.dataset.sample.places import Place
 from pipeline.explain.gradcam import Heat
-from pipeline.sources.sample.places import Place
+from pipeline.foundations.tables import tables
+from pipeline.metrics.intervals import draw, estimate
 
 TOLERANCE = 1.0
 """Frames between a recorded place and the nearest frame that the network was shown, at most."""

@@ -11,10 +11,10 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from pipeline import tables
-from pipeline.nn.gcn import Gcn
-from pipeline.nn.heads import FullyConnected, JointHead, LexiconHead
-from pipeline.nn.model import MultiActionModel
+from pipeline.foundations.tables import tables
+from pipeline.model.gcn import Gcn
+from pipeline.model.heads import FullyConnected, JointHead, LexiconHead
+from pipeline.model.model import MultiActionModel
 
 DATA = "data"
 """What stands for a learner in the rows of psi."""

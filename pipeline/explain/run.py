@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline import files, tables
-from pipeline.errors import PlainError
+from pipeline.dataset.sample.places import Place
 from pipeline.evaluate.testing import Video
 from pipeline.explain import pointing, relations
 from pipeline.explain.boosts import boosts, compare
@@ -15,9 +14,11 @@ from pipeline.explain.draw import Subject, best_scored, choose, draw, scores_of
 from pipeline.explain.embedding import embedding, gathering
 from pipeline.explain.localize import Located, localize
 from pipeline.explain.models import MODEL, PREDICTIONS, Explained, load
-from pipeline.params import Evaluate, Execution, Explain, Media
-from pipeline.sources.sample.places import Place
-from pipeline.train.checkpoint import WEIGHTS
+from pipeline.foundations.params import Evaluate, Execution, Explain, Media
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import WEIGHTS
 
 Places = Mapping[str, Mapping[int, Sequence[Place]]]
 """Where each action of a video is, by their ids; without the videos for which that is not known."""

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import tables
-from pipeline.errors import PlainError
-from pipeline.params import Lexicon, Scope
-from pipeline.progress import track
-from pipeline.seeds import generator
-from pipeline.tables import FORM_SIZE, ROW_GROUP
+from pipeline.foundations.params import Lexicon, Scope
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import track
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.seeds import generator
+from pipeline.foundations.tables.tables import FORM_SIZE, ROW_GROUP
 
 BLOCK = 64 * ROW_GROUP
 """Pairs whose forms are held at once: 524,288, of 1,536 bytes each, are 0.8 GB."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import PlainError
-from pipeline.extras import require
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.extras import require
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.params import Words
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.lexicon import words
 from pipeline.lexicon.sentences import name_key
-from pipeline.params import Words
 
 
 class Built(NamedTuple):

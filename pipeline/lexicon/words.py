@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline import tables
-from pipeline.errors import PlainError
-from pipeline.files import sha256
-from pipeline.lineage import lock, neighbours
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.files import sha256
+from pipeline.foundations.tables import tables
+from pipeline.lineage import consistency, lock
 from pipeline.lineage.lock import Recorded, Stage
-from pipeline.params import Params
 
 
 class Check(NamedTuple):
@@ -39,7 +39,7 @@ def audit(root: Path, params: Params) -> Iterator[Check]:
     yield from _parameters(stages, params.model_dump(mode="json"))
     yield from _code(root, stages)
     yield from _tables(root)
-    for finding in neighbours.check_neighbours(root, params):
+    for finding in consistency.check_neighbours(root, params):
         yield Check("neighbours", finding.statement, not finding.against, finding.against)
     yield from _videos(root, params)
     yield from _weights(root)
@@ -101,7 +101,7 @@ def _code(root: Path, stages: Mapping[str, Stage]) -> Iterator[Check]:
 
 def _tables(root: Path) -> Iterator[Check]:
     """Each Parquet file against its schema: columns, types, and keys that rise."""
-    for path, name in neighbours.TABLES.items():
+    for path, name in consistency.TABLES.items():
         if (root / path).exists():
             yield _attempt("table", f"{path} is a table of {name}", partial(tables.verify, name, root / path))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pipeline.extras import require
-from pipeline.files import placed
+from pipeline.foundations.runtime.extras import require
+from pipeline.foundations.runtime.files import placed
 from pipeline.lineage import lock
 from pipeline.lineage.finished import check_unchanged, keep, read_record
 from pipeline.lineage.lock import Recorded, Stage

@@ -13,12 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.errors import PlainError
-from pipeline.files import placed, sha256
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.files import placed, sha256
+from pipeline.foundations.tables.schemas import SCHEMAS
 from pipeline.lineage import lock
 from pipeline.lineage.finished import check_unchanged, keep, read_record
 from pipeline.lineage.lock import Recorded, Stage
-from pipeline.schemas import SCHEMAS
 
 TABLES = {
     "actions": ("actions", "data/index/actions.parquet", "The vocabulary of actions."),

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.record import FOLDER as RUNS
 from pipeline.lineage import lock
 from pipeline.lineage.lock import Recorded
-from pipeline.lineage.record import FOLDER as RUNS
 
 
 def read_record(root: Path, stage: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 
 LOCKS = ("data/raw/dvc.lock", "dvc.lock")
 """The bundled sample's, where it was rendered, and the pipeline's."""

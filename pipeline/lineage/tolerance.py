@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from safetensors import SafetensorError, safe_open
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.lineage.audit import Check
-from pipeline.lineage.neighbours import TABLES
+from pipeline.lineage.consistency import TABLES
 
 MODEL = "models/m3a/model.safetensors"
 

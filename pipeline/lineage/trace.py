@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.record import FOLDER as RUNS
 from pipeline.lineage import lock, trace_rows
 from pipeline.lineage.lock import Stage
-from pipeline.lineage.record import FOLDER as RUNS
 from pipeline.lineage.tree import Node
 
 METRICS = "data/metrics.json"

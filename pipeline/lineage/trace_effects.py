@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from pipeline.lineage.audit import lookup
+from pipeline.lineage.consistency import TABLES
 from pipeline.lineage.lock import Stage
-from pipeline.lineage.neighbours import TABLES
 from pipeline.lineage.tree import Node
 
 DRAWN, POINTING = "data/explain/drawn.parquet", "data/explain/pointing.parquet"

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from pipeline.lineage import trace_effects
+from pipeline.lineage.consistency import TABLES
 from pipeline.lineage.lock import Stage
-from pipeline.lineage.neighbours import TABLES
 from pipeline.lineage.tree import Node
 
 FIRST = 5

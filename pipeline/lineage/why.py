@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.errors import PlainError
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.lineage import lock
 from pipeline.lineage.audit import lookup
 from pipeline.lineage.lock import Recorded, Stage
-from pipeline.params import Params
 
 LONGEST_DIFF = 40
 """Lines of a changed module that are shown."""

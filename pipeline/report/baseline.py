@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline import tables
-from pipeline.errors import PlainError
 from pipeline.explain.models import FOLDER, PREDICTIONS
-from pipeline.files import placed, write_text
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.files import placed, write_text
+from pipeline.foundations.tables import tables
 from pipeline.report.runs import fetch
 
 _KNOB = re.compile(r"(?m)^(explain:.*\n(?:[ #].*\n|\n)*?  baseline: +)(\S+)")

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline.errors import PlainError
-from pipeline.evaluate import intervals
 from pipeline.explain import boosts
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.metrics import intervals
 from pipeline.report.evidence import CURVES
 from pipeline.report.figures.curves import Panel, laid_over
 from pipeline.report.runs import PARAMS, PREDICTIONS, Run

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import tables
 from pipeline.ablate.result import Result, read_all
-from pipeline.bench.row import TABLE, Row, read_rows
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.report.bench_rows import TABLE, Row, read_rows
 
 TABLES = {
     "videos": ("videos", "data/index/videos.parquet"),

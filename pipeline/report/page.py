@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.params import Params, Section
+from pipeline.foundations.params import Params, Section
 from pipeline.report import evidence as sources
 from pipeline.report.dag import Stage, connected, read_stages
 from pipeline.report.evidence import Evidence, read_evidence

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from ruamel.yaml import YAML
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.report.evidence import CURVES, TABLES, read_curves
 
 HERE = "."

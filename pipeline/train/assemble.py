@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.params import Backbone, Frames, Gcn, Lexicon, Model, Transformer
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.seeds import seed_of
+from pipeline.graph.normalize import normalize
 from pipeline.lexicon import audio as audio_lexicon
-from pipeline.nn.graph import normalize
-from pipeline.nn.model import MultiActionModel, build_model
-from pipeline.nn.weights import load as load_weights
-from pipeline.params import Backbone, Frames, Gcn, Lexicon, Model, Transformer
-from pipeline.progress import say
-from pipeline.seeds import seed_of
-from pipeline.train.checkpoint import Description
+from pipeline.model.checkpoint import Description
+from pipeline.model.model import MultiActionModel, build_model
+from pipeline.model.weights import load as load_weights
 from pipeline.train.controls import controlled_edges, controlled_forms
 
 

@@ -7,10 +7,10 @@ from functools import cache, partial
 import torch
 from torch.utils.data import DataLoader
 
-from pipeline.loader import AHEAD
-from pipeline.processes import deaf_to_ctrl_c, end_with, why_no_locks
-from pipeline.progress import say
-from pipeline.seeds import generator
+from pipeline.foundations.runtime.loader import AHEAD
+from pipeline.foundations.runtime.processes import deaf_to_ctrl_c, end_with, why_no_locks
+from pipeline.foundations.runtime.progress import say
+from pipeline.foundations.tables.seeds import generator
 from pipeline.train.collate import collate, memory_file
 from pipeline.train.data import Batch, Examples, Pick
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.extras import require
+from pipeline.foundations.runtime.extras import require
 from pipeline.train.state import Record
 
 if TYPE_CHECKING:

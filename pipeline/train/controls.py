@@ -4,15 +4,15 @@
     random_forms      forms of random numbers, with each column's own mean and deviation
     no_edges          A = I: no action hears of another
     rewired           another graph in which every action has as many edges out and in as before
-    free_matrix       no graph and no forms: a free matrix in the GCN's place (`pipeline.nn.heads.FreeMatrix`)
+    free_matrix       no graph and no forms: a free matrix in the GCN's place (`pipeline.model.heads.FreeMatrix`)
 
 Every choice is named by the seed. Shapes: N actions, D features of a form.
 """
 
 import numpy as np
 
-from pipeline.params import Model
-from pipeline.seeds import generator
+from pipeline.foundations.params import Model
+from pipeline.foundations.tables.seeds import generator
 
 SWAPS = 20
 """Attempted swaps an edge; after some ten, a rewired graph has forgotten where it came from (Milo et al. 2003)."""

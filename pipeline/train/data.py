@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pipeline import tables
+from pipeline.clips.jpeg import decode_jpeg
 from pipeline.clips.packs import EXCLUDED, Packs
-from pipeline.errors import PlainError
-from pipeline.media.jpeg import decode_jpeg
-from pipeline.params import Train
-from pipeline.train.sounds import sounds_of
+from pipeline.foundations.params import Train
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.model.sounds import sounds_of
 from pipeline.train.views import Choose, Size, View
 
 

@@ -13,21 +13,21 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pipeline import files
 from pipeline.clips.packs import TABLE
-from pipeline.nn.determinism import reproducible
-from pipeline.nn.loss import balance, bce, wlsep
-from pipeline.nn.model import MultiActionModel
-from pipeline.params import Execution, Frames, Train
-from pipeline.shards import input_key, workplace
+from pipeline.foundations.params import Execution, Frames, Train
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.shards import input_key, workplace
+from pipeline.model.checkpoint import save_model
+from pipeline.model.determinism import reproducible
+from pipeline.model.loss import balance, bce, wlsep
+from pipeline.model.model import MultiActionModel
 from pipeline.train.assemble import Design, Forms, Knowledge, assemble
-from pipeline.train.checkpoint import save_model
 from pipeline.train.curves import Curves
 from pipeline.train.data import open_examples
+from pipeline.train.distributed import Team, assembled
 from pipeline.train.loop import Data, Loss, Metric, Run, fit
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.state import Learner, Record
-from pipeline.train.team import Team, assembled
 from pipeline.train.views import center_view, random_view
 
 

@@ -13,18 +13,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pipeline import files
-from pipeline.clips.normalize import as_clips
-from pipeline.errors import PlainError
-from pipeline.nn.determinism import reproducible
-from pipeline.nn.model import MultiActionModel
-from pipeline.params import Execution, Frozen, Lexicon, Model, Train, Transformer
-from pipeline.shards import input_key
+from pipeline.foundations.params import Execution, Frozen, Lexicon, Model, Train, Transformer
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.shards import input_key
+from pipeline.model.checkpoint import Description, load_model, save_model
+from pipeline.model.determinism import reproducible
+from pipeline.model.model import MultiActionModel
+from pipeline.model.normalize import as_clips
 from pipeline.train.assemble import Design, Knowledge, assemble
 from pipeline.train.batches import in_order, load
-from pipeline.train.checkpoint import Description, load_model, save_model
 from pipeline.train.curves import Curves
 from pipeline.train.data import Examples
+from pipeline.train.distributed import Team, assembled
 from pipeline.train.experiment import (
     Outcome,
     Targets,
@@ -40,7 +41,6 @@ from pipeline.train.heads_only import fit_heads
 from pipeline.train.loop import Metric
 from pipeline.train.split import read_split, split_of, write_splits
 from pipeline.train.state import Record
-from pipeline.train.team import Team, assembled
 
 BACKBONE, FEATURES = "backbone", "features.safetensors"
 """In a folder of frozen features: the fixed model, whose head does not count, and what it makes of the videos."""

@@ -6,10 +6,10 @@ from math import isfinite
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import PlainError
-from pipeline.nn.model import MultiActionModel
-from pipeline.params import Train
-from pipeline.seeds import seed_of
+from pipeline.foundations.params import Train
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables.seeds import seed_of
+from pipeline.model.model import MultiActionModel
 from pipeline.train.batches import shuffled
 from pipeline.train.loop import Loss, Metric
 from pipeline.train.optimizer import set_rate

@@ -16,19 +16,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.clips.normalize import as_clips
-from pipeline.errors import PlainError
-from pipeline.files import write_text
-from pipeline.params import Frames, Train
-from pipeline.progress import say, track
-from pipeline.seeds import seed_of
+from pipeline.foundations.params import Frames, Train
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.files import write_text
+from pipeline.foundations.runtime.progress import say, track
+from pipeline.foundations.tables.seeds import seed_of
+from pipeline.model.normalize import as_clips
 from pipeline.train.batches import in_order, load, shuffled
 from pipeline.train.data import Batch, Examples, Pick
+from pipeline.train.distributed import Team
 from pipeline.train.optimizer import batch_norms, set_rate
 from pipeline.train.precise_bn import measure_batch_norm
 from pipeline.train.schedule import learning_rate
 from pipeline.train.state import Learner, Progress, Record, load_state, save_state
-from pipeline.train.team import Team
 
 STATE = "state.safetensors"
 NOT_FINITE = "not_finite.json"

@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn, optim
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from pipeline.params import Train
+from pipeline.foundations.params import Train
 
 
 def make_optimizer(model: nn.Module, train: Train) -> optim.SGD:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from pipeline.train.distributed import Team
 from pipeline.train.optimizer import batch_norms
-from pipeline.train.team import Team
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from math import cos, pi
 
-from pipeline.params import Train
+from pipeline.foundations.params import Train
 
 STEP = 0.1
 """Factor at each milestone (released: 1, 0.1, 0.01)."""

@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from pipeline import files
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.train.data import Examples
 
 

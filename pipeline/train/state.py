@@ -15,10 +15,10 @@ from safetensors.torch import save
 from torch import Tensor, optim
 from torch.optim.swa_utils import AveragedModel
 
-from pipeline import finite
-from pipeline.errors import PlainError
-from pipeline.files import placed
-from pipeline.nn.model import MultiActionModel
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.tables import finite
+from pipeline.model.model import MultiActionModel
 
 Record = dict[str, float]
 """What the curves say of one epoch, by name."""

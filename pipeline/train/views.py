@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.clips.positions import counted_at, positions
-from pipeline.media.scaling import scaled_size
-from pipeline.params import Frames, Scaling, Train
-from pipeline.seeds import generator
+from pipeline.foundations.media.scaling import scaled_size
+from pipeline.foundations.params import Frames, Scaling, Train
+from pipeline.foundations.tables.seeds import generator
+from pipeline.model.positions import counted_at, positions
 
 
 class Size(NamedTuple):

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.ablate.result import Result, line
 from pipeline.ablate.statistics import Figure
-from pipeline.evaluate.intervals import Estimate
-from pipeline.evaluate.metrics import METRICS
+from pipeline.metrics.intervals import Estimate
+from pipeline.metrics.metrics import METRICS
 
 
 def figures_of(mean: float, lead: Estimate | None, seeds: int = 3) -> dict[str, Figure]:

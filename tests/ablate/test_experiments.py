@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from pipeline.ablate import experiments
 from pipeline.ablate.experiments import plan
 from pipeline.ablate.rows import ABLATIONS, TABLE1, TABLE3
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,8 +3,8 @@ import csv
 import pytest
 
 from pipeline.ablate.result import COLUMNS, Result, line, read, write
-from pipeline.errors import PlainError
-from pipeline.evaluate.metrics import METRICS
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.metrics.metrics import METRICS
 from tests.ablate.conftest import figures_of
 
 

@@ -7,7 +7,7 @@ from pipeline.ablate.experiments import plan
 from pipeline.ablate.published import PUBLISHED
 from pipeline.ablate.rows import ABLATIONS
 from pipeline.cli.ablate import Table
-from pipeline.params import Params
+from pipeline.foundations.params import Params
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [(ablation, row) for ablation in ABLATIONS.values() for row in ablation.rows]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline import tables
 from pipeline.ablate.statistics import averaged, figures, spread
-from pipeline.errors import PlainError
-from pipeline.evaluate import intervals, metrics
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.metrics import intervals, metrics
 
 ACTIONS = 6
 

@@ -7,8 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from pipeline import files, tables
-from pipeline.params import Execution
+from pipeline.foundations.params import Execution
+from pipeline.foundations.runtime import files
+from pipeline.foundations.tables import tables
 
 RATE = 16_000
 

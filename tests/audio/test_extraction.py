@@ -5,7 +5,6 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from pipeline import tables
 from pipeline.audio.extraction import (
     CLIP_SAMPLES,
     Network,
@@ -18,7 +17,8 @@ from pipeline.audio.extraction import (
 from pipeline.audio.logmel import log_mel, log_mel_patches
 from pipeline.audio.silence import filter_silent
 from pipeline.audio.vggish import load_vggish, seeded_weights
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from tests.audio.test_vggish import ROUNDING
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from pipeline import files, tables
 from pipeline.audio.extraction import extract
 from pipeline.audio.silence import filter_silent
 from pipeline.audio.vggish import seeded_weights
 from pipeline.audio.whitening import apply, fit
+from pipeline.foundations.runtime import files
+from pipeline.foundations.tables import tables
 
 WITHOUT_SOUND = {"RATRACE_wave_f_nm_np1_fr_goo_37", "bikes", "demo",
                  "hmdb51_Turnk_r_Pippi_Michel_cartwheel_f_cm_np2_le_med_6"}  # fmt: skip

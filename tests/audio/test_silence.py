@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline import tables
 from pipeline.audio.silence import VERDICTS, decibels, filter_silent, judge
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 
 
 @pytest.fixture

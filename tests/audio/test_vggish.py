@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from pipeline.audio.logmel import log_mel_patches
 from pipeline.audio.vggish import PARAMETERS, Vggish, load_vggish, seeded_weights
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 
 ROUNDING = {"rtol": 1e-4, "atol": 1e-4}
 """Of embeddings up to 10 whose layers add up to 12,288 products in float32, in any order: 2e-5 is common."""

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from pipeline import tables
 from pipeline.audio.whitening import apply, batches, fit, released, whiten
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 
 PARAMETERS = Path(__file__).resolve().parents[2] / "data/external/vggish_pca_params.npz"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.bench.annotations import VOCABULARY, write_rows
-from pipeline.sources import mmit
+from pipeline.dataset import mmit
 
 PUBLISHED = {"labels": 2.01 / 1.02, "two or more": 0.553535, "three or more": 0.257491}  # a video; of a million
 

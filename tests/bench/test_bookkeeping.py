@@ -1,8 +1,8 @@
 """The bookkeeping that is measured is that of the stages."""
 
-from pipeline import tables
 from pipeline.bench.annotations import write_rows
 from pipeline.bench.bookkeeping import book, bookkeeping
+from pipeline.foundations.tables import tables
 
 
 def test_tables_come_out_for_every_video(corpus):

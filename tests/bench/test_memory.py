@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.bench import memory
-from pipeline.params import load_params
-from pipeline.sources import mmit
-from pipeline.sources.sample.render import render_sample
+from pipeline.dataset import mmit
+from pipeline.dataset.sample.render import render_sample
+from pipeline.foundations.params import load_params
 
 
 @pytest.fixture(scope="module")

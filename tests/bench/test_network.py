@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from pipeline.bench import network
-from pipeline.nn.gcn import Gcn
-from pipeline.nn.gcn_fast import shared_feature_gcn
+from pipeline.model.gcn import Gcn
+from pipeline.model.gcn_fast import shared_feature_gcn
 
 
 def test_the_graph_is_one_of_m_mit_s_size_and_always_the_same():

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.bench.pictures import decode_example, decode_view, examples_of, of_paper
 from pipeline.evaluate.views import views
-from pipeline.media.frames import read_frames
+from pipeline.foundations.media.frames import read_frames
 from pipeline.train.data import Pick
 
 

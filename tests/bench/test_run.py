@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from pipeline.bench import run as module
-from pipeline.bench.row import read_rows
-from pipeline.errors import PlainError
-from tests.bench.test_row import line
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.report.bench_rows import read_rows
+from tests.report.test_bench_rows import line
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 
 from pipeline.audio.silence import judge
 from pipeline.bench.sound import decode_by_ffmpeg, judge_by_ffmpeg, programs
-from pipeline.media.faults import NoAudioStream
-from pipeline.media.sound import read_sound
+from pipeline.foundations.media.faults import NoAudioStream
+from pipeline.foundations.media.sound import read_sound
 
 BUILDS = pytest.mark.parametrize("those", programs(), ids=lambda those: those.build)
 

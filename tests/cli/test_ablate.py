@@ -1,4 +1,4 @@
-"""`m3a ablate` but for its experiments (tests/house/test_ablate.py): what is asked for, printed and returned."""
+"""`m3a ablate` but for its experiments (tests/end_to_end/test_ablate.py): what is asked for, printed and returned."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from pipeline.ablate.rows import TABLE1
 from pipeline.cli import app
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 from tests.ablate.conftest import result as _result
 
 run = CliRunner()

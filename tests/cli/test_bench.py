@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from pipeline.bench import run as module
 from pipeline.cli import app
-from pipeline.errors import PlainError
-from tests.bench.test_row import line
+from pipeline.foundations.runtime.errors import PlainError
+from tests.report.test_bench_rows import line
 
 run = CliRunner()
 

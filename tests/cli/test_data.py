@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import tables
 from pipeline.cli import app
+from pipeline.foundations.tables import tables
 
 run = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
 

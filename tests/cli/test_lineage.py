@@ -6,10 +6,10 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import tables
 from pipeline.cli import app
-from pipeline.errors import PlainError
-from pipeline.extras import installed
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.extras import installed
+from pipeline.foundations.tables import tables
 from tests.extras import needs
 
 run = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
@@ -93,7 +93,7 @@ def test_a_run_is_audited_traced_and_explained(house, monkeypatch, tmp_path):
 @house_alone
 def test_a_changed_stage_is_explained_with_what_follows(house, monkeypatch):
     monkeypatch.chdir(house.root)
-    module = house.root / "pipeline/graph.py"
+    module = house.root / "pipeline/graph/cooccurrence.py"
     before = module.read_text()
     module.write_text(before + "\nEDITED = [True]\n")
     try:
@@ -101,6 +101,6 @@ def test_a_changed_stage_is_explained_with_what_follows(house, monkeypatch):
         assert run.invoke(app, ["audit"]).exit_code == 1
     finally:
         module.write_text(before)
-    assert told[:2] == ["build_adjacency would run again:", "  code: pipeline/graph.py"]
+    assert told[:2] == ["build_adjacency would run again:", "  code: pipeline/graph/cooccurrence.py"]
     assert "      +EDITED = [True]" in told
     assert told[-1].startswith("and after it, where its outputs change: train, ")

@@ -9,16 +9,16 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from pipeline import tables
 from pipeline.cli import app
-from pipeline.graph import adjacency_table
-from pipeline.media.write import write_video
-from pipeline.nn.heads import FullyConnected
-from pipeline.nn.model import MultiActionModel, build_model
-from pipeline.nn.pooling import Pooling
-from pipeline.nn.published import AUTHORS, our_names
-from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
-from pipeline.train.checkpoint import Description, load_model, save_model
+from pipeline.dataset.sample.write import write_video
+from pipeline.foundations.tables import tables
+from pipeline.graph.cooccurrence import adjacency_table
+from pipeline.model.backbones.pooling import Pooling
+from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
+from pipeline.model.checkpoint import Description, load_model, save_model
+from pipeline.model.heads import FullyConnected
+from pipeline.model.model import MultiActionModel, build_model
+from pipeline.model.published import AUTHORS, our_names
 from tests.extras import needs
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,10 +11,10 @@ import torch
 from typer.testing import CliRunner
 
 from params import make
-from pipeline import tables
 from pipeline.cli import app
-from pipeline.graph import adjacency_table
-from pipeline.train.checkpoint import load_model
+from pipeline.foundations.tables import tables
+from pipeline.graph.cooccurrence import adjacency_table
+from pipeline.model.checkpoint import load_model
 from tests import formula
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import tables
 from pipeline.cli import app
-from pipeline.errors import PlainError
-from pipeline.evaluate.metrics import METRICS
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.metrics.metrics import METRICS
 from tests.report.miniature import write_run
 
 run = CliRunner()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.clips.prepare import Source
-from pipeline.files import sha256
+from pipeline.foundations.runtime.files import sha256
 
 
 def write_gradient(path: Path, *, frames: int, width: int, height: int, level: int) -> None:

@@ -2,10 +2,10 @@ import pickle
 
 import pytest
 
-from pipeline import tables
 from pipeline.clips import packs
 from pipeline.clips.packs import Copy, Exclusion, Packs, PackWriter, pack_name, read_contents
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 
 VIDEOS = {"a": [b"one", b"two!", b"three"], "b": [b"4"], "c": [b"", b"six"]}
 

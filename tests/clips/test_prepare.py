@@ -3,12 +3,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from pipeline import tables
+from pipeline.clips.jpeg import decode_jpeg
 from pipeline.clips.packs import EXCLUDED, TABLE, Packs
 from pipeline.clips.prepare import check_file_count, prepare, sources_of
-from pipeline.errors import PlainError
-from pipeline.media.frames import read_frames
-from pipeline.media.jpeg import decode_jpeg
+from pipeline.foundations.media.frames import read_frames
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pytest
 
 from params import make
 from pipeline.clips.prepare import copy_frames
-from pipeline.media.frames import read_frames, reader
-from pipeline.params import Params, load_params
-from pipeline.sources.sample.plan import draw_plans
-from pipeline.sources.sample.render import render_video
+from pipeline.dataset.sample.plan import draw_plans
+from pipeline.dataset.sample.render import render_video
+from pipeline.foundations.media.frames import read_frames, reader
+from pipeline.foundations.params import Params, load_params
 from pipeline.train.data import cut
 from pipeline.train.views import View
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.media.write import write_video
-from pipeline.params import Params
+from pipeline.dataset.sample.write import write_video
+from pipeline.foundations.params import Params
 
 ANNOTATIONS = {
     "moments_categories.txt": "singing,0\nplaying+music,1\n",

@@ -4,8 +4,8 @@ from math import comb
 
 import pytest
 
+from pipeline.dataset.annotations import Annotations, Video
 from pipeline.doctor.data import counts, drawn_at_most, examine_data, too_many
-from pipeline.sources.annotations import Annotations, Video
 
 
 def examined(root, params):

@@ -6,12 +6,12 @@ from collections import namedtuple
 import pytest
 import torch
 
+from pipeline.dataset.annotations import Annotations, Video
 from pipeline.doctor import needs
 from pipeline.doctor.data import Seen
 from pipeline.doctor.needs import disk, free_memory, held_for_backward, memory, outputs, parameters, training
 from pipeline.doctor.probe import Probe
-from pipeline.nn.resnet3d import ARCHITECTURES, ResNet3d
-from pipeline.sources.annotations import Annotations, Video
+from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
 
 
 @pytest.fixture

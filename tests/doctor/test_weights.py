@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pipeline import files
 from pipeline.audio.vggish import seeded_weights
 from pipeline.doctor.weights import DEVIATION, MEAN, check_vggish, examine_weights, judge, sine
+from pipeline.foundations.runtime import files
 
 
 def found(root, params):

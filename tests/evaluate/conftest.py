@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files
 from pipeline.evaluate.testing import Video
-from pipeline.params import Evaluate, Execution, Params
+from pipeline.foundations.params import Evaluate, Execution, Params
+from pipeline.foundations.runtime import files
 from tests.evaluate.miniature import write_model, write_video
 
 

@@ -6,9 +6,9 @@ import av
 import numpy as np
 import torch
 
-from pipeline.nn.model import build_model
-from pipeline.params import Params
-from pipeline.train.checkpoint import Description, save_model
+from pipeline.foundations.params import Params
+from pipeline.model.checkpoint import Description, save_model
+from pipeline.model.model import build_model
 
 ACTIONS = ("applauding", "diving", "playing+music", "singing", "swimming")
 

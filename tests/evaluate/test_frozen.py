@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import tables
-from pipeline.errors import PlainError
 from pipeline.evaluate import frozen, testing
-from pipeline.train.checkpoint import load_model, save_model
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import load_model, save_model
 
 
 @pytest.fixture

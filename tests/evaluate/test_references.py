@@ -5,9 +5,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from pipeline.evaluate.intervals import draw, resampled
-from pipeline.evaluate.metrics import METRICS
 from pipeline.evaluate.references import chance, expected_hit, expected_precision, frequency
+from pipeline.metrics.intervals import draw, resampled
+from pipeline.metrics.metrics import METRICS
 
 
 def precision(order: tuple[int, ...]) -> float:

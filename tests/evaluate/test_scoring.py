@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline import tables
-from pipeline.errors import PlainError
 from pipeline.evaluate import scoring
-from pipeline.evaluate.metrics import METRICS, action_precisions
 from pipeline.evaluate.references import chance, expected_precision, frequency
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.metrics.metrics import METRICS, action_precisions
 
 VIDEOS, ACTIONS = 40, 7
 

@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from pipeline import tables
-from pipeline.evaluate.metrics import METRICS
 from pipeline.evaluate.summary import COLUMNS, show
+from pipeline.foundations.tables import tables
+from pipeline.metrics.metrics import METRICS
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import tables
-from pipeline.clips.normalize import as_clips
-from pipeline.errors import PlainError
 from pipeline.evaluate import testing
 from pipeline.evaluate.testing import Video, score, score_video, videos_of
 from pipeline.evaluate.views import views
-from pipeline.media.frames import read_frames
-from pipeline.train.checkpoint import load_model
+from pipeline.foundations.media.frames import read_frames
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import load_model
+from pipeline.model.normalize import as_clips
 
 
 @pytest.fixture

@@ -9,16 +9,17 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline import files, tables
+from pipeline.dataset.sample.places import Place
 from pipeline.evaluate.testing import Video
 from pipeline.explain.models import FOLDER, PREDICTIONS, Explained, explained
-from pipeline.nn.graph import normalize
-from pipeline.nn.heads import FullyConnected
-from pipeline.nn.model import MultiActionModel, build_model
-from pipeline.nn.pooling import Pooling
-from pipeline.params import Params
-from pipeline.sources.sample.places import Place
-from pipeline.train.checkpoint import Description, save_model
+from pipeline.foundations.params import Params
+from pipeline.foundations.runtime import files
+from pipeline.foundations.tables import tables
+from pipeline.graph.normalize import normalize
+from pipeline.model.backbones.pooling import Pooling
+from pipeline.model.checkpoint import Description, save_model
+from pipeline.model.heads import FullyConnected
+from pipeline.model.model import MultiActionModel, build_model
 from tests.evaluate.miniature import ACTIONS, write_video
 from tests.train.miniature import changed
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from pipeline import tables
-from pipeline.errors import PlainError
 from pipeline.explain.boosts import boosts, compare, gains
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 
 
 def predictions(rows: dict[str, tuple[list[int], list[float]]]):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import tables
-from pipeline.errors import PlainError
 from pipeline.explain.draw import Subject, best_scored, choose, draw, scores_of
 from pipeline.explain.models import Explained, explained
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 
 SCORES = {
     "all-right": ([0, 1], [0.6, 0.5, 0.1]),

@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipeline.clips.normalize import as_clips
-from pipeline.clips.positions import positions
 from pipeline.explain.gradcam import clip_starts, grad_cam, to_pixels, video_heat
+from pipeline.model.normalize import as_clips
+from pipeline.model.positions import positions
 
 
 def test_of_a_linear_head_by_hand(make_network):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.dataset.sample.places import Place
 from pipeline.explain.pictures import (
     GAP,
     STRENGTH,
@@ -14,7 +15,6 @@ from pipeline.explain.pictures import (
     write_moving,
     write_strip,
 )
-from pipeline.sources.sample.places import Place
 
 HOTTEST = np.array([252, 255, 164])  # the last colour of matplotlib's inferno
 

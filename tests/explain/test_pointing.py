@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline import tables
-from pipeline.evaluate import intervals
+from pipeline.dataset.sample.places import Place
 from pipeline.explain.gradcam import Heat
 from pipeline.explain.pointing import judge, point, scores
-from pipeline.sources.sample.places import Place
+from pipeline.foundations.tables import tables
+from pipeline.metrics import intervals
 
 LEFT = [Place(time, 0.0, 0.0, 0.5, 1.0) for time in (0.0, 0.2, 0.4)]
 RIGHT = [Place(time, 0.5, 0.25, 1.0, 1.0) for time in (0.0, 0.2, 0.4)]

@@ -5,7 +5,6 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from pipeline import tables
 from pipeline.explain.relations import (
     classifiers,
     cosines,
@@ -14,6 +13,7 @@ from pipeline.explain.relations import (
     node_features,
     smoothed_features,
 )
+from pipeline.foundations.tables import tables
 
 
 def test_node_features_are_equation_1_layer_by_layer(make_network):

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files, tables
-from pipeline.errors import PlainError
 from pipeline.explain.models import FOLDER, explained, load
 from pipeline.explain.run import run
-from pipeline.train.checkpoint import save_model
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import save_model
 
 MADE = ("pointing", "pointing_scores", "drawn", "embedding", "gathering", "neighbours", "boosts", "compared")
 ADJACENCY = [(i, j, 3, 1, 1 / 3, abs(i - j) == 1) for i in range(5) for j in range(5)]

@@ -4,11 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.params import Lexicon
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.tables import FORM_SIZE
 from pipeline.lexicon import audio
-from pipeline.params import Lexicon
-from pipeline.tables import FORM_SIZE
 
 
 def form(number: float) -> np.ndarray:

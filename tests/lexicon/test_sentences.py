@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.lexicon.sentences import embed_names, name_key
 
 

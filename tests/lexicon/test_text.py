@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.dataset.annotations import words_of
+from pipeline.foundations.params import Words
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.lexicon import text, words
-from pipeline.params import Words
-from pipeline.sources.annotations import words_of
 
 
 @pytest.fixture(scope="module")

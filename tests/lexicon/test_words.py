@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.lexicon import words
 
 VECTORS = {"singing": (1.5, -2.0, 0.25), "tür": (0.0, 1e-7, 3.0), "a\u00a0b": (9.0, 8.0, 7.0)}

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from pipeline.lineage import lock
 
 RUNS = {

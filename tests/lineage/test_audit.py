@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from pipeline.foundations.params import load_params
 from pipeline.lineage import lock
 from pipeline.lineage.audit import audit
-from pipeline.params import load_params
-from tests.house.clones import change_params
+from tests.end_to_end.clones import change_params
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
 
@@ -120,7 +120,7 @@ def test_an_edited_parameter_is_red_for_the_stages_that_read_it(house):
 
 
 def test_an_edited_module_is_red_for_the_stages_that_import_it_and_against_git(house):
-    module = "pipeline/graph.py"
+    module = "pipeline/graph/cooccurrence.py"
     with _edited(house.root / module, by=b"\n# edited\n"):
         red = _red(house)
     importers = {stage.name for stage in lock.read_stages(house.root).values() for dep in stage.code

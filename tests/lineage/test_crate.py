@@ -14,7 +14,7 @@ from rocrate_validator.models import Severity, ValidationSettings
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.lineage.crate import write_crate
 from tests.extras import WITHOUT
 

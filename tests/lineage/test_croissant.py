@@ -12,11 +12,11 @@ from mlcroissant._src.core.context import Context
 from mlcroissant._src.core.rdf import make_context
 from typer.testing import CliRunner
 
-from pipeline import tables
 from pipeline.cli import app
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.schemas import SCHEMAS
 from pipeline.lineage.croissant import TABLES, write_croissant
-from pipeline.schemas import SCHEMAS
 
 
 @pytest.fixture

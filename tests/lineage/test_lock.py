@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.lineage import lock
 from pipeline.lineage.lock import Recorded, Stage
-from tests.house.clones import environment
+from tests.end_to_end.clones import environment
 
 
 def _stage(name, deps, outs):

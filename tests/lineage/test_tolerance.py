@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.lineage.tolerance import MODEL, compare, distance
 
 VGGISH, METRICS, SPLIT = (

@@ -6,13 +6,13 @@ import shutil
 import pyarrow.compute as pc
 import pytest
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.params import load_params
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.lineage.trace import trace
 from pipeline.lineage.tree import to_json, to_rich
 from pipeline.lineage.why import consequences, why
-from pipeline.params import load_params
-from tests.house.clones import change_params
+from tests.end_to_end.clones import change_params
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
 
@@ -150,12 +150,12 @@ def test_a_changed_parameter_is_the_reason_with_both_values_and_what_follows(hou
 
 
 def test_a_changed_module_is_shown_line_by_line(house):
-    module = house.root / "pipeline/graph.py"
+    module = house.root / "pipeline/graph/cooccurrence.py"
     before = module.read_text()
     module.write_text(before + "\nEDITED = True\n")
     try:
         reasons = why(house.root, load_params(house.root / "params.yaml"), "build_adjacency")
     finally:
         module.write_text(before)
-    assert [(reason.kind, reason.what) for reason in reasons] == [("code", "pipeline/graph.py")]
+    assert [(reason.kind, reason.what) for reason in reasons] == [("code", "pipeline/graph/cooccurrence.py")]
     assert "+EDITED = True" in reasons[0].detail

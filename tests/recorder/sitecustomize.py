@@ -34,7 +34,7 @@ def _watch_params(module: object) -> None:
         kind = type(self)
         reader = Path(sys._getframe(1).f_code.co_filename)
         # Neither a validator's look nor the record of the run is a stage's: no output depends on them.
-        checking = reader.parent == home or reader.parts[-2:] == ("lineage", "record.py")
+        checking = reader.parent == home or reader.parts[-2:] == ("runtime", "record.py")
         if attribute in kind.__pydantic_fields__ and not checking:  # type: ignore[attr-defined]
             if kind is not params:
                 _note("param", f"{names[kind]}.{attribute}")
@@ -62,7 +62,7 @@ class _Watcher(importlib.abc.MetaPathFinder):
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.origin is not None and spec.loader is not None:
             _note("module", os.path.relpath(spec.origin))
-            if name == "pipeline.params":
+            if name == "pipeline.foundations.params":
                 execute = spec.loader.exec_module
 
                 def exec_module(module: object) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from pipeline.report.evidence import CURVES, TABLES
-from tests.house.clones import ROOT, environment
+from tests.end_to_end.clones import ROOT, environment
 from tests.report.miniature import ACTIONS
 
 OUTPUTS = ("data/predictions", CURVES, "data/index", "models/m3a")

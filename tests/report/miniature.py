@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline import tables
 from pipeline.evaluate import scoring
+from pipeline.foundations.tables import tables
 from pipeline.report.evidence import CURVES, MODEL, PICTURES, TABLES, WEIGHTS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ import re
 import pytest
 from sklearn.metrics import average_precision_score
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.report.comparison import compare, render, to_json
 from pipeline.report.runs import Run
 from tests.browser import browsing

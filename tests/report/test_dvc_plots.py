@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from pipeline.report.runs import read_run
-from tests.house.clones import environment
+from tests.end_to_end.clones import environment
 
 DATA = "<DVC_METRIC_DATA>"
 FIELDS = {"loss": None, "learning_rate": "train/learning_rate"} | {

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from pipeline.errors import PlainError
-from pipeline.lineage.neighbours import TABLES as KNOWN
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.lineage.consistency import TABLES as KNOWN
 from pipeline.report.evidence import TABLES, read_curves, read_evidence
 
 

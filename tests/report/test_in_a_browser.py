@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.params import load_params
+from pipeline.foundations.params import load_params
 from pipeline.report import page
 from tests.browser import LARGEST, browsing
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.params import load_params
+from pipeline.foundations.params import load_params
 from pipeline.report import page
 from pipeline.report.evidence import TABLES
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.report.baseline import bring, name_it
 from pipeline.report.evidence import TABLES
 from pipeline.report.runs import THIS, read_run

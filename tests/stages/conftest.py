@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from pipeline import tables
-from pipeline.files import sha256
+from pipeline.foundations.runtime.files import sha256
+from pipeline.foundations.tables import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = {"hum": 3.0, "knock": 3.0, "nothing": 3.0, "short": 2.0}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from stages import build_adjacency
 
 ROOT = Path(__file__).resolve().parents[2]

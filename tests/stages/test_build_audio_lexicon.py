@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from stages import build_audio_lexicon
 
 ROOT = Path(__file__).resolve().parents[2]

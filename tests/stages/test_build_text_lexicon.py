@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from pipeline.lexicon import words
 from stages import build_text_lexicon
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files, tables
-from pipeline.evaluate.metrics import METRICS
-from pipeline.params import load_params
+from pipeline.foundations.params import load_params
+from pipeline.foundations.runtime import files
+from pipeline.foundations.tables import tables
+from pipeline.metrics.metrics import METRICS
 from stages import evaluate
 from tests.evaluate.miniature import ACTIONS, write_model, write_video
 from tests.train.miniature import changed, write_params

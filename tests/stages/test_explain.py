@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files, tables
-from pipeline.params import load_params
+from pipeline.foundations.params import load_params
+from pipeline.foundations.runtime import files
+from pipeline.foundations.tables import tables
 from stages import explain
 from tests.evaluate.miniature import ACTIONS, write_model, write_video
 from tests.train.miniature import changed, write_params

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import save_file
 
-from pipeline import tables
 from pipeline.audio.vggish import seeded_weights
+from pipeline.foundations.tables import tables
 from stages import extract_vggish, filter_silent
 
 

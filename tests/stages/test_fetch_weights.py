@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import pretrained, tables
+from pipeline.foundations.tables import tables
+from pipeline.weights import pretrained
 from stages import fetch_weights
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from stages import index
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,9 +3,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from pipeline import tables
 from pipeline.clips.packs import Packs
-from pipeline.files import sha256
+from pipeline.foundations.runtime.files import sha256
+from pipeline.foundations.tables import tables
 from stages import prepare_clips
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params import load_params
-from pipeline.train.checkpoint import load_model
+from pipeline.foundations.params import load_params
+from pipeline.model.checkpoint import load_model
 from stages import train
 from tests.namespaces import with_dev_shm
 from tests.train.miniature import ACTIONS, SMALL, changed, write_inputs, write_params

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from stages import whiten
 
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from pipeline.params import Params
+from pipeline.foundations.params import Params
 from pipeline.train.assemble import Design
-from pipeline.train.team import Team
+from pipeline.train.distributed import Team
 from tests.train.miniature import SMALL, Miniature, changed, design_of, write_inputs
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
-from pipeline import tables
 from pipeline.clips.packs import EXCLUDED, TABLE, Copy, PackWriter, pack_name
-from pipeline.params import Params
-from pipeline.tables import FORM_SIZE
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.tables import FORM_SIZE
 from pipeline.train.assemble import Design, Knowledge
 from pipeline.train.experiment import Videos
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import tables
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.train.assemble import Forms, assemble, read_graph
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.train.distributed import Team
 from pipeline.train.experiment import prepare_batch_norm
 from pipeline.train.optimizer import batch_norms
-from pipeline.train.team import Team
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +34,7 @@ import json, sys, torch
 from pathlib import Path
 from torch import nn
 from pipeline.train.precise_bn import measure_batch_norm
-from pipeline.train.team import assembled
+from pipeline.train.distributed import assembled
 
 with assembled("cpu") as team:
     norm = nn.BatchNorm3d(2)

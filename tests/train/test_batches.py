@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from pipeline.loader import at_once, batch_bytes
+from pipeline.foundations.runtime.loader import at_once, batch_bytes
 from pipeline.train.batches import in_order, load, shuffled
 from pipeline.train.data import open_examples
 from pipeline.train.views import random_view

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.train.curves import Curves
 from tests.extras import WITHOUT
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline import tables
+from pipeline.clips.jpeg import decode_jpeg, encode_jpeg
 from pipeline.clips.packs import EXCLUDED
-from pipeline.errors import PlainError
-from pipeline.media.jpeg import decode_jpeg, encode_jpeg
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.train.data import Pick, cut, open_examples
 from pipeline.train.views import View, center_view
 

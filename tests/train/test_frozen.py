@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.clips.normalize import as_clips
-from pipeline.errors import PlainError
-from pipeline.evaluate.metrics import map_action
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.metrics.metrics import map_action
+from pipeline.model.checkpoint import load_model
+from pipeline.model.normalize import as_clips
 from pipeline.train import frozen as frozen_features
-from pipeline.train.checkpoint import load_model
 from pipeline.train.data import Pick
 from pipeline.train.experiment import Targets, open_data
 from pipeline.train.frozen import BACKBONE, FEATURES, Source, freeze, run_frozen, train_heads
@@ -82,7 +82,7 @@ def test_a_seed_says_all(frozen, source):
 
 def test_the_first_step_is_the_joint_loops_on_the_head_written_out(frozen, source):
     """SGD with Nesterov momentum from rest: w - rate (1 + momentum) (gradient + decay w)."""
-    from pipeline.nn.loss import bce
+    from pipeline.model.loss import bce
     from pipeline.train.assemble import assemble
     from pipeline.train.batches import shuffled
 

@@ -7,21 +7,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipeline.clips.normalize import as_clips
-from pipeline.errors import PlainError
-from pipeline.evaluate.metrics import map_action
-from pipeline.nn.determinism import reproducible
-from pipeline.nn.loss import bce
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.metrics.metrics import map_action
+from pipeline.model.determinism import reproducible
+from pipeline.model.loss import bce
+from pipeline.model.normalize import as_clips
 from pipeline.train import loop
 from pipeline.train.assemble import assemble
 from pipeline.train.batches import shuffled
 from pipeline.train.data import Pick
+from pipeline.train.distributed import Team
 from pipeline.train.experiment import make_learner, open_data, renew_forms
 from pipeline.train.loop import NOT_FINITE, STATE, Run, fit
 from pipeline.train.optimizer import batch_norms
 from pipeline.train.schedule import learning_rate
 from pipeline.train.state import Progress, load_state
-from pipeline.train.team import Team
 from tests.train.memory import held
 
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from pipeline import tables
-from pipeline.train.checkpoint import load_model
+from pipeline.foundations.tables import tables
+from pipeline.model.checkpoint import load_model
 from stages import train
 from tests.train.miniature import SMALL, changed, write_inputs, write_params
 

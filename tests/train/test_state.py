@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from pipeline.errors import PlainError
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.state import Learner, Progress, load_state, save_state
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipeline.bench.row import Row, cells
+from pipeline.report.bench_rows import Row, cells
 
 
 class Line(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from pipeline.report.evidence import Evidence
 from pipeline.report.figures import matrices
 from pipeline.report.figures.network import Edge, network

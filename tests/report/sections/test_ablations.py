@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.ablate.result import Result, line, read_all, write
-from pipeline.errors import PlainError
-from pipeline.params import load_params
+from pipeline.foundations.params import load_params
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.report import page
 from pipeline.report.sections.ablations import ablations
 from tests.ablate.conftest import figures_of

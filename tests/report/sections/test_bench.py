@@ -2,7 +2,7 @@
 
 from math import nan
 
-from pipeline.bench.row import Comparison, row
+from pipeline.report.bench_rows import Comparison, row
 from pipeline.report.sections import bench
 
 

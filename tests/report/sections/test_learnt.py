@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from pipeline.report.sections.learnt import learnt
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.params import load_params
+from pipeline.foundations.params import load_params
 from pipeline.report.ledger import ledger
 from pipeline.report.sections.lineage import lineage
 

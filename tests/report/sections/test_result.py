@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline import tables
-from pipeline.evaluate.metrics import METRICS
+from pipeline.foundations.tables import tables
+from pipeline.metrics.metrics import METRICS
 from pipeline.report.sections import result
 from pipeline.report.sections.result import ABOUT, Figure
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from pipeline import tables
+from pipeline.foundations.tables import tables
 from pipeline.report.sections.sight import points, sight
 
 

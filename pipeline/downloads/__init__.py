@@ -1,5 +1,0 @@
-"""Files from the web: whole, checked and kept, or absent with a sentence that says why."""
-
-from pipeline.downloads.kept import Download, fetch, place_of
-
-__all__ = ["Download", "fetch", "place_of"]

@@ -1,0 +1,1 @@
+"""Models and the authors' files, in and out: import, export, predict."""

@@ -1,0 +1,109 @@
+"""The one place that reads pickles: the authors' published lexicons and graph come as nothing else.
+
+A pickle is a program. Here it may build plain containers, and records of what NumPy arrays it wants; any other
+name that it asks for is refused before it is looked up. Arrays are then made from the records' bytes, so that
+neither Python nor NumPy runs anything the file says.
+"""
+
+import pickle  # noqa: TID251  the one reader, which runs nothing
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.foundations.runtime.errors import PlainError
+
+_NUMBERS = re.compile(r"[biuf]\d{1,2}")
+# What unpickling a damaged or hostile file raises, beside UnpicklingError.
+_UNREADABLE = (EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, MemoryError,
+               OverflowError, RecursionError)  # fmt: skip
+
+
+def read_arrays(path: Path) -> Any:
+    """What a pickle of number arrays, numbers, strings, lists, tuples and dicts holds.
+
+    Raises:
+        PlainError: the file is absent or damaged, or asks for anything else.
+    """
+    try:
+        with path.open("rb") as file:
+            return _plain(_ArraysOnly(file).load())
+    except OSError as error:
+        raise PlainError(f"{path}: cannot be read: {error.strerror}") from error
+    except pickle.UnpicklingError as error:
+        raise PlainError(f"{path}: refused: {error}") from error
+    except _UNREADABLE as error:
+        raise PlainError(f"{path}: not a pickle of arrays, or damaged: {type(error).__name__}: {error}") from error
+
+
+class _Type:
+    """A number's type as pickled: a code such as `f8`, then its byte order."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        if not isinstance(code, str) or not _NUMBERS.fullmatch(code):
+            raise pickle.UnpicklingError(f"it holds values of type {str(code)[:20]!r}; expected numbers")
+        self.type = np.dtype(code)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.type = self.type.newbyteorder(state[1])
+
+
+class _Array:
+    """An array as pickled: first an empty one, then its shape, type and bytes."""
+
+    def __init__(self, *_: object) -> None:
+        self.value = np.empty(0)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, in_columns, content = state
+        self.value = np.frombuffer(content, kind.type).reshape(shape, order="F" if in_columns else "C")
+
+
+class _Number:
+    """A NumPy number as pickled: its type and bytes."""
+
+    def __init__(self, kind: _Type, content: bytes) -> None:
+        self.value = np.frombuffer(content, kind.type)[0]
+
+    def __setstate__(self, state: object) -> None:
+        raise pickle.UnpicklingError("it changes a number")
+
+
+class _Class:
+    """Stands for numpy.ndarray, which a pickle hands over and never calls."""
+
+
+_KNOWN: dict[str, type] = {
+    "collections.OrderedDict": OrderedDict,
+    "numpy.ndarray": _Class,
+    "numpy.dtype": _Type,
+    # NumPy 1 and NumPy 2.
+    "numpy.core.multiarray._reconstruct": _Array,
+    "numpy._core.multiarray._reconstruct": _Array,
+    "numpy.core.multiarray.scalar": _Number,
+    "numpy._core.multiarray.scalar": _Number,
+}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """An unpickler to which nothing outside `_KNOWN` exists."""
+
+    def find_class(self, module: str, name: str) -> type:
+        if f"{module}.{name}" not in _KNOWN:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}; expected arrays and plain containers alone")
+        return _KNOWN[f"{module}.{name}"]
+
+
+def _plain(value: Any) -> Any:
+    """`value` with its records made into arrays and numbers."""
+    if isinstance(value, _Array | _Number):
+        return value.value
+    if isinstance(value, dict):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise pickle.UnpicklingError(f"it holds {type(value).__name__}; expected arrays and plain containers alone")

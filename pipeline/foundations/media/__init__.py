@@ -1,0 +1,1 @@
+"""The only code that opens media. Nothing here knows of actions, tables or stages."""

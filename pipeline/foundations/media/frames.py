@@ -1,0 +1,155 @@
+"""A video's pictures, on a constant time line or one by one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from pipeline.foundations.media.faults import Undecodable
+from pipeline.foundations.media.scaling import between_pixels, scaled_size
+from pipeline.foundations.media.source import decode, opened
+from pipeline.foundations.params import Frames, Media, Scaling
+
+SLACK = 0.002
+"""Seconds; containers round times to as little as a millisecond, so a tick may fall just before its frame."""
+_EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+_FULL_COLOUR = Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
+FLAGS = {
+    "antialiased": Interpolation.BILINEAR | _EXACT | _FULL_COLOUR,
+    "sharp": Interpolation.LANCZOS | _EXACT | _FULL_COLOUR,
+    "released": Interpolation.BILINEAR | Interpolation.BITEXACT,  # conversion to RGB alone, as PyAV's `to_rgb`
+}
+"""The same bytes on every CPU. The support of the filters grows as the picture shrinks. Without full colour, swscale
+gives neighbours one colour, and scaling in two steps then costs a grey level more."""
+
+
+class Pictures(NamedTuple):
+    """A decoded video."""
+
+    pixels: np.ndarray
+    """uint8, T x H x W x 3, RGB."""
+    fps: float
+    """How many there are a second: of the time line, or of the video's own."""
+
+
+def reader(frames: Frames, short_side: int) -> Callable[[Path, Media], Pictures]:
+    """What a guarded process does with a video, as the parameters say."""
+    fps = frames.fps if frames.timeline == "constant" else None
+    return partial(read_frames, fps=fps, short_side=short_side, scaling=frames.scaling)
+
+
+def read_frames(
+    path: Path,
+    media: Media,
+    *,
+    fps: float | None,
+    short_side: int | None,
+    scaling: Scaling | Literal["sharp"] = "antialiased",
+) -> Pictures:
+    """Decode a video's pictures, scaled so that the short side is `short_side`.
+
+    On a time line of `fps`, tick k, at k / fps seconds after the first picture, shows the last picture that began by
+    then; the line ends with the last picture. Rotation from the metadata is applied; pixels are taken as square, and
+    interlaced pictures as they are.
+
+    Args:
+        path: the video.
+        media: the bounds.
+        fps: of the time line; None gives each picture once, whatever its time.
+        short_side: pixels; None leaves pictures as large as they are.
+        scaling: `antialiased`; `sharp`, for what is to be scaled again; `released`, between the nearest pixels.
+
+    Raises:
+        Undecodable: anything that is wrong with the file.
+    """
+    pictures: list[np.ndarray] = []
+    budget = media.memory_mb * 2**20 // 4  # for the array; it exists twice while it is made and while it travels
+    with shown(path, media, fps=fps, short_side=short_side, scaling=scaling) as (line, rate):
+        for picture, ticks in line:
+            pictures += [picture] * ticks
+            if len(pictures) * picture.nbytes > budget:
+                raise Undecodable(
+                    f"more than {budget >> 20} MB of pictures at {rate:g} fps and {_size(short_side)}, a quarter of "
+                    "media.memory_mb"
+                )
+    if len({picture.shape for picture in pictures}) != 1:
+        raise Undecodable("pictures change their shape on the way")
+    return Pictures(np.stack(pictures), rate)
+
+
+@contextmanager
+def shown(
+    path: Path, media: Media, *, fps: float | None, short_side: int | None, scaling: Scaling | Literal["sharp"]
+) -> Iterator[tuple[Iterator[tuple[np.ndarray, int]], float]]:
+    """Pictures one by one, each with the number of ticks that show it, and their rate; as `read_frames` says."""
+    with opened(path, media, "video") as (container, stream):
+        rate = fps or float(stream.average_rate or 0)
+        if not rate:
+            raise Undecodable("does not tell how many pictures it has a second, which frames.timeline: native needs")
+        scaler = VideoReformatter()
+        frames = decode(container, stream)
+        line = _time_line(frames, fps, media.max_seconds) if fps else _one_by_one(frames, media.max_seconds)
+        yield ((_picture(frame, scaler, short_side, scaling, media.max_pixels), ticks) for frame, ticks in line), rate
+
+
+def _time_line(frames: Iterator[Any], fps: float, max_seconds: float) -> Iterator[tuple[Any, int]]:
+    """Yield each picture that is shown, and for how many ticks."""
+    shown, begin, end, ticks = None, 0.0, 0.0, 0
+    for frame in frames:
+        time = frame.time if frame.time is not None else end  # the last of an AVI file come without
+        if shown is None:
+            begin = time
+        due = _ticks_before(min(time - begin, max_seconds), fps) - ticks
+        if shown is not None and due > 0:
+            yield shown, due
+            ticks += due
+        if time - begin >= max_seconds:
+            return
+        shown, end = frame, time + float((frame.duration or 0) * frame.time_base)
+    if shown is not None:
+        yield shown, max(_ticks_before(min(end - begin, max_seconds), fps) - ticks, 0 if ticks else 1)
+
+
+def _one_by_one(frames: Iterator[Any], max_seconds: float) -> Iterator[tuple[Any, int]]:
+    """Yield each picture that begins before the bound, once."""
+    begin = None
+    for frame in frames:
+        if frame.time is not None:
+            begin = frame.time if begin is None else begin
+            if frame.time - begin >= max_seconds:
+                return
+        yield frame, 1
+
+
+def _ticks_before(seconds: float, fps: float) -> int:
+    """How many ticks lie before a time, counting tick 0."""
+    return ceil((seconds - SLACK) * fps)
+
+
+def _picture(
+    frame: Any,
+    scaler: VideoReformatter,
+    short_side: int | None,
+    scaling: Scaling | Literal["sharp"],
+    max_pixels: int,
+) -> np.ndarray:
+    """One picture, scaled and upright."""
+    height, width = frame.height, frame.width
+    if short_side is not None:
+        height, width = scaled_size(height, width, short_side, "antialiased" if scaling == "sharp" else scaling)
+    if width * height > max_pixels:
+        raise Undecodable(f"{frame.width} x {frame.height} pixels are too long for {_size(short_side)}")
+    converted = (frame.width, frame.height) if scaling == "released" else (width, height)
+    pixels = scaler.reformat(frame, *converted, "rgb24", interpolation=FLAGS[scaling], threads=1).to_ndarray()
+    if pixels.shape[:2] != (height, width):
+        pixels = between_pixels(pixels, height, width)
+    return np.rot90(pixels, round(frame.rotation / 90))
+
+
+def _size(short_side: int | None) -> str:
+    return "their own size" if short_side is None else f"short side {short_side}"

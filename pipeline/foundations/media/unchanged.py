@@ -1,0 +1,69 @@
+"""A video is what `index` recorded, or it is not used: DVC does not watch files outside the project."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+from pipeline.foundations.media.faults import Undecodable
+from pipeline.foundations.media.source import open_regular
+from pipeline.foundations.params import Media
+
+T = TypeVar("T")
+
+
+class Indexed(Protocol):
+    """A video with what `index` found its file to be, and whatever else."""
+
+    @property
+    def path(self) -> str | Path:
+        """Where it is."""
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+
+    @property
+    def sha256(self) -> str:
+        """Its digest; empty where it was absent."""
+
+
+class Recorded(NamedTuple):
+    """That alone, as it travels to the guarded process."""
+
+    path: Path
+    bytes: int
+    sha256: str
+
+
+def recorded(video: Indexed) -> Recorded:
+    """What is recorded of a video's file."""
+    return Recorded(Path(video.path), video.bytes, video.sha256)
+
+
+def read(file: Recorded, function: Callable[[Path, Media], T], media: Media) -> T:
+    """What `function` makes of a file that is what was recorded; runs in the guarded process.
+
+    Raises:
+        Undecodable: it is not; or as the function.
+    """
+    check(file.path, bytes=file.bytes, sha256=file.sha256)
+    return function(file.path, media)
+
+
+def check(path: Path, *, bytes: int, sha256: str) -> None:  # noqa: A002  the columns of the table of videos
+    """Compare a file with its size and digest in the table of videos.
+
+    Raises:
+        Undecodable: the file is absent, or other than it was when `index` ran.
+    """
+    if not sha256:
+        raise Undecodable("absent when `index` ran")
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size != bytes:
+            raise Undecodable(f"changed since `index`: found {size:,} bytes, expected {bytes:,}")
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise Undecodable(f"changed since `index`: found sha256 {found[:12]}..., expected {sha256[:12]}...")

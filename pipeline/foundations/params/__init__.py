@@ -1,0 +1,151 @@
+"""params.yaml as typed, frozen sections: read once at the edge, passed on as values.
+
+Every knob stands in params.yaml, with a comment; nothing has a default here, so that a file and what ran are
+the same. An unknown key, a wrong type or a value out of range is an error that names the key.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.foundations.params.data import (
+    Adjacency,
+    AudioLexicon,
+    Dataset,
+    Execution,
+    FilterSilent,
+    Index,
+    Media,
+    Render,
+    Scope,
+    SplitMini,
+    Vggish,
+    Whitening,
+    Words,
+)
+from pipeline.foundations.params.learning import (
+    Backbone,
+    Clips,
+    Evaluate,
+    Explain,
+    Frames,
+    Frozen,
+    Gcn,
+    Layer,
+    Lexicon,
+    Model,
+    Scaling,
+    Train,
+    Transformer,
+)
+from pipeline.foundations.params.section import Section
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.numerics import Numerics
+
+__all__ = [
+    "Adjacency",
+    "AudioLexicon",
+    "Backbone",
+    "Clips",
+    "Dataset",
+    "Evaluate",
+    "Execution",
+    "Explain",
+    "FilterSilent",
+    "Frames",
+    "Frozen",
+    "Gcn",
+    "Index",
+    "Layer",
+    "Lexicon",
+    "Media",
+    "Model",
+    "Params",
+    "Render",
+    "Scaling",
+    "Scope",
+    "Section",
+    "SplitMini",
+    "Train",
+    "Transformer",
+    "Vggish",
+    "Whitening",
+    "Words",
+    "load_params",
+]
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: int
+    numerics: Numerics
+    """The same bytes on every x86-64 CPU with AVX2, or the fastest that this CPU has."""
+    dataset: Dataset
+    execution: Execution
+    media: Media
+    render: Render
+    index: Index
+    filter_silent: FilterSilent
+    vggish: Vggish
+    words: Words
+    whitening: Whitening
+    audio_lexicon: AudioLexicon
+    adjacency: Adjacency
+    split_mini: SplitMini
+    clips: Clips
+    frames: Frames
+    backbone: Backbone
+    lexicon: Lexicon
+    gcn: Gcn
+    transformer: Transformer
+    model: Model
+    train: Train
+    frozen: Frozen
+    evaluate: Evaluate
+    explain: Explain
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        PlainError: the file is absent or not YAML, or a key is unknown, missing, of the wrong type or out of
+            range; one line a fault, each naming the key, what was found and what is allowed.
+    """
+    try:
+        content = YAML(typ="safe", pure=True).load(path)
+    except OSError as error:
+        raise PlainError(f"{path}: cannot be read: {error.strerror}") from error
+    except (YAMLError, UnicodeDecodeError, ValueError) as error:
+        raise PlainError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise PlainError(f"{path}: not valid YAML: brackets in brackets without end") from error
+    if not isinstance(content, dict):
+        raise PlainError(f"{path}: found {_short(content)}, expected a mapping of sections")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        faults = "\n".join(f"{path}: {_sentence(fault)}" for fault in error.errors())
+        raise PlainError(faults) from error
+
+
+def _sentence(fault: Any) -> str:
+    """One pydantic fault in plain words."""
+    key = ".".join(str(part) for part in fault["loc"]) or "the file"
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: unknown parameter"
+    if fault["type"] == "missing":
+        return f"{key}: missing parameter"
+    if fault["type"] == "value_error":  # a rule of ours over a whole section, in our own words
+        return f"{key}: {fault['ctx']['error']}"
+    return f"{key}: found {_short(fault['input'])}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def _short(value: object) -> str:
+    """A value as found, cut where it is long."""
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 80 else f"{text[:60]} [...] {text[-15:]}"

@@ -1,0 +1,151 @@
+"""The sections from videos to lexicons and graph."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.foundations.params.section import Count, Decibels, Positive, Rate, Section
+
+Scope = Literal["mini", "full"]
+
+
+class Dataset(Section):
+    """Where the videos and their labels are."""
+
+    source: Literal["sample", "mmit", "charades"]
+    """Whose layout of annotation files is read; `sample` is written in M-MiT's."""
+    folder: str
+    """Of the data set, which the other three start from; may lie outside the project, read-only."""
+    annotations: str
+    """Folder of the annotation files."""
+    videos: str
+    """Folder that the paths in the annotations start from; or any other, by its absolute path."""
+    watch: Annotated[str, Field(pattern=r"^[^/]")]
+    """What DVC hashes to learn that the data changed: the annotations' folder; for the sample, all of it."""
+
+
+class Execution(Section):
+    """How the work is done, never what: no stage declares this section, and no byte depends on it."""
+
+    engine: Literal["local", "dask"]
+    address: str | None
+    """Dask scheduler to join, as tcp://host:port; null starts one on this machine."""
+    workers: Count
+    """Processes that work on shards side by side."""
+    threads: Count
+    """Videos that one worker decodes side by side, each in a guarded process: where a GPU waits for them."""
+    gpus: Count
+    """GPUs of a machine that stages use where the device is CUDA, each by one worker; torchrun counts its own."""
+    device: Literal["auto", "cpu", "cuda"]
+    checkpoint_minutes: Positive
+    """Between two states of a training run that are kept within an epoch."""
+    tensorboard: str | None
+    """Folder for TensorBoard's log of each joint training run, one below it a run."""
+
+
+class Media(Section):
+    """Bounds on what a video file may ask of us (DESIGN.md, invariant 7)."""
+
+    max_pixels: Count
+    """Largest width x height, acting before the first frame is allocated."""
+    max_seconds: Positive
+    """Decoding stops here, whatever the header says."""
+    timeout_seconds: Positive
+    """Wall-clock limit for one video; past it the decoder is replaced and the video is undecodable."""
+    memory_mb: Count
+    """Address space that decoding one video may take; a quarter of it bounds the pictures that come out."""
+
+
+class Render(Section):
+    """The bundled sample."""
+
+    seed: int
+    train: Count
+    validation: Count
+    test: Count
+    seconds: Positive
+    height: Annotated[int, Field(ge=64, multiple_of=2)]
+    width: Annotated[int, Field(ge=64, multiple_of=2)]
+    no_audio_stream: Rate
+    digital_silence: Rate
+    below_threshold: Rate
+    truncated: Annotated[int, Field(ge=0)]
+
+
+class Index(Section):
+    """Parsing the annotations and hashing the files."""
+
+    max_missing_rate: Rate
+    """Part of the annotated videos that may be absent on disk before the stage fails."""
+
+
+class FilterSilent(Section):
+    """Which videos have a sound worth describing."""
+
+    rule: Literal["loudness", "released"]
+    """`released`: silent where any two of the first three log-mel patches are equal."""
+    peak_dbfs: Decibels
+    rms_dbfs: Decibels
+    """A sound track below either threshold is `below_threshold` (decibels to full scale)."""
+    max_failure_rate: Rate
+    shard_size: Count
+    """Videos a shard."""
+
+
+class Vggish(Section):
+    """VGGish, the audio network."""
+
+    source: Literal["hub", "seeded"]
+    """`seeded`: the same architecture with untrained weights from the seed, where the real ones cannot be had."""
+    handle: str
+    """TF-Hub handle, or the local path of its SavedModel."""
+    short: Literal["pad", "drop"]
+    """What a clip under 46,320 samples gets: zeros at its end, or no embedding (counted and named)."""
+    max_failure_rate: Rate
+    shard_size: Count
+
+
+class Words(Section):
+    """Word vectors for the text lexicon."""
+
+    source: Literal["file", "gensim", "sentences"]
+    """A local GloVe or word2vec file; a model of gensim's downloader; a local transformers folder."""
+    name: str
+    """The file's path, the downloader's model name, or the folder."""
+    size: Count
+    """Expected dimensions Q."""
+
+
+class Whitening(Section):
+    """PCA whitening of 128-d VGGish embeddings."""
+
+    method: Literal["fit", "released"]
+    path: str
+    """The released AudioSet parameters."""
+
+
+class AudioLexicon(Section):
+    """Which training videos lend their sound."""
+
+    scope: Scope
+
+
+class Adjacency(Section):
+    """The graph of co-occurring actions (Section 3.1)."""
+
+    scope: Scope
+    threshold: Rate
+    """Edge i -> j where the conditional probability psi_ij passes it."""
+    comparison: Literal["above", "at_least"]
+    """What passing means: the paper's psi > t, or the released code's psi >= t."""
+    symmetrize: Literal["none", "or", "and"]
+    normalization: Literal["paper", "released"]
+
+
+class SplitMini(Section):
+    """Mini M-MiT (Section 4.1)."""
+
+    draw: Literal["folder", "label", "all"]
+    """A video's category: its folder, each of its labels, or no draw at all (full M-MiT)."""
+    per_action: Count
+    require_audio_stream: bool

@@ -1,0 +1,224 @@
+"""The sections from training copies to explanations."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.foundations.params.section import Count, NotNegative, Positive, Rate, Section
+
+Head = Literal["visual", "audio", "text", "audio_text", "fc"]
+Layer = Literal["layer1", "layer2", "layer3", "layer4"]
+Scaling = Literal["antialiased", "released"]
+
+
+class Clips(Section):
+    """Training copies of videos."""
+
+    short_side: Count | None
+    """Pixels, a fifth or more above the largest scale of training, which scales again; null: as the video has it."""
+    quality: Annotated[int, Field(ge=1, le=100)]
+    """JPEG quality of a stored frame."""
+    max_failure_rate: Rate
+    shard_size: Count
+    """Videos a pack file."""
+
+
+class Frames(Section):
+    """What one clip is, for training and testing alike."""
+
+    fps: Positive
+    """The time line that frames are taken on, whatever the file's own rate."""
+    timeline: Literal["constant", "native"]
+    """`native`: the file's own frames, of which a clip covers as many as last as long as `span` does (released)."""
+    span: Positive
+    """Consecutive frames a clip covers, at `fps`."""
+    count: Count
+    """Frames taken from the span."""
+    positions: Literal["linspace", "stride"]
+    """linspace(0, span - 1, count) cut to integers (released), or every span / count-th."""
+    scaling: Scaling
+    """Bilinear with antialiasing; or without, and the long side cut to whole pixels (released)."""
+    mean: Rate
+    std: Positive
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.count > self.span:
+            raise ValueError(f"count {self.count} is more than the span's {self.span:g} frames")
+        return self
+
+
+class Backbone(Section):
+    """The 3D-CNN."""
+
+    name: Literal["r2plus1d_34", "r2plus1d_18", "r3d_18", "i3d_50", "r3d_tiny", "r2plus1d_tiny"]
+    weights: str | None
+    """A published checkpoint, or the safetensors that `m3a convert-weights` makes of it; a file or an https address."""
+    pooling: Literal["global", "released"]
+    """`released`: a 7 x 7 window slid over the last feature map, then the mean."""
+
+
+class Lexicon(Section):
+    """How a lexicon is queried for an action's forms (Section 3.2, Table 2)."""
+
+    draw: Literal["fixed", "mean", "resample"]
+    """One draw for good, the mean of all forms, or a new draw each epoch."""
+    forms: Annotated[int, Field(ge=1, le=3)]
+    combine: Literal["concat", "mean", "one"]
+    """Several drawn forms laid side by side, averaged, or one of them, another each epoch."""
+
+
+class Gcn(Section):
+    """Equation 1."""
+
+    layers: Count
+    hidden: Count
+    bias: bool
+    last_activation: bool
+    slope: NotNegative
+    """Of Leaky ReLU."""
+
+
+class Transformer(Section):
+    """The authors' extension: self-attention over actions."""
+
+    layers: Count
+    hidden: Count
+    attention_heads: Count
+    slope: NotNegative
+    """Of Leaky ReLU, between the layers and before the output layer."""
+    block: Literal["simplified", "full"]
+    positions: bool
+    fusion: Literal["sum", "cross_attention"]
+
+
+class Model(Section):
+    """Which relation learners are summed (Equation 3)."""
+
+    heads: Annotated[tuple[Head, ...], Field(strict=False, min_length=1)]
+    relation: Literal["gcn", "transformer"]
+    control: Literal["none", "shuffled_forms", "random_forms", "no_edges", "rewired", "free_matrix"]
+    """What the audio and text learners are deprived of, to ask what a gain comes from (`pipeline.train.controls`)."""
+    late_fusion: bool
+    """Add a linear layer of each video's own whitened VGGish to the logits; a silent video adds nothing."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.heads)) < len(self.heads):
+            raise ValueError(f"heads {list(self.heads)} name one twice")
+        if "fc" in self.heads and len(self.heads) > 1:
+            raise ValueError("fc is the baseline and stands alone")
+        return self
+
+
+class Train(Section):
+    """SGD training."""
+
+    mode: Literal["joint", "frozen"]
+    """`frozen`: backbone features are computed once, and the heads alone are trained on them."""
+    repeat: Annotated[int, Field(ge=0)]
+    """Added to the seed of training alone: the same data and draws of splits, another run."""
+    epochs: Count
+    batch: Count
+    learning_rate: Positive
+    schedule: Literal["step", "cosine"]
+    milestones: Annotated[tuple[int, ...], Field(strict=False)]
+    """Epochs from which the rate is 0.1, 0.01, ... of its start (step)."""
+    warmup_epochs: Annotated[int, Field(ge=0)]
+    warmup_rate: Positive
+    momentum: Rate
+    nesterov: bool
+    weight_decay: NotNegative
+    loss: Literal["bce", "wlsep"]
+    gradient_clip: Positive | None
+    ema: Rate | None
+    jitter: Annotated[tuple[int, int], Field(strict=False)]
+    """Short side in pixels, drawn between the two."""
+    augmentation: Literal["uniform", "released"]
+    """Every start, short side and place of the crop alike; or as the released code draws them."""
+    crop: Count
+    flip: Rate
+    precise_bn_batches: Annotated[int, Field(ge=0)]
+    freeze_batch_norm: bool
+    """Its statistics stay as they came with the weights: neither updated nor measured."""
+    sync_batch_norm: bool
+    """Where GPUs share a batch: statistics of all of it, or of each GPU's own clips (released: 8 clips, 8 GPUs)."""
+    mixed_precision: bool
+    """On CUDA only."""
+    threads: Count
+    """Of the mathematics; part of the result's last bits."""
+    validate_every: Count
+    """Epochs between two looks at the validation split."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.crop <= self.jitter[0] <= self.jitter[1]:
+            raise ValueError(f"jitter {list(self.jitter)} must rise and start at the crop of {self.crop} or above")
+        if sorted(set(self.milestones)) != list(self.milestones):
+            raise ValueError(f"milestones {list(self.milestones)} must rise")
+        return self
+
+
+class Frozen(Section):
+    """What `train.mode: frozen` and the frozen ablations train heads on."""
+
+    purposes: Annotated[tuple[Literal["ablate"], ...], Field(strict=False)]
+    """For each, data/frozen/dvc.yaml has its stages."""
+    backbone: Literal["start", "fc", "visual"]
+    """As training starts (`backbone.weights`, or the seed); or trained jointly first, by a head without a lexicon."""
+    views: Count
+    """Random views of each training video; an epoch sees one of them, in turn."""
+    repeats: Count
+    """Heads trained by stage `heads`, from as many seeds."""
+
+
+class Evaluate(Section):
+    """Multi-view testing."""
+
+    split: Literal["val", "test"]
+    temporal_views: Count
+    spatial_views: Literal[1, 3]
+    short_side: Count
+    crop: Count
+    combine: Literal["max", "mean"]
+    batch: Count
+    """Views a batch."""
+    bootstrap: Count
+    """Resamples for the intervals."""
+    max_failure_rate: Rate
+    shard_size: Count
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.crop > self.short_side:
+            raise ValueError(f"crop {self.crop} is larger than short_side {self.short_side}")
+        return self
+
+
+class Explain(Section):
+    """What a trained model looks at, and which actions it relates."""
+
+    videos: Annotated[int, Field(ge=0)] | Annotated[tuple[str, ...], Field(strict=False)]
+    """To draw: how many, taken by their scores (by their gain where there is a baseline), or which."""
+    actions: Count | Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    """Of a video that is drawn: how many of its own at most, the best scored; or which, whoever's they are."""
+    layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)]
+    """Of the 3D-CNN, which Grad-CAM reads; pictures are drawn from the first of them."""
+    clips: Count
+    """Along a video, evenly spread."""
+    frames: Count
+    """In a strip of pictures."""
+    short_side: Count
+    """Pixels of a picture."""
+    neighbours: Count
+    """Of an action."""
+    perplexity: Annotated[float, Field(ge=1.0)]
+    """Of t-SNE; lowered where there are few actions."""
+    baseline: str | None
+    """Folder of another run, with its models/m3a and data/predictions, to show beside this one."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.layers)) < len(self.layers):
+            raise ValueError(f"layers {list(self.layers)} name one twice")
+        return self

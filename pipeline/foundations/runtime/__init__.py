@@ -1,0 +1,1 @@
+"""How the work runs, never what it makes: files, processes, engines, shards, devices."""

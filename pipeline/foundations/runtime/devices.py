@@ -1,0 +1,129 @@
+"""What a stage computes on: the CPU, or the GPUs of a machine, each of which has one worker of its own.
+
+A worker takes the first GPU that no other has, by a lock that it keeps for as long as it lives: the kernel frees it
+when the process ends, however it ends. So the same rule serves joblib's workers and Dask's, which nobody numbers.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from filelock import FileLock, Timeout
+
+from pipeline.foundations.params import Execution
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
+
+Device = Literal["auto", "cpu", "cuda"]
+PATIENCE = 10.0
+"""Seconds to wait for a free GPU: a worker that was killed may have to let go of its own first."""
+_held: dict[Path, FileLock] = {}
+"""The locks of this process, which end with it."""
+
+
+class Devices(NamedTuple):
+    """What the workers of a stage compute on; travels to them."""
+
+    kind: Literal["cpu", "cuda"]
+    """What results may depend on."""
+    gpus: int
+    """Of a machine."""
+    locks: Path
+    """Folder of the locks, the same for all workers of a machine."""
+
+    def shared_by(self, execution: Execution) -> Execution:
+        """The way to run tasks that compute on these devices: a worker a GPU, where it is not the CPU."""
+        return execution if self.kind == "cpu" else execution.model_copy(update={"workers": self.gpus})
+
+    def own(self) -> torch.device:
+        """The device of the worker that asks, and its alone until it ends.
+
+        Raises:
+            PlainError: torch sees no GPU here, or others have them all.
+        """
+        if self.kind == "cpu":
+            return torch.device("cpu")
+        return torch.device("cuda", take(self.locks, gpu_names(self.gpus)))
+
+
+def devices_of(execution: Execution) -> Devices:
+    """What a stage is to compute on.
+
+    Of a cluster that is there already the workers' machines are not this one: what is asked for by name is theirs
+    to have, and `auto` is what this machine has.
+
+    Raises:
+        PlainError: CUDA is asked for, and there is none, or there are fewer GPUs than `execution.gpus`.
+    """
+    joins = execution.engine == "dask" and execution.address is not None
+    kind = "cuda" if joins and execution.device == "cuda" else choose_device(execution.device).type
+    if kind == "cuda" and not joins and execution.gpus > torch.cuda.device_count():
+        raise PlainError(
+            f"execution.gpus: found {execution.gpus}, and torch sees {torch.cuda.device_count()} here; expected no more"
+        )
+    locks = files.cache_folder().absolute() / "gpus"
+    return Devices("cuda" if kind == "cuda" else "cpu", execution.gpus, locks)
+
+
+def choose_device(device: Device, local_rank: int = 0) -> torch.device:
+    """The device of a process that computes by itself, or as one of torchrun's: its own of several GPUs.
+
+    Raises:
+        PlainError: CUDA was asked for and there is none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise PlainError("execution.device: found cuda, and torch sees no GPU here; expected auto or cpu")
+    if device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", local_rank)
+
+
+def gpu_names(count: int) -> list[str]:
+    """The names of this machine's first GPUs, at most `count`, in the order of their numbers here.
+
+    A GPU's number tells it only within one process: where CUDA_VISIBLE_DEVICES, or a job's control group, shows each
+    process its own, that has number 0 in all of them. So it goes by its UUID; a part of one (MIG) shares that with
+    the other parts, and goes by what makes it visible, too.
+    """
+    host, visible = socket.gethostname(), os.environ.get("CUDA_VISIBLE_DEVICES", "").replace("/", "_")
+    part = f"-{visible}" if "MIG" in visible else ""
+    numbers = range(min(count, torch.cuda.device_count()))
+    return [f"{host}-{torch.cuda.get_device_properties(number).uuid}{part}" for number in numbers]
+
+
+def take(locks: Path, names: Sequence[str], *, patience: float = PATIENCE) -> int:
+    """Take the first of the named things that no other process has, until this process ends; returns its number.
+
+    The one that this process has already is taken again.
+
+    Raises:
+        PlainError: others have them all, for longer than `patience` seconds; or there are none.
+    """
+    paths = [locks / f"{name}.lock" for name in names]
+    for number, path in enumerate(paths):
+        if path in _held:
+            return number
+    locks.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + patience
+    while paths:
+        for number, path in enumerate(paths):
+            lock = FileLock(path, thread_local=False)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                continue
+            _held[path] = lock
+            return number
+        if time.monotonic() > until:
+            raise PlainError(
+                f"execution.gpus: all {len(paths)} GPUs that a worker on {socket.gethostname()} may use have a worker "
+                f"already; expected one worker a GPU, and execution.gpus to say how many GPUs there are"
+            )
+        time.sleep(0.1)
+    raise PlainError(
+        f"execution.device: found cuda, and torch sees no GPU on {socket.gethostname()}, where a worker is"
+    )

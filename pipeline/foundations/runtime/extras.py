@@ -1,0 +1,64 @@
+"""Libraries that come with an extra (`make install EXTRAS=...`) and not by default; what is said without one."""
+
+import importlib.util
+import sys
+from typing import NamedTuple
+
+from pipeline.foundations.runtime.errors import PlainError
+
+
+class Extra(NamedTuple):
+    """One entry of pyproject.toml's optional dependencies."""
+
+    library: str
+    """As a sentence names it."""
+    modules: tuple[str, ...]
+    """What the code imports of it."""
+
+
+EXTRAS = {
+    "hub": Extra("TensorFlow", ("tensorflow", "tensorflow_hub", "tf_keras")),
+    "onnx": Extra("ONNX", ("onnx", "onnxruntime", "onnxscript")),
+    "crate": Extra("RO-Crate", ("rocrate",)),
+    "sentences": Extra("transformers", ("transformers",)),
+    "s3": Extra("DVC's S3 support", ("dvc_s3",)),
+    "dask": Extra("Dask", ("dask", "distributed")),
+    "tensorboard": Extra("TensorBoard", ("tensorboard",)),
+}
+
+
+def installed(extra: str) -> bool:
+    """Whether all its modules are there; none is imported."""
+    return all(_there(module) for module in EXTRAS[extra].modules)
+
+
+def remedy(extra: str) -> str:
+    """The command that brings it."""
+    return f"make install EXTRAS={extra}"
+
+
+def lack(extra: str, purpose: str) -> str | None:
+    """That an extra is not installed, as a sentence; None where it is.
+
+    Args:
+        extra: a key of EXTRAS.
+        purpose: what needs it, as the sentence begins: `words.source: sentences`.
+    """
+    return None if installed(extra) else f"{purpose} needs {EXTRAS[extra].library}, which is not installed"
+
+
+def require(extra: str, purpose: str) -> None:
+    """Go on only where an extra is installed; asked before its library is imported, inside the function that needs it.
+
+    Raises:
+        PlainError: it is not; how to install it.
+    """
+    sentence = lack(extra, purpose)
+    if sentence is not None:
+        raise PlainError(f"{sentence}: {remedy(extra)}")
+
+
+def _there(module: str) -> bool:
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    return importlib.util.find_spec(module) is not None

@@ -1,0 +1,124 @@
+"""Files that are whole or absent (DESIGN.md, invariant 5), and their digests."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from pipeline.foundations.runtime.errors import PlainError
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def placed(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` to write a file or a folder at; rename it to `target` on success.
+
+    On any failure the half-made file is removed and `target` is left as it was.
+
+    Raises:
+        PlainError: the file system refuses (full disk, no permission); the message names the path.
+    """
+    draft = _draft(target)
+    try:
+        abandon(target)
+        draft.mkdir(parents=True)
+        fresh = draft / target.name
+        yield fresh
+        if fresh.is_file():
+            _flush(fresh)
+        elif target.is_dir():
+            shutil.rmtree(target)
+        fresh.replace(target)
+    except OSError as error:
+        elsewhere = f": {error.filename}" if error.filename and not str(error.filename).startswith(str(draft)) else ""
+        needed = _needed(error, draft)
+        raise PlainError(f"{target}: cannot be written: {error.strerror or error}{elsewhere}{needed}") from error
+    finally:
+        abandon(target)
+
+
+def abandon(target: Path) -> None:
+    """Remove what is half-made of `target`, whoever was at it."""
+    shutil.rmtree(_draft(target), ignore_errors=True)
+
+
+def _draft(target: Path) -> Path:
+    """Where `target` is made: under a fixed name, so that what a killed run left is cleared by the next."""
+    return target.with_name(f".{target.name}.draft")
+
+
+def refused(error: OSError) -> bool:
+    """Whether the system is at fault, and a person can mend it: no space, or no permission."""
+    return error.errno in (*_NO_SPACE, *_NO_PERMISSION)
+
+
+def _needed(error: OSError, draft: Path) -> str:
+    """What would be needed to write `draft`, where that can be said."""
+    if error.errno in _NO_PERMISSION:
+        return f"; expected a place where user {os.geteuid()} may write"
+    if error.errno not in _NO_SPACE:
+        return ""
+    written = sum(path.stat().st_size for path in draft.rglob("*") if path.is_file()) / 1e6
+    there = next(folder for folder in draft.parents if folder.exists())
+    free = shutil.disk_usage(there).free / 1e6
+    return (
+        f"; it needs more than the {written:,.1f} MB that were written of it and the {free:,.1f} MB that are free "
+        "there. Make room and run again: what is finished is kept"
+    )
+
+
+def _flush(path: Path) -> None:
+    """Bring a file's bytes to the disk, so that the rename never outlives its content."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write `text` as UTF-8 at `target`, atomically."""
+    with placed(target) as path:
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where work in progress lives: beside the outputs, on their file system, outside what DVC tracks."""
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
+
+
+_DISCARDED: ContextVar[list[Path] | None] = ContextVar("_DISCARDED", default=None)
+
+
+def discard(folder: Path) -> None:
+    """Remove finished work in progress; inside `work_kept`, at its end."""
+    waiting = _DISCARDED.get()
+    if waiting is None:
+        shutil.rmtree(folder)
+    else:
+        waiting.append(folder)
+
+
+@contextmanager
+def work_kept() -> Iterator[None]:
+    """Inside, discarded work stays until all has ended well: a stage may be killed over what comes after its shards."""
+    token = _DISCARDED.set([])
+    try:
+        yield
+        for folder in _DISCARDED.get() or ():
+            shutil.rmtree(folder)
+    finally:
+        _DISCARDED.reset(token)

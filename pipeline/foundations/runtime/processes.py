@@ -1,0 +1,151 @@
+"""How the processes of one stage hang together: one begins, the others end with it, and Ctrl-C is its alone.
+
+A worker that outlived its stage would write beside the next run's workers. The kernel prevents that (Linux): it kills
+a process that asked for it as soon as its parent ends, however that ends.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.util import Finalize
+from pathlib import Path
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+from pipeline.foundations.runtime.errors import PlainError
+
+_SHARED = Path("/dev/shm")  # noqa: S108  where Linux keeps them
+_SYSTEMS = "/tmp"  # noqa: S108  which every Linux has
+_PREFIX = "m3a-"  # of temporary folders
+_LONGEST = 107 - len("/m3a-12345678/pymp-12345678/listener-12345678")
+"""Bytes of the folder in which multiprocessing still makes its sockets: a socket's path has 107 at most (unix(7))."""
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LAST = -1000  # in the order in which multiprocessing clears up; its own folder of sockets comes at -100
+_until_the_end: list[ExitStack] = []
+"""What this process holds. A forked child drops multiprocessing's references; were they the only ones, the lock would
+go there, for its parent too."""
+
+
+def why_no_locks() -> str | None:
+    """Why processes cannot share locks here, in words; None where they can. The C library keeps locks in /dev/shm."""
+    try:
+        get_context("fork").Lock()
+    except OSError as error:
+        return f"{_SHARED}, where locks between processes are kept: {error.strerror}"
+    return None
+
+
+def end_with(parent: int) -> None:
+    """Have this process killed when the one that started it, `parent`, ends; at once where that has ended already.
+
+    It is the thread that started it which counts, so it should be one that stays: the main thread.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def deaf_to_ctrl_c(*, pool: bool = True) -> Iterator[None]:
+    """What is started inside never sees Ctrl-C, which a terminal sends to all: this process stops the others.
+
+    Here an interrupt is held back until the context ends, so that nothing is left half started.
+
+    Args:
+        pool: whether it is multiprocessing or loky that starts them, with a tracker of what they share.
+    """
+    if pool:
+        resource_tracker.ensure_running()  # by itself it would start inside, and let Ctrl-C in again (Python 3.11)
+    with _interrupt_held_back():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """A mask is one thread's alone: another thread takes the signal, and Python still interrupts the main one."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            handler(*came[0])
+
+
+@contextmanager
+def alone(name: str, folder: Path, *, whole_process: bool) -> Iterator[None]:
+    """Hold the place of a stage, which one process at a time may have: a stage outlives a DVC that was killed.
+
+    The kernel frees it when that process ends, however it ends. What a killed one left outside the checkout (temporary
+    files, names of semaphores) is removed by the next.
+
+    Args:
+        name: of the stage.
+        folder: for the lock's file and, while the stage runs, a note of what it may leave.
+        whole_process: whether this process does nothing else, and ends with the stage; it holds its place until then.
+
+    Raises:
+        PlainError: another process has it, or the folder cannot be written.
+    """
+    path = folder / f"{name}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path).acquire(blocking=False)
+    except Timeout as error:
+        raise PlainError(
+            f"{path}: another process runs stage {name} in this checkout; wait for it, or stop it"
+        ) from error
+    except OSError as error:
+        raise PlainError(f"{path}: cannot be written: {error.strerror}") from error
+    note = path.with_suffix(".running")
+    with ExitStack() as held:
+        held.enter_context(lock)
+        _clear_after(note)
+        held.callback(note.unlink, missing_ok=True)
+        temporary = _temporary_folder() if whole_process else ""
+        if whole_process:  # multiprocessing has files there, which it removes as the process ends
+            held.callback(shutil.rmtree, temporary, ignore_errors=True)
+            _until_the_end.append(held.pop_all())
+            Finalize(None, _until_the_end[-1].close, exitpriority=_LAST)
+        note.write_text(f"{os.getpid()}\n{temporary}\n", encoding="utf-8")
+        yield
+
+
+def _temporary_folder() -> str:
+    """Give this process and those that it starts a folder for all their temporary files."""
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) > _LONGEST:  # the loader's workers could not send a batch, and it would wait for ever
+        parent = _SYSTEMS
+    folder = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+    return folder
+
+
+def _clear_after(note: Path) -> None:
+    """Remove what a killed process could not: its temporary folder, and what joblib names by the process's number."""
+    with suppress(OSError, UnicodeDecodeError, ValueError):  # no note: none was killed; or it was while it wrote that
+        process, temporary = note.read_text(encoding="utf-8").splitlines()
+        if Path(temporary).name.startswith(_PREFIX):
+            shutil.rmtree(temporary, ignore_errors=True)
+        for left in (*_SHARED.glob(f"sem.loky-{int(process)}-*"), *_SHARED.glob(f"joblib_*_{int(process)}_*")):
+            left.rmdir() if left.is_dir() else left.unlink()

@@ -1,0 +1,1 @@
+"""Tables as Parquet files: schemas, one reader and one writer, and seeds by key."""

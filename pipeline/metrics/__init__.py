@@ -1,0 +1,1 @@
+"""Mean average precision, top-1 and top-5, with bootstrap intervals (Section 4.1)."""

@@ -1,0 +1,1 @@
+"""3D-CNNs, and how their last map is pooled."""

@@ -1,0 +1,140 @@
+"""A trained model as a folder: its weights, and what it takes to build it again.
+
+model.safetensors    weights, batch norm statistics, node forms and the normalized adjacency
+model.json           the actions by id, and every parameter that shapes the model
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from pipeline.foundations.params import Backbone, Frames, Gcn, Lexicon, Model, Section, Transformer
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.tables import finite
+from pipeline.model.backbones.resnet3d import BatchNorm
+from pipeline.model.model import MultiActionModel, build_model
+
+WEIGHTS = "model.safetensors"
+DESCRIPTION = "model.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a model is, beside its weights."""
+
+    actions: tuple[str, ...]
+    """Names, by id."""
+    frames: Frames
+    """What a clip is."""
+    backbone: Backbone
+    model: Model
+    gcn: Gcn
+    transformer: Transformer
+    lexicon: Lexicon
+    """How the audio forms were drawn that the weights go with."""
+    normalization: Literal["paper", "released"]
+    """Of the adjacency."""
+    audio_size: int | None
+    text_size: int | None
+    """Columns of the node forms; None where no learner uses them."""
+    batch_norm: BatchNorm
+    mode: Literal["joint", "frozen"] = "joint"
+    """How it was trained: with its 3D-CNN, or the heads alone on frozen features."""
+
+
+def save_model(folder: Path, model: MultiActionModel, description: Description) -> None:
+    """Write a model as `folder`, whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with placed(folder) as draft:
+        draft.mkdir()
+        (draft / WEIGHTS).write_bytes(save(tensors))
+        text = json.dumps(_to_json(description), indent=2, ensure_ascii=False)
+        (draft / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+
+
+def load_model(folder: Path) -> tuple[MultiActionModel, Description]:
+    """Read a model that `save_model` wrote; on the CPU, in evaluation mode.
+
+    Raises:
+        PlainError: a file is absent or damaged, the two do not fit each other, or a weight is not finite.
+    """
+    description = description_of(folder)
+    try:
+        # Copies lie in memory as a trained model's tensors do; on the file's own alignment, last bits can differ.
+        tensors = {name: tensor.clone() for name, tensor in load_file(folder / WEIGHTS).items()}
+    except (OSError, SafetensorError) as error:
+        raise PlainError(f"{folder}: no model can be read there: {error}; run `dvc repro train`") from error
+    finite.check(folder / WEIGHTS, tensors)
+    model = _bare(description)
+    try:
+        model.load_state_dict(tensors, assign=True)
+    except RuntimeError as error:
+        raise PlainError(f"{folder}: weights and description do not fit: {' '.join(str(error).split())}") from error
+    model.batch_norm = description.batch_norm
+    return model.eval(), description
+
+
+def description_of(folder: Path) -> Description:
+    """What the model is that `save_model` wrote.
+
+    Raises:
+        PlainError: there is none, or its description is not one.
+    """
+    try:
+        return _from_json(json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise PlainError(f"{folder}: no model can be read there: {error}; run `dvc repro train`") from error
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise PlainError(
+            f"{folder / DESCRIPTION}: not a model's description: {' '.join(str(error).split())}"
+        ) from error
+
+
+def _bare(description: Description) -> MultiActionModel:
+    """The model without values: no memory, no time, no random draws."""
+    actions = len(description.actions)
+    with torch.device("meta"):
+        return build_model(
+            backbone=description.backbone,
+            model=description.model,
+            gcn=description.gcn,
+            transformer=description.transformer,
+            actions=actions,
+            adjacency=torch.empty(actions, actions),
+            audio_forms=None if description.audio_size is None else torch.empty(actions, description.audio_size),
+            text_forms=None if description.text_size is None else torch.empty(actions, description.text_size),
+        )
+
+
+_SECTIONS: dict[str, type[Section]] = {
+    "frames": Frames,
+    "model": Model,
+    "gcn": Gcn,
+    "transformer": Transformer,
+    "lexicon": Lexicon,
+}
+
+
+def _to_json(description: Description) -> dict[str, Any]:
+    """The description in JSON's types; where the weights started is no part of what the model is."""
+    return {
+        **asdict(description),
+        **{name: getattr(description, name).model_dump() for name in _SECTIONS},
+        "backbone": {"name": description.backbone.name, "pooling": description.backbone.pooling},
+        "batch_norm": description.batch_norm._asdict(),
+    }
+
+
+def _from_json(content: dict[str, Any]) -> Description:
+    sections: dict[str, Any] = {name: kind.model_validate(content[name]) for name, kind in _SECTIONS.items()}
+    backbone = Backbone.model_validate({**content["backbone"], "weights": None})
+    batch_norm = BatchNorm(**content["batch_norm"])
+    plain = {"actions": tuple(content["actions"]), "backbone": backbone, "batch_norm": batch_norm}
+    return Description(**content | sections | plain)

@@ -1,0 +1,157 @@
+"""From backbone features to action logits: the relation learners and their sum (Equation 3).
+
+Shape suffixes: B batch, C backbone features, N actions, D features of a node at a learner's input.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.model import gcn_fast
+from pipeline.model.gcn import Gcn
+from pipeline.model.transformer import ActionEncoder, ActionTransformer, CrossAttention
+
+
+class FreeMatrix(nn.Module):
+    """A free N x C matrix in the place of G(forms): a control, without a graph and without forms.
+
+    What an audio or text GCN puts out is one such matrix (`pipeline.model.fold`); here nothing shapes it but the data.
+    """
+
+    def __init__(self, actions: int, features: int) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.empty(actions, features).normal_(std=0.01))  # as `FullyConnected` starts
+
+    def forward(self, adjacency_NN: Tensor, nodes_ND: Tensor) -> Tensor:
+        """N x C, whatever is asked."""
+        return self.matrix
+
+
+Relation = Gcn | ActionTransformer
+
+
+class FullyConnected(nn.Linear):
+    """The baseline J(H, FC): one linear layer, no relations."""
+
+    def __init__(self, features: int, actions: int) -> None:
+        super().__init__(features, actions)
+        nn.init.normal_(self.weight, std=0.01)  # released code
+        nn.init.zeros_(self.bias)
+
+
+class VisualHead(nn.Module):
+    """Each node gets the video's own feature; the mean over nodes of the relations is the prediction Z_v."""
+
+    def __init__(self, relation: Relation) -> None:
+        super().__init__()
+        self.relation = relation
+
+    def forward(self, features_BC: Tensor, adjacency_NN: Tensor) -> Tensor:
+        """Logits, B x N."""
+        if isinstance(self.relation, Gcn) and gcn_fast.holds(self.relation):
+            return gcn_fast.shared_feature_gcn(self.relation, adjacency_NN, features_BC)
+        nodes_BNC = features_BC[:, None].expand(-1, len(adjacency_NN), -1)
+        Z_BNN: Tensor = self.relation(adjacency_NN, nodes_BNC)
+        return Z_BNN.mean(1)
+
+
+class LexiconHead(nn.Module):
+    """Each node gets its action's form from a lexicon; the relations weigh the video's feature, X G(forms)^T.
+
+    The relations do not depend on the video: they are computed once for the whole batch.
+    """
+
+    forms: Tensor
+
+    def __init__(self, relation: Relation | FreeMatrix, forms_ND: Tensor) -> None:
+        super().__init__()
+        self.relation = relation
+        self.register_buffer("forms", forms_ND)
+
+    def matrix(self, adjacency_NN: Tensor) -> Tensor:
+        """G(forms), N x C: this learner's part of a linear classifier of features."""
+        Z_NC: Tensor = self.relation(adjacency_NN, self.forms)
+        return Z_NC
+
+    def forward(self, features_BC: Tensor, adjacency_NN: Tensor) -> Tensor:
+        """Logits, B x N."""
+        return features_BC @ self.matrix(adjacency_NN).T
+
+
+class JointHead(nn.Module):
+    """Z = Z_v + Z_a + Z_t, over any subset of the learners (Equation 3)."""
+
+    adjacency: Tensor
+
+    def __init__(self, learners: Mapping[str, VisualHead | LexiconHead], adjacency_NN: Tensor) -> None:
+        super().__init__()
+        self.learners = nn.ModuleDict(learners)
+        self.register_buffer("adjacency", adjacency_NN)
+
+    def forward(self, features_BC: Tensor) -> Tensor:
+        """Logits, B x N."""
+        return torch.stack([learner(features_BC, self.adjacency) for learner in self.learners.values()]).sum(0)
+
+
+class VisualTokens(nn.Module):
+    """A modality of `CrossHead` whose actions all start from the video's own feature."""
+
+    def __init__(self, encoder: ActionEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, features_BC: Tensor, actions: int) -> Tensor:
+        """B x N x C."""
+        tokens_BNC: Tensor = self.encoder(features_BC[:, None].expand(-1, actions, -1))
+        return tokens_BNC
+
+
+class LexiconTokens(nn.Module):
+    """A modality of `CrossHead` whose actions start from their forms; the same for every video."""
+
+    forms: Tensor
+
+    def __init__(self, encoder: ActionEncoder, forms_ND: Tensor) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("forms", forms_ND)
+
+    def forward(self, features_BC: Tensor, actions: int) -> Tensor:
+        """B x N x D."""
+        tokens_ND: Tensor = self.encoder(self.forms)
+        return tokens_ND.expand(features_BC.shape[0], -1, -1)  # len() would fix the batch in an export
+
+
+class SoundLayer(nn.Linear):
+    """Late fusion: a video's own whitened VGGish, P numbers, to what it adds to the logits; silence (zeros) adds 0."""
+
+    def __init__(self, sound: int, actions: int) -> None:
+        super().__init__(sound, actions, bias=False)
+        nn.init.normal_(self.weight, std=0.01)
+
+
+class CrossHead(nn.Module):
+    """Fusion by cross-attention (released code): the first modality asks, the second and the last answer.
+
+    What comes out is one classifier a video, N x C, applied to the video's feature.
+    """
+
+    def __init__(self, learners: Mapping[str, VisualTokens | LexiconTokens], fusion: CrossAttention, n: int) -> None:
+        super().__init__()
+        self.learners = nn.ModuleDict(learners)
+        self.fusion = fusion
+        self.actions = n
+
+    def forward(self, features_BC: Tensor) -> Tensor:
+        """Logits, B x N."""
+        return (self.classifiers(features_BC) @ features_BC[:, :, None]).squeeze(2)
+
+    def classifiers(self, features_BC: Tensor) -> Tensor:
+        """The classifier of each video, B x N x C."""
+        tokens = [learner(features_BC, self.actions) for learner in self.learners.values()]
+        classifiers_BNC: Tensor = self.fusion(tokens[0], tokens[1], tokens[-1])
+        return classifiers_BNC
+
+
+Head = FullyConnected | JointHead | CrossHead

@@ -1,0 +1,237 @@
+"""The joint model J(H, G_v, G_a, G_t): a 3D-CNN and its relation learners (Figure 2, Equation 3)."""
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.foundations.params import Backbone as BackboneParams
+from pipeline.foundations.params import Gcn as GcnParams
+from pipeline.foundations.params import Model as ModelParams
+from pipeline.foundations.params import Transformer as TransformerParams
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables.schemas import FORM_SIZE
+from pipeline.model.backbones.pooling import Pooling
+from pipeline.model.backbones.resnet3d import ARCHITECTURES, BatchNorm, ResNet3d
+from pipeline.model.gcn import Gcn
+from pipeline.model.heads import (
+    CrossHead,
+    FreeMatrix,
+    FullyConnected,
+    Head,
+    JointHead,
+    LexiconHead,
+    LexiconTokens,
+    SoundLayer,
+    VisualHead,
+    VisualTokens,
+)
+from pipeline.model.transformer import ActionEncoder, ActionTransformer, CrossAttention
+
+
+class MultiActionModel(nn.Module):
+    """Clips in, one logit an action out.
+
+        clips -> backbone -> feature map -> pooling -> features (B x C) -> head -> logits (B x N)
+
+    A clip is RGB, normalized, B x 3 x T x Y x X, float. With late fusion, the video's own sound joins at the logits:
+    whitened VGGish, B x P, zeros where a video is silent; without `sounds`, all are.
+    """
+
+    def __init__(self, backbone: ResNet3d, pooling: Pooling, head: nn.Module, sound: SoundLayer | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.pooling = pooling
+        self.head = head
+        self.sound = sound
+
+    def forward(self, clips: Tensor, sounds: Tensor | None = None) -> Tensor:
+        """Logits, B x N."""
+        return self.logits(self.features(clips), sounds)
+
+    def logits(self, features_BC: Tensor, sounds_BP: Tensor | None = None) -> Tensor:
+        """Logits from backbone features, B x N; or at several pooling positions, B x L x C to B x L x N."""
+        logits_BN: Tensor = self.head(features_BC)
+        if self.sound is None or sounds_BP is None:
+            return logits_BN
+        heard_BN: Tensor = self.sound(sounds_BP)
+        return logits_BN + heard_BN.reshape(len(heard_BN), *[1] * (logits_BN.ndim - 2), -1)
+
+    def features(self, clips: Tensor) -> Tensor:
+        """Backbone features X, B x C."""
+        features_BC: Tensor = self.pooling(self.feature_map(clips))
+        return features_BC
+
+    def feature_map(self, clips: Tensor) -> Tensor:
+        """What the backbone's last layer puts out, B x C x T' x Y' x X'."""
+        map_BCTYX: Tensor = self.backbone(clips)
+        return map_BCTYX
+
+    def scores(self, clips: Tensor, sounds: Tensor | None = None) -> Tensor:
+        """Scores in [0, 1], B x N."""
+        return self.scores_at(self.pooling.positions(self.feature_map(clips)), sounds)
+
+    def scores_at(self, positions_BLC: Tensor, sounds: Tensor | None = None) -> Tensor:
+        """Scores in [0, 1], B x N, from backbone features at L pooling positions.
+
+        The sigmoids of the logits; for the fully connected baseline, the mean of the sigmoids at each pooling
+        position (released code), which is something else only where `released` pooling has several.
+        """
+        if isinstance(self.head, FullyConnected):
+            return self.logits(positions_BLC, sounds).sigmoid().mean(1)
+        return self.logits(positions_BLC.mean(1), sounds).sigmoid()
+
+    @torch.no_grad()
+    def set_forms(self, *, audio: Tensor | None, text: Tensor | None) -> None:
+        """Put other lexicon forms into the learners that use them (a new draw, each epoch).
+
+        Args:
+            audio: N x (P x forms), or None where no learner hears.
+            text: N x Q, or None where no learner reads.
+
+        Raises:
+            PlainError: a learner's forms are missing, or of another shape than those it was built with.
+        """
+        learners = self.head.learners.items() if isinstance(self.head, JointHead | CrossHead) else ()
+        for name, learner in learners:
+            if isinstance(learner, LexiconHead | LexiconTokens):
+                forms_ND = _forms(name, audio, text)
+                if forms_ND.shape != learner.forms.shape:
+                    found, expected = tuple(forms_ND.shape), tuple(learner.forms.shape)
+                    raise PlainError(f"{name} forms: found {found}, expected {expected} as the model was built")
+                learner.forms.copy_(forms_ND)
+
+    @property
+    def batch_norm(self) -> BatchNorm:
+        """Settings of the backbone's batch norms; kept beside the weights, since weights mean nothing without."""
+        return self.backbone.batch_norm
+
+    @batch_norm.setter
+    def batch_norm(self, settings: BatchNorm) -> None:
+        self.backbone.batch_norm = settings
+
+
+def build_model(
+    *,
+    backbone: BackboneParams,
+    model: ModelParams,
+    gcn: GcnParams,
+    transformer: TransformerParams,
+    actions: int,
+    adjacency: Tensor,
+    audio_forms: Tensor | None,
+    text_forms: Tensor | None,
+) -> MultiActionModel:
+    """The model that the parameters describe, its weights drawn from torch's current random state.
+
+    The normalized adjacency and the forms become buffers: they are saved and loaded with the weights.
+
+    Args:
+        backbone: which 3D-CNN, and how its last map is pooled. `weights` is not read here (`pipeline.model.weights`).
+        model: which relation learners are summed, and of what kind.
+        gcn: Equation 1's depth, width and variants.
+        transformer: the other kind of relation learner.
+        actions: N.
+        adjacency: normalized, N x N (`pipeline.graph.normalize.normalize`).
+        audio_forms: N x (P x forms), or None where no learner hears.
+        text_forms: N x Q, or None where no learner reads.
+
+    Raises:
+        PlainError: a learner's forms are missing, or the parameters do not fit one another.
+    """
+    if len(adjacency) != actions:
+        raise PlainError(f"adjacency: found {len(adjacency)} actions, expected the vocabulary's {actions}")
+    network = ResNet3d(ARCHITECTURES[backbone.name])
+    head = build_head(
+        features=network.features,
+        model=model,
+        gcn=gcn,
+        transformer=transformer,
+        adjacency=adjacency,
+        audio_forms=audio_forms,
+        text_forms=text_forms,
+    )
+    sound = SoundLayer(FORM_SIZE, actions) if model.late_fusion else None
+    return MultiActionModel(network, Pooling(backbone.pooling), head, sound)
+
+
+def build_head(
+    *,
+    features: int,
+    model: ModelParams,
+    gcn: GcnParams,
+    transformer: TransformerParams,
+    adjacency: Tensor,
+    audio_forms: Tensor | None,
+    text_forms: Tensor | None,
+) -> Head:
+    """The model's head alone, for `features` backbone features C; the rest as `build_model`.
+
+    Raises:
+        PlainError: as `build_model`.
+    """
+    if "fc" in model.heads:
+        return FullyConnected(features, len(adjacency))
+    lexical = [name for name in model.heads if name != "visual"]
+    forms: dict[str, Tensor] = {name: _forms(name, audio_forms, text_forms) for name in lexical}
+    for name, matrix in forms.items():
+        if len(matrix) != len(adjacency):
+            raise PlainError(f"{name} forms: found {len(matrix)} actions, expected the adjacency's {len(adjacency)}")
+    crossed = model.relation == "transformer" and transformer.fusion == "cross_attention"
+    if model.control == "free_matrix" and (crossed or not forms):
+        raise PlainError(
+            f"model.control: free_matrix replaces audio and text learners; found heads {list(model.heads)}, "
+            f"relation {model.relation}, fusion {transformer.fusion}"
+        )
+    if crossed:
+        return _cross_head(model, transformer, features, len(adjacency), forms)
+    return _joint_head(model, gcn, transformer, features, adjacency.float().clone(), forms)
+
+
+def _joint_head(
+    model: ModelParams,
+    gcn: GcnParams,
+    transformer: TransformerParams,
+    C: int,
+    adjacency_NN: Tensor,
+    forms: dict[str, Tensor],
+) -> JointHead:
+    def lexical(forms_ND: Tensor) -> LexiconHead:
+        if model.control == "free_matrix":
+            return LexiconHead(FreeMatrix(len(forms_ND), C), forms_ND)
+        return LexiconHead(relation(forms_ND.shape[1], C), forms_ND)
+
+    def relation(inputs: int, outputs: int) -> Gcn | ActionTransformer:
+        if model.relation == "transformer":
+            return ActionTransformer(inputs, outputs, transformer)
+        sizes = [inputs, *[gcn.hidden] * (gcn.layers - 1), outputs]
+        return Gcn(sizes, slope=gcn.slope, bias=gcn.bias, last_activation=gcn.last_activation)
+
+    learners: dict[str, VisualHead | LexiconHead] = {}
+    for name in model.heads:
+        if name == "visual":
+            learners[name] = VisualHead(relation(C, len(adjacency_NN)))
+        else:
+            learners[name] = lexical(forms[name])
+    return JointHead(learners, adjacency_NN)
+
+
+def _cross_head(
+    model: ModelParams, transformer: TransformerParams, C: int, N: int, forms: dict[str, Tensor]
+) -> CrossHead:
+    if len(model.heads) not in (2, 3):
+        raise PlainError(f"model.heads: found {list(model.heads)}; cross-attention joins two or three of them")
+    sizes = [C if name == "visual" else forms[name].shape[1] for name in model.heads]
+    learners: dict[str, VisualTokens | LexiconTokens] = {}
+    for name, size in zip(model.heads, sizes, strict=True):
+        encoder = ActionEncoder(size, transformer)
+        learners[name] = VisualTokens(encoder) if name == "visual" else LexiconTokens(encoder, forms[name])
+    fusion = CrossAttention(sizes[0], sizes[1], sizes[-1], C, transformer)
+    return CrossHead(learners, fusion, N)
+
+
+def _forms(name: str, audio: Tensor | None, text: Tensor | None) -> Tensor:
+    """The forms that learner `name` uses, N x D."""
+    parts = {"audio": (audio,), "text": (text,), "audio_text": (audio, text)}[name]
+    present = [part.float() for part in parts if part is not None]
+    if len(present) < len(parts):
+        raise PlainError(f"model.heads: {name} needs lexicon forms that were not given")
+    return torch.cat(present, dim=1)

@@ -1,0 +1,199 @@
+"""What published checkpoints call their tensors, and what those are here.
+
+Two publishers are known: the authors' repository (zhenglab/multi-action-video), and ig65m-pytorch
+(moabitcoin/ig65m-pytorch), whose R(2+1)D-34 is the backbone that the authors started from.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pipeline.model.backbones.resnet3d import ARCHITECTURES, BatchNorm, ResNet3d
+
+Rules = list[tuple[str, str]]
+"""Patterns of a whole name and what they become; #n is n - 1 (the authors count layers from 1)."""
+
+MODALITIES = {"RGB": "visual", "AUDIO": "audio", "TEXT": "text", "AUDIOTEXT": "audio_text", "AUDIO_TEXT": "audio_text"}
+
+
+class Publisher(NamedTuple):
+    """Whose checkpoint it is."""
+
+    name: str
+    batch_norm: BatchNorm
+    """Settings that the weights were trained under; the files do not hold them."""
+
+
+AUTHORS = Publisher("multi-action-video", BatchNorm(eps=1e-5, momentum=0.1))
+IG65M = Publisher("ig65m-pytorch", BatchNorm(eps=1e-3, momentum=0.9))
+
+_AUTHORS_PLAIN: Rules = [
+    (r"conv1\.(.+)", r"stem.conv.\1"),
+    (r"(layer\d\.\d+)\.block\.(conv\d)\.(.+)", r"\1.body.\2.\3"),
+]
+_AUTHORS_FACTORED: Rules = [
+    (r"conv1_middle\.(.+)", r"stem.conv.spatial.\1"),
+    (r"bn1_middle\.(.+)", r"stem.conv.norm.\1"),
+    (r"conv1\.(.+)", r"stem.conv.temporal.\1"),
+    (r"(layer\d\.\d+)\.block\.(conv\d)_middle\.(.+)", r"\1.body.\2.spatial.\3"),
+    (r"(layer\d\.\d+)\.block\.bn(\d)_middle\.(.+)", r"\1.body.conv\2.norm.\3"),
+    (r"(layer\d\.\d+)\.block\.(conv\d)\.(.+)", r"\1.body.\2.temporal.\3"),
+]
+_AUTHORS_BACKBONE: Rules = [
+    (r"bn1\.(.+)", r"stem.norm.\1"),
+    (r"(layer\d\.\d+)\.block\.bn(\d)\.(.+)", r"\1.body.norm\2.\3"),
+    (r"(layer\d\.\d+)\.block\.shortcut\.(.+)", r"\1.shortcut.conv.\2"),
+    (r"(layer\d\.\d+)\.block\.shortcut_bn\.(.+)", r"\1.shortcut.norm.\2"),
+]
+_LEARNER = r"m3a_head\.m3a_joint_learning\.multi_modal\.(RGB|AUDIO|TEXT|AUDIOTEXT)\.relation_learner\."
+_FUSION = r"m3a_head\.m3a_joint_learning\.multi_modal\.CROSS_FUSION\.relation_x_fusion\."
+_AUTHORS_HEAD: Rules = [
+    (r"projection\.(.+)", r"head.\1"),
+    (_LEARNER + r"graph_(\d+)\.weight", r"head.learners.\1.relation.weights.#\2"),
+    (_LEARNER + r"graph_(\d+)\.bias", r"head.learners.\1.relation.biases.#\2"),
+    (_LEARNER + r"trsfmr_decoder_\d+_fc\.(.+)", r"head.learners.\1.relation.fc.\2"),
+    (_FUSION + r"trsfmr_decoder_cross_fc\.(.+)", r"head.fusion.fc.\1"),
+    (_FUSION + r"trsfmr_decoder_cross\.(.+)", r"head.fusion.\1"),
+    # The repository's first version, two layers without bias.
+    (
+        r"m3a_head\.m3a_graph\.m3a_graph\.(RGB|AUDIO_TEXT|AUDIO|TEXT)_(\d+)\.weight",
+        r"head.learners.\1.relation.weights.#\2",
+    ),
+]
+_ENCODER = _LEARNER + r"trsfmr_encoder_(\d+)\.(.+)"
+_AUTHORS_SUMMED: Rules = [(_ENCODER, r"head.learners.\1.relation.encoder.layers.#\2.\3")]
+_AUTHORS_CROSSED: Rules = [(_ENCODER, r"head.learners.\1.encoder.layers.#\2.\3")]
+_IG65M: Rules = [
+    (r"stem\.0\.(.+)", r"stem.conv.spatial.\1"),
+    (r"stem\.1\.(.+)", r"stem.conv.norm.\1"),
+    (r"stem\.3\.(.+)", r"stem.conv.temporal.\1"),
+    (r"stem\.4\.(.+)", r"stem.norm.\1"),
+    (r"(layer\d\.\d+)\.(conv\d)\.0\.0\.(.+)", r"\1.body.\2.spatial.\3"),
+    (r"(layer\d\.\d+)\.(conv\d)\.0\.1\.(.+)", r"\1.body.\2.norm.\3"),
+    (r"(layer\d\.\d+)\.(conv\d)\.0\.3\.(.+)", r"\1.body.\2.temporal.\3"),
+    (r"(layer\d\.\d+)\.conv(\d)\.1\.(.+)", r"\1.body.norm\2.\3"),
+    (r"(layer\d\.\d+)\.downsample\.0\.(.+)", r"\1.shortcut.conv.\2"),
+    (r"(layer\d\.\d+)\.downsample\.1\.(.+)", r"\1.shortcut.norm.\2"),
+]
+
+
+POSITIONS = "trsfmr_pos_encoder.pe"
+"""How the name ends of the table of positions that the authors' checkpoints hold."""
+RELEASED_SLOPE = 0.2
+"""Of Leaky ReLU, in every released revision that has a transformer; a checkpoint does not tell."""
+
+
+def publisher_of(names: Iterable[str]) -> Publisher | None:
+    """Whose names these are, if they are of either publisher."""
+    names = set(names)
+    if "stem.0.weight" in names:
+        return IG65M
+    return AUTHORS if {"conv1.weight", "bn1.weight"} <= names else None
+
+
+def our_names(names: Iterable[str], publisher: Publisher) -> dict[str, str]:
+    """Published name to ours, in the order of `names`; what has no place in our model is left out."""
+    names = list(names)
+    if publisher is IG65M:
+        backbone, head = _IG65M, []
+    else:
+        factored = "conv1_middle.weight" in names
+        crossed = any("CROSS_FUSION" in name for name in names)
+        backbone = (_AUTHORS_FACTORED if factored else _AUTHORS_PLAIN) + _AUTHORS_BACKBONE
+        head = _AUTHORS_HEAD + (_AUTHORS_CROSSED if crossed else _AUTHORS_SUMMED)
+    rules = [(re.compile(pattern), f"backbone.{ours}") for pattern, ours in backbone]
+    rules += [(re.compile(pattern), ours) for pattern, ours in head]
+    renamed = ((name, _rename(name, rules)) for name in names)
+    return {name: ours for name, ours in renamed if ours is not None}
+
+
+def _rename(name: str, rules: Iterable[tuple[re.Pattern[str], str]]) -> str | None:
+    for pattern, ours in rules:
+        match = pattern.fullmatch(name)
+        if match:
+            renamed = re.sub(r"#(\d+)", lambda layer: str(int(layer[1]) - 1), match.expand(ours))
+            return re.sub(r"(?<=learners\.)[A-Z_]+", lambda modality: MODALITIES[modality[0]], renamed)
+    return None
+
+
+def backbone_tensors(name: str) -> dict[str, torch.Size]:
+    """Names and shapes of a backbone's tensors within the model."""
+    with torch.device("meta"):
+        state = ResNet3d(ARCHITECTURES[name]).state_dict()
+    return {f"backbone.{key}": value.shape for key, value in state.items()}
+
+
+def backbone_of(tensors: Mapping[str, Tensor]) -> str:
+    """The backbone that these tensors (by our names) are: the most found, by name and shape, the fewest missing."""
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+
+    def fit(name: str) -> tuple[int, int]:
+        expected = backbone_tensors(name)
+        return len(shapes.items() & expected.items()), -len(expected)
+
+    return max(ARCHITECTURES, key=fit)
+
+
+def set_aside(names: Iterable[str]) -> dict[str, str]:
+    """Published tensors that are known and have no place in our model, and why."""
+    reason = "positions, which are computed here; the released code adds the first alone, to every action"
+    return {name: reason for name in names if name.endswith(POSITIONS)}
+
+
+def warnings_of(parameters: Mapping[str, object]) -> list[str]:
+    """In what our model, built as `head_of` says, is not the released one, so that its scores are others."""
+    found = []
+    if parameters.get("transformer.block") == "full":
+        found.append(
+            "transformer.block: full: the released layers take the actions for a batch, so that each attends to "
+            "itself alone; here each attends to all. Scores differ"
+        )
+    if parameters.get("transformer.positions"):
+        found.append(
+            "transformer.positions: true: the released code adds the first position to every action; here each "
+            "gets its own. Scores differ"
+        )
+    return found
+
+
+def head_of(tensors: Mapping[str, Tensor], *, positions: bool = False) -> dict[str, object]:
+    """The parameters, by their keys in params.yaml, that describe the head among these tensors (by our names).
+
+    Depth and width are read off shapes; attention heads, pooling and fusion of two kinds leave no trace.
+
+    Args:
+        tensors: the checkpoint's, by our names.
+        positions: whether it held a table of positions, which has no name of ours.
+    """
+    if "head.weight" in tensors:
+        return {"model.heads": ["fc"]}
+    learners = [match[1] for name in tensors if (match := re.match(r"head\.learners\.(\w+)\.", name))]
+    if not learners:
+        return {}
+    heads = list(dict.fromkeys(learners))
+    first = f"head.learners.{heads[0]}.relation."
+    weights = [tensors[name] for name in tensors if name.startswith(first + "weights.")]
+    if weights:
+        return {
+            "model.heads": heads,
+            "model.relation": "gcn",
+            "gcn.layers": len(weights),
+            **({"gcn.hidden": weights[0].shape[1]} if len(weights) > 1 else {}),
+            "gcn.bias": first + "biases.0" in tensors,
+        }
+    layer = re.compile(rf"head\.learners\.{heads[0]}\.(?:relation\.)?encoder\.layers\.(\d+)\.(\w+)\.")
+    found = [match for name in tensors if (match := layer.match(name))]
+    widths = [len(tensors[match.string]) for match in found if match.string.endswith("linear1.weight")]
+    return {
+        "model.heads": heads,
+        "model.relation": "transformer",
+        "transformer.layers": len({match[1] for match in found}),
+        "transformer.block": "full" if widths else "simplified",
+        **({"transformer.hidden": widths[0]} if widths else {}),
+        "transformer.positions": positions,
+        "transformer.slope": RELEASED_SLOPE,
+        "transformer.fusion": "cross_attention" if "head.fusion.fc.weight" in tensors else "sum",
+    }

@@ -1,0 +1,28 @@
+"""Each video's own sound, for late fusion: its whitened VGGish, or zeros where it has none."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.tables import FORM_SIZE
+
+
+def sounds_of(video_ids: pa.StringArray, whitened: Path) -> np.ndarray:
+    """The whitened VGGish of each video, float32, B x P; zeros, which add nothing, for one that cannot be heard.
+
+    Args:
+        video_ids: of B videos.
+        whitened: table of that name.
+
+    Raises:
+        PlainError: the table cannot be read.
+    """
+    sounds_BP = np.zeros((len(video_ids), FORM_SIZE), np.float32)
+    for group in tables.read_stream("whitened", whitened):
+        place = pc.index_in(group["video_id"], value_set=video_ids).combine_chunks()
+        heard = pc.is_valid(place)
+        sounds_BP[place.filter(heard).to_numpy()] = tables.vectors(group["form"].filter(heard))
+    return sounds_BP

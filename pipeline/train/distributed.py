@@ -1,0 +1,89 @@
+"""The processes that train together, one a device: a single one, or those that torchrun started."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pipeline.foundations.runtime.devices import Device, choose_device
+from pipeline.foundations.runtime.progress import console
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Team:
+    """One process's view of all of them."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes and speaks for all."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """This process's part of a batch: every size-th item; all parts together are the batch."""
+        return items[self.rank :: self.size]
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of a tensor over all processes."""
+        if self.size == 1:
+            return value
+        total = value.clone()
+        dist.all_reduce(total)
+        return total / self.size
+
+    def gather(self, part: T) -> list[T]:
+        """What every process has, by rank."""
+        if self.size == 1:
+            return [part]
+        parts: list[T | None] = [None] * self.size
+        dist.all_gather_object(parts, part)
+        return parts  # type: ignore[return-value]
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def join(self, model: nn.Module) -> nn.Module:
+        """The model as its gradients are averaged over all processes; the model itself where there is one."""
+        if self.size == 1:
+            return model
+        return DistributedDataParallel(model, device_ids=[self.device] if self.device.type == "cuda" else None)
+
+
+@contextmanager
+def assembled(device: Device) -> Iterator[Team]:
+    """The team that this process belongs to: torchrun says so in the environment; without it, a team of one.
+
+    Processes other than the leader fall silent.
+
+    Raises:
+        PlainError: CUDA was asked for and there is none.
+    """
+    rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if size == 1:
+        yield Team(rank=0, size=1, device=chosen)
+        return
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    console.quiet = rank != 0
+    try:
+        yield Team(rank=rank, size=size, device=chosen)
+    except BaseException:
+        console.quiet = False  # whichever process fails says why
+        raise
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,1 @@
+"""Pretrained weights and word vectors, brought to local, hashed files."""

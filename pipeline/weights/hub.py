@@ -1,0 +1,64 @@
+"""Models of TensorFlow Hub, brought to its own cache.
+
+tensorflow_hub would download them itself, without resuming and without a hash. So the archive comes through
+pipeline.weights.downloads and is unpacked where tensorflow_hub looks first: `TFHUB_CACHE_DIR`, a folder named by the
+SHA-1 of the handle (tensorflow.org/hub/caching). What is there already is used, offline too.
+"""
+
+import hashlib
+import os
+import tarfile
+import zlib
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.weights import downloads
+from pipeline.weights.saved_model import Module
+
+MOST_BYTES = 4 * 2**30
+MOST_FILES = 1000
+
+
+def resolve(handle: str) -> Module:
+    """Find a model, or bring it.
+
+    Args:
+        handle: an https address of TensorFlow Hub or of a server with its interface, where `#sha256=...` may pin the
+            archive; or a local folder with a SavedModel.
+
+    Raises:
+        PlainError: the folder holds no SavedModel; the archive cannot be fetched or unpacked.
+    """
+    address, _, pin = handle.partition("#")
+    if urlsplit(address).scheme not in ("http", "https"):
+        folder = Path(handle).resolve()
+        if not (folder / "saved_model.pb").is_file():
+            raise PlainError(f"vggish.handle: {handle}: found no saved_model.pb there, expected a SavedModel's folder")
+        return Module(str(folder), None)
+    cache = Path(os.environ.get("TFHUB_CACHE_DIR") or files.cache_folder() / "tfhub")
+    folder = cache / hashlib.sha1(address.encode(), usedforsecurity=False).hexdigest()
+    if not (folder / "saved_model.pb").is_file():
+        query = "&" if urlsplit(address).query else "?"
+        archive = f"{address}{query}{urlencode({'tf-hub-format': 'compressed'})}"
+        _unpack(downloads.fetch(f"{archive}#{pin}" if pin else archive, label=address).path, folder)
+    return Module(address, cache)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar archive, plain files and folders alone, within bounds, whole or not at all."""
+    try:
+        with tarfile.open(archive) as tar, files.placed(folder) as draft:
+            size = 0
+            for number, member in enumerate(tar):
+                size += member.size
+                if number >= MOST_FILES or size > MOST_BYTES:
+                    raise PlainError(f"{archive}: more than {MOST_FILES:,} files or {MOST_BYTES:,} bytes; not unpacked")
+                tar.extract(member, draft, filter="data")
+            if not (draft / "saved_model.pb").is_file():
+                raise PlainError(f"{archive}: found no saved_model.pb in it, expected a SavedModel")
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise PlainError(
+            f"{archive}: cannot be unpacked: {error}; delete {archive.parent} to fetch it again"
+        ) from error

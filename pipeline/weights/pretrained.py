@@ -1,0 +1,126 @@
+"""Pretrained weights as local files with their hashes: models/pretrained.
+
+vggish.safetensors    TensorFlow Hub's, converted; or untrained, from the seed
+words.bin             vectors of words, or of whole names; word2vec's binary format
+backbone.safetensors  where backbone.weights names one
+weights.json          of each: file, source, SHA-256, bytes, whether it was trained, a note
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from safetensors.numpy import save
+
+from pipeline.audio.vggish import seeded_weights
+from pipeline.foundations.params import Backbone, Vggish, Words
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.lexicon import sentences
+from pipeline.lexicon import words as word_files
+from pipeline.model.weights import convert, read_origin
+from pipeline.weights import downloads, gensim_data, vggish_hub
+
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
+"""How torch.hub's published files are named: by the first digits of their SHA-256."""
+
+
+class Weight(NamedTuple):
+    """One file, as weights.json records it."""
+
+    file: str
+    source: str
+    sha256: str
+    bytes: int
+    trained: bool
+    note: str
+
+
+def fetch(
+    folder: Path,
+    *,
+    seed: int,
+    vggish: Vggish,
+    words: Words,
+    backbone: Backbone,
+    actions: Sequence[str],
+    recording: Path,
+) -> dict[str, Weight]:
+    """Bring all weights to `folder`, whole or not at all; by name: vggish, words and, where there is one, backbone.
+
+    Args:
+        folder: replaced where it exists.
+        seed: of untrained weights.
+        vggish: which weights of the audio network.
+        words: which vectors for the text lexicon.
+        backbone: which weights the 3D-CNN starts from.
+        actions: the vocabulary, whose names are embedded where `words.source` is `sentences`.
+        recording: sound that a converted VGGish is compared on.
+
+    Raises:
+        PlainError: a file cannot be had, or is not what it should be.
+    """
+    with files.placed(folder) as draft:
+        draft.mkdir()
+        weights = {
+            "vggish": _vggish(draft / "vggish.safetensors", vggish, seed, recording),
+            "words": _words(draft / "words.bin", words, actions),
+        }
+        if backbone.weights is not None:
+            weights["backbone"] = _backbone(draft / "backbone.safetensors", backbone.name, backbone.weights)
+        record = {name: weight._asdict() for name, weight in weights.items()}
+        files.write_text(draft / "weights.json", json.dumps(record, indent=2, sort_keys=True) + "\n")
+    return weights
+
+
+def summary(weights: Mapping[str, Weight]) -> str:
+    """One line: each file, its size, and which of them were never trained."""
+    parts = [f"{weight.file} ({weight.bytes / 1e6:,.1f} MB, {weight.note})" for weight in weights.values()]
+    return "; ".join(parts)
+
+
+def _vggish(path: Path, vggish: Vggish, seed: int, recording: Path) -> Weight:
+    if vggish.source == "seeded":
+        path.write_bytes(save(seeded_weights(seed), {"trained": "no"}))  # not save_file, whose full disk is no OSError
+        note = "UNTRAINED, random weights that mean nothing; vggish.source: hub brings the real ones"
+        return _weight(path, f"seed {seed}", trained=False, note=note)
+    difference = vggish_hub.convert(vggish.handle, path, recording=recording)
+    note = f"within {difference:.1e} of the SavedModel on {recording.name}"
+    return _weight(path, vggish.handle, trained=True, note=note)
+
+
+def _words(path: Path, words: Words, actions: Sequence[str]) -> Weight:
+    source = words.name
+    if words.source == "sentences":
+        vectors = sentences.embed_names(Path(words.name), actions, words.size)
+    elif words.source == "file":
+        vectors = word_files.load(Path(words.name), words.size)
+    else:
+        download = gensim_data.fetch_vectors(words.name)
+        vectors, source = word_files.load(download.path, words.size), download.source
+    word_files.save(vectors, path)
+    return _weight(path, source, trained=True, note=f"{len(vectors):,} vectors of {words.size}")
+
+
+def _backbone(path: Path, name: str, weights: str) -> Weight:
+    """Converted weights as they are, or a published checkpoint, converted; a file here or an https address."""
+    source, local = weights, Path(weights)
+    if "://" in weights:
+        published = _HASH_IN_NAME.search(weights.partition("#")[0])
+        download = downloads.fetch(weights, label="backbone", pin=published and f"sha256={published[1]}")
+        source, local = download.source, download.path
+    if local.suffix == ".safetensors":
+        origin = read_origin(local)
+        shutil.copyfile(local, path)
+    else:
+        origin = convert(local, path).origin
+    if origin.backbone != name:
+        raise PlainError(f"backbone.weights: {weights}: found weights of {origin.backbone}, expected {name}'s")
+    return _weight(path, source, trained=True, note=f"{origin.backbone}, {origin.source} of {origin.publisher}")
+
+
+def _weight(path: Path, source: str, *, trained: bool, note: str) -> Weight:
+    return Weight(path.name, source, files.sha256(path), path.stat().st_size, trained, note)

@@ -1,0 +1,187 @@
+"""params.yaml: every knob typed, explained, and refused in plain words where it is wrong."""
+
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from pipeline.foundations.params import Params, Section, load_params
+from pipeline.foundations.runtime.errors import PlainError
+
+ROOT = Path(__file__).resolve().parents[3]
+TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Loads params.yaml with some text put in another's place."""
+
+    def load(old: str = "", new: str = "") -> Params:
+        assert old in TEXT
+        (tmp_path / "params.yaml").write_text(TEXT.replace(old, new, 1), encoding="utf-8")
+        return load_params(tmp_path / "params.yaml")
+
+    return load
+
+
+def test_the_committed_file_is_read(params):
+    assert params.adjacency.threshold == 0.4
+    assert params.model.heads == ("visual", "audio", "text")
+    assert params.backbone.weights is None
+    assert params.train.jitter == (56, 72)
+
+
+def test_sections_are_frozen(params):
+    with pytest.raises(ValueError, match="frozen"):
+        params.train.epochs = 1
+
+
+def test_the_file_has_every_key_in_the_order_of_the_sections(params):
+    content = YAML(typ="safe").load(TEXT)
+    assert list(content) == list(Params.model_fields)
+    for name, section in Params.model_fields.items():
+        if isinstance(section.annotation, type) and issubclass(section.annotation, BaseModel):
+            assert list(content[name]) == list(section.annotation.model_fields), name
+
+
+def test_no_parameter_has_a_default():
+    sections = [Params, *(field.annotation for field in Params.model_fields.values())]
+    for section in sections:
+        if isinstance(section, type) and issubclass(section, Section):
+            assert all(field.is_required() for field in section.model_fields.values()), section.__name__
+
+
+def test_every_key_has_a_comment():
+    keys = [line for line in TEXT.splitlines() if re.match(r" +\w+:", line)]
+    assert len(keys) > 100
+    assert [line for line in keys if " # " not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("seed: 2021", "sead: 2021", "sead: unknown parameter"),
+        ("seed: 2021", "sead: 2021", "seed: missing parameter"),
+        ("  epochs: 24", "  epoks: 24", "train.epoks: unknown parameter"),
+        ("  epochs: 24", "  epochs: 0", "train.epochs: found 0; input should be greater than or equal to 1"),
+        ("  epochs: 24", "  epochs: '30'", "train.epochs: found '30'; input should be a valid integer"),
+        ("  epochs: 24", "  epochs: 30.5", "train.epochs: found 30.5; input should be a valid integer"),
+        ("  epochs: 24", "  epochs: true", "train.epochs: found True; input should be a valid integer"),
+        ("  epochs: 24", "  epochs: null", "train.epochs: found nothing; input should be a valid integer"),
+        ("  epochs: 24", "  epochs: [30]", "train.epochs: found [30]; input should be a valid integer"),
+        ("  momentum: 0.9", "  momentum: 1.1", "train.momentum: found 1.1; input should be less than or equal to 1"),
+        ("  momentum: 0.9", "  momentum: .nan", "train.momentum: found nan; input should be "),
+        ("  learning_rate: 0.05", "  learning_rate: .inf", "train.learning_rate: found inf; input should be a finite"),
+        ("  learning_rate: 0.05", "  learning_rate: 0", "train.learning_rate: found 0"),
+        ("engine: local ", "engine: spark ", "execution.engine: found 'spark'; input should be 'local' or 'dask'"),
+        ("nesterov: true", "nesterov: 1", "train.nesterov: found 1; input should be a valid boolean"),
+        ("heads: [visual, audio, text]", "heads: []", "model.heads: found []; "),
+        ("heads: [visual, audio, text]", "heads: [visual, smell]", "model.heads.1: found 'smell'; input should be "),
+        ("heads: [visual, audio, text]", "heads: [audio, audio]", "model: heads ['audio', 'audio'] name one twice"),
+        ("heads: [visual, audio, text]", "heads: [fc, text]", "model: fc is the baseline and stands alone"),
+        ("jitter: [56, 72]", "jitter: [72, 56]", "train: jitter [72, 56] must rise"),
+        ("jitter: [56, 72]", "jitter: [56]", "train.jitter"),
+        ("milestones: [12, 20]", "milestones: [20, 12]", "train: milestones [20, 12] must rise"),
+        ("  count: 8 ", "  count: 17 ", "frames: count 17 is more than the span's 16 frames"),
+        ("adjacency:\n", "adjacency: 3\nold:\n", "adjacency: found 3; input should be a valid dictionary"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_found_and_what_is_allowed(load, old, new, sentence):
+    with pytest.raises(PlainError) as caught:
+        load(old, new)
+    assert f"params.yaml: {sentence}" in str(caught.value)
+
+
+def test_all_faults_come_together(load):
+    with pytest.raises(PlainError) as caught:
+        load("seed: 2021", "seed: x\nmore: 1")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_fault_is_one_short_line(load):
+    with pytest.raises(PlainError) as caught:
+        load("jitter: [56, 72]", "jitter: [72, 56]")
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "found nothing, expected a mapping of sections"),
+        (b"# only a comment\n", "found nothing, expected a mapping of sections"),
+        (b"- a\n- b\n", "found ['a', 'b'], expected a mapping of sections"),
+        (b"just text", "found 'just text', expected a mapping of sections"),
+        (b"seed: 1\n  bad: indent\n", "not valid YAML: "),
+        (b"seed: 1\nseed: 2\n", "not valid YAML: "),
+        (b"seed: [1, 2\n", "not valid YAML: "),
+        (b"seed: \xff\xfe\n", "not valid YAML: "),
+        (b"seed: !!python/object/apply:os.system ['true']\n", "not valid YAML: "),
+        (b"seed: 1\n---\nseed: 2\n", "not valid YAML: "),
+        (b"seed: " + b"[" * 300, "not valid YAML: "),
+        (b"seed: *nowhere\n", "not valid YAML: "),
+    ],
+)
+def test_what_is_no_mapping_is_refused(tmp_path, content, sentence):
+    (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(PlainError) as caught:
+        load_params(tmp_path / "params.yaml")
+    assert f"params.yaml: {sentence}" in str(caught.value)
+
+
+def test_an_absent_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(PlainError, match=r"params\.yaml: cannot be read: No such file or directory"):
+        load_params(tmp_path / "params.yaml")
+    with pytest.raises(PlainError, match="cannot be read: Is a directory"):
+        load_params(tmp_path)
+
+
+PIECES = [b"", b":", b": ", b"\n", b"  ", b"[", b"]", b"{", b"}", b"- ", b"#", b"'", b'"', b"&a", b"*a", b"!!", b"!",
+          b"<<: ", b"|", b">", b"%", b"\x00", b"\xff", b"\t", b"null", b"true", b"1e999", b"-1", b"0x", b"0o9", b"0b",
+          b"1:2", b"2021-13-41", b"_", b".inf", b"99999999999999999999", b"? ", b"...", b"---", b"@"]  # fmt: skip
+
+
+def _mutated(edits: list[tuple[float, int, bytes]]) -> bytes:
+    content = TEXT.encode()
+    for where, gone, put in edits:
+        start = round(where * len(content))
+        content = content[:start] + put + content[start + gone :]
+    return content
+
+
+def _read_mutated(edits: list[tuple[float, int, bytes]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_bytes(_mutated(edits))
+        try:
+            found = load_params(path)
+        except PlainError as error:
+            message = str(error)
+        else:
+            message = str(path) if Params.model_validate(found.model_dump()) == found else "not what it says"
+    assert message.startswith(str(path))
+
+
+EDITS = st.lists(
+    st.tuples(st.floats(0, 1), st.integers(0, 10), st.sampled_from(PIECES) | st.binary(max_size=6)),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(edits=EDITS)
+def test_mutated_files_are_read_or_refused(edits):
+    _read_mutated(edits)
+
+
+@pytest.mark.soak
+@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(edits=EDITS)
+def test_ten_thousand_mutations_are_read_or_refused(edits):
+    _read_mutated(edits)

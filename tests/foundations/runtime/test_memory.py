@@ -1,0 +1,61 @@
+"""Peaks of real processes, each told apart from its parent's and its children's."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.foundations.runtime import memory
+
+HOG = "import sys, pathlib; grown = b'x' * 200_000_000; print('grown', flush=True); sys.stdin.read()"
+SMALL = "from pipeline.foundations.runtime import memory; print(memory.peak_mb())"
+CHILDLESS = """
+import subprocess, sys
+from pipeline.foundations.runtime import memory
+subprocess.run([sys.executable, "-c", "pass"], check=True)
+print(memory.largest_child_mb())
+"""
+
+
+@pytest.fixture
+def hog():
+    """A child that has grown by 200 MB and waits."""
+    with subprocess.Popen([sys.executable, "-c", HOG], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"grown\n"
+        yield child
+        child.stdin.close()
+
+
+@pytest.fixture(autouse=True)
+def nobody_reported(monkeypatch):
+    monkeypatch.setattr(memory, "_reported", [])
+
+
+def test_a_living_child_counts_with_its_own_peak(hog):
+    assert 200 < memory.peak_mb(hog.pid) < 300
+    assert memory.largest_child_mb() >= memory.peak_mb(hog.pid)  # workers of other tests may be larger
+    assert memory.largest_mb() >= memory.peak_mb(hog.pid)
+
+
+def test_what_a_worker_told_counts_after_its_end():
+    memory.report(1e6)
+    memory.report(1.0)
+    assert memory.largest_child_mb() == 1e6
+
+
+def test_of_children_that_told_nothing_nothing_is_known(root):
+    told = subprocess.run([sys.executable, "-c", CHILDLESS], cwd=root, check=True, capture_output=True, text=True)
+    assert told.stdout == "None\n"
+
+
+def test_a_program_does_not_inherit_its_parents_peak(root):
+    ballast = b"x" * 300_000_000
+    told = subprocess.run([sys.executable, "-c", SMALL], cwd=root, check=True, capture_output=True, text=True).stdout
+    assert float(told) < len(ballast) / 1e6 < memory.peak_mb()
+
+
+def test_an_ended_process_is_no_number():
+    ended = subprocess.Popen([sys.executable, "-c", "pass"])
+    ended.wait()
+    with pytest.raises(OSError, match=str(ended.pid)):
+        memory.peak_mb(ended.pid)
