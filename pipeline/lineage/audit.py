@@ -88,15 +88,24 @@ def lookup(values: Mapping[str, Any], key: str) -> Any:
 
 
 def _code(root: Path, stages: Mapping[str, Stage]) -> Iterator[Check]:
-    """Code modules against git's HEAD: an uncommitted module cannot be found again by its revision."""
-    modules = sorted({dep.path for stage in stages.values() for dep in stage.code})
-    for module in modules:
-        command = ["git", "diff", "--quiet", "HEAD", "--", module]
-        same = subprocess.run(command, cwd=root, check=False, capture_output=True).returncode == 0
-        known = ["git", "ls-files", "--error-unmatch", module]
-        tracked = subprocess.run(known, cwd=root, check=False, capture_output=True).returncode == 0
-        finding = "" if same and tracked else "differs from HEAD" if tracked else "not in git"
-        yield Check("git", module, not finding, finding)
+    """Code against git's HEAD, declared or not: what is not committed cannot be found again by its revision."""
+    declared = {dep.path for stage in stages.values() for dep in stage.code}
+    for path in sorted(declared.union(other for other in lock.UNDECLARED if (root / other).exists())):
+        finding = _against_head(root, path)
+        yield Check("git", path, not finding, finding)
+
+
+def _against_head(root: Path, path: str) -> str:
+    """How a file or folder differs from git's HEAD; empty where it does not."""
+
+    def ask(*command: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(["git", *command, "--", path], cwd=root, check=False, capture_output=True)
+
+    if ask("ls-files", "--error-unmatch").returncode:
+        return "not in git"
+    if new := ask("ls-files", "--others", "--exclude-standard").stdout.decode().split():
+        return f"not in git: {', '.join(new)}"
+    return "differs from HEAD" if ask("diff", "--quiet", "HEAD").returncode else ""
 
 
 def _tables(root: Path) -> Iterator[Check]:

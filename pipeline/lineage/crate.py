@@ -204,7 +204,8 @@ class _Builder:
             "description": f"{len(actions)} stages, each at its last run; DVC leaves out what has not changed",
         })  # fmt: skip
         whole["instrument"] = workflow
-        whole["object"] = _single([self._file(path) for path in SETTINGS if (self.root / path).exists()])
+        shared = (*SETTINGS, *lock.UNDECLARED)
+        whole["object"] = _single([self._file(path) for path in shared if (self.root / path).exists()])
         whole["result"] = _single([self._file(path) for path in self.written])
         dvc = self._version("dvc")
         engine = self._add(f"https://pypi.org/project/dvc/{dvc}/", {

@@ -15,9 +15,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.report.dag import is_code
 
 LOCKS = ("data/raw/dvc.lock", "dvc.lock")
 """The bundled sample's, where it was rendered, and the pipeline's."""
+UNDECLARED = ("stages/__init__.py", "pipeline/foundations/runtime", "pipeline/foundations/params")
+"""Code that every stage runs and none declares: it says how the work is done, never what comes of it."""
 
 
 class Recorded(NamedTuple):
@@ -38,13 +41,13 @@ class Stage(NamedTuple):
 
     @property
     def code(self) -> tuple[Recorded, ...]:
-        """The project's modules among the dependencies."""
-        return tuple(dep for dep in self.deps if dep.path.endswith(".py"))
+        """The project's modules, and folders of them, among the dependencies."""
+        return tuple(dep for dep in self.deps if is_code(dep.path))
 
     @property
     def inputs(self) -> tuple[Recorded, ...]:
         """Data among the dependencies."""
-        return tuple(dep for dep in self.deps if not dep.path.endswith(".py"))
+        return tuple(dep for dep in self.deps if not is_code(dep.path))
 
 
 def read_stages(root: Path) -> dict[str, Stage]:
@@ -137,12 +140,27 @@ def md5(path: Path) -> str:
         OSError: it is absent or cannot be read.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-        listing = [{"md5": md5(file), "relpath": file.relative_to(path).as_posix()} for file in files]
-        listing.sort(key=lambda entry: entry["relpath"])
-        return md5_of(json.dumps(listing, sort_keys=True).encode()) + ".dir"
+        return _md5_of_listing({file.relative_to(path).as_posix(): md5(file) for file in files_below(path)})
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files of a folder that count in its digest."""
+    return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+
+
+def md5_of_files(path: str, files: Mapping[str, bytes]) -> str:
+    """The digest of a file or folder of the project from the content of its files, by path."""
+    if path in files:
+        return md5_of(files[path])
+    return _md5_of_listing({name.removeprefix(f"{path}/"): md5_of(content) for name, content in files.items()})
+
+
+def _md5_of_listing(digests: Mapping[str, str]) -> str:
+    """A folder's digest from its files', by path below it."""
+    listing = [{"md5": digests[name], "relpath": name} for name in sorted(digests)]
+    return md5_of(json.dumps(listing, sort_keys=True).encode()) + ".dir"
 
 
 def md5_of(content: bytes) -> str:

@@ -90,7 +90,9 @@ def _upward(root: Path, stages: Mapping[str, Stage], stage: Stage, seen: set[str
         return (Node("shown above", "", ()),)
     seen.add(stage.name)
     params = Node("parameters", "", tuple(Node(key, json.dumps(value), ()) for key, value in stage.params.items()))
-    code = Node("code", f"{len(stage.code)} modules", tuple(Node(dep.path, dep.md5, ()) for dep in stage.code))
+    code = Node(
+        "code", f"{len(stage.code)} files and folders", tuple(Node(dep.path, dep.md5, ()) for dep in stage.code)
+    )
     inputs = []
     for dep in stage.inputs:
         makers = [other for other in stages.values() if any(_touch(out.path, dep.path) for out in other.outs)]

@@ -1,14 +1,13 @@
 """`m3a why STAGE`: what differs from the stage's last run, and what follows from it."""
 
 import difflib
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.lineage import lock
+from pipeline.lineage import lock, revisions
 from pipeline.lineage.audit import lookup
 from pipeline.lineage.lock import Recorded, Stage
 
@@ -57,7 +56,7 @@ def _own_reasons(root: Path, current: Mapping[str, Any], stage: Stage) -> Iterat
             yield from _parameter_reasons(key, used, now)
     for dep in stage.code:
         if _now(root, dep) != dep.md5:
-            yield Reason("code", dep.path, tuple(_changed_lines(root, dep)))
+            yield from _code_reasons(root, dep, stage.name)
     for dep in stage.inputs:
         if (now := _now(root, dep)) != dep.md5:
             yield Reason("input", dep.path, (f"was {dep.md5}", f"now {now}"))
@@ -83,31 +82,21 @@ def _now(root: Path, entry: Recorded) -> str:
         return "absent"
 
 
-def _changed_lines(root: Path, dep: Recorded) -> Iterator[str]:
-    """A unified diff from the version that ran, found in git by its digest, to the one on disk."""
-    before = _version(root, dep)
-    path = root / dep.path
-    after = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+def _code_reasons(root: Path, dep: Recorded, stage: str) -> Iterator[Reason]:
+    """One reason a file that changed, appeared or went away, with its lines."""
+    before, after = revisions.as_it_ran(root, dep, stage), revisions.now(root, dep.path)
     if before is None:
-        yield "the version that ran was never committed; its lines are not known"
+        yield Reason("code", dep.path, ("the version that ran was never committed; its lines are not known",))
         return
-    lines = list(difflib.unified_diff(before.splitlines(), after, "as it ran", "now", lineterm="", n=0))[2:]
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            yield Reason("code", name, tuple(_changed_lines(before.get(name, b""), after.get(name, b""))))
+
+
+def _changed_lines(before: bytes, after: bytes) -> Iterator[str]:
+    """A unified diff from a file as it ran to the one on disk."""
+    old, new = (text.decode("utf-8", errors="replace").splitlines() for text in (before, after))
+    lines = list(difflib.unified_diff(old, new, "as it ran", "now", lineterm="", n=0))[2:]
     yield from lines[:LONGEST_DIFF]
     if len(lines) > LONGEST_DIFF:
         yield f"... and {len(lines) - LONGEST_DIFF} more lines"
-
-
-def _version(root: Path, dep: Recorded) -> str | None:
-    """The text of the committed version of a file whose MD5 is the recorded one, newest first."""
-    revisions = _git(root, "log", "--format=%H", "--", dep.path).split()
-    for revision in revisions:
-        text = _git(root, "show", f"{revision}:{dep.path}")
-        if lock.md5_of(text.encode()) == dep.md5:
-            return text
-    return None
-
-
-def _git(root: Path, *arguments: str) -> str:
-    """What git prints; empty where it has nothing to say of this path."""
-    run = subprocess.run(["git", *arguments], cwd=root, check=False, capture_output=True)
-    return run.stdout.decode("utf-8", errors="replace") if run.returncode == 0 else ""

@@ -38,6 +38,11 @@ def _paths(entries: Sequence[str | dict[str, Any]], values: Mapping[str, str]) -
     return tuple(paths)
 
 
+def is_code(path: str) -> bool:
+    """Whether a dependency is a file or folder of the project's code."""
+    return path.endswith(".py") or path.split("/", maxsplit=1)[0] == "pipeline"
+
+
 def graph(stages: Sequence[Stage]) -> nx.DiGraph:
     """Which stage feeds which: an arrow wherever one's output is, holds or lies below another's input."""
     arrows: nx.DiGraph = nx.DiGraph()

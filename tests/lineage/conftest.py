@@ -25,7 +25,7 @@ RUNS = {
         "outs": ["data/lexicons/audio.parquet"],
     },
     "build_text_lexicon": {
-        "deps": ["stages/build_text_lexicon.py", "data/index/actions.parquet"],
+        "deps": ["stages/build_text_lexicon.py", "pipeline/lexicon", "data/index/actions.parquet"],
         "params": {"words.size": 2},
         "outs": ["data/lexicons/text.parquet"],
     },
@@ -38,6 +38,8 @@ def finished(tmp_path):
     root = tmp_path / "project"
     for name in RUNS:
         _write(root / f"stages/{name}.py", f'"""Stage {name}."""\n')
+    _write(root / "pipeline/lexicon/text.py", '"""Forms of text."""\n')
+    _write(root / "pipeline/foundations/runtime/files.py", '"""How files are written."""\n')
     _write(root / "data/raw/annotations/trainingSet.txt", "waving/a.mp4,0\n")
     _write(root / "dvc.yaml", "stages: {}\n")
     _write(root / "params.yaml", "seed: 7\n")

@@ -104,6 +104,14 @@ def test_each_stages_action_names_what_it_read_and_wrote_with_which_parameters(c
     assert (action["startTime"], action["endTime"]) == ("2026-01-02T03:02:00+00:00", "2026-01-02T03:02:30+00:00")
 
 
+def test_code_comes_along_declared_or_not(crate):
+    opened, folders = ROCrate(str(crate)), ("pipeline/lexicon/", "pipeline/foundations/runtime/")
+    assert (crate / "pipeline/lexicon/text.py").is_file()
+    assert (crate / "pipeline/foundations/runtime/files.py").is_file()
+    read = {entity.id for action in ("#run-build_text_lexicon", "#run") for entity in opened.get(action)["object"]}
+    assert set(folders) <= read
+
+
 def test_steps_come_in_running_order_and_the_lexicon_reads_what_the_split_wrote(crate):
     opened = ROCrate(str(crate))
     steps = sorted(opened.mainEntity["step"], key=lambda step: int(step["position"]))

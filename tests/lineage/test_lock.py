@@ -16,7 +16,7 @@ def _stage(name, deps, outs):
 
 
 GRAPH = {
-    "last": _stage("last", ["b.py", "data/mid"], ["data/end"]),
+    "last": _stage("last", ["b.py", "pipeline/model", "data/mid"], ["data/end"]),
     "middle": _stage("middle", ["a.py", "data/first/one"], ["data/mid"]),
     "first": _stage("first", ["a.py"], ["data/first/one", "data/first/two"]),
     "aside": _stage("aside", ["data/first/two"], ["data/aside"]),
@@ -63,7 +63,7 @@ def test_stages_come_in_an_order_in_which_they_can_run(tmp_path):
     order = list(stages)
     assert order.index("first") < order.index("middle") < order.index("last")
     assert stages["last"].params == {"seed": 1}
-    assert [dep.path for dep in stages["last"].code] == ["b.py"]
+    assert [dep.path for dep in stages["last"].code] == ["b.py", "pipeline/model"]
 
 
 @pytest.mark.parametrize("content", [None, "- a list", "{unclosed"])

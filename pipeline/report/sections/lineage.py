@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
-from pipeline.report.dag import Stage, graph, meet
+from pipeline.report.dag import Stage, graph, is_code, meet
 from pipeline.report.evidence import Evidence
 from pipeline.report.ledger import Entry
 from pipeline.report.origins import anchor
@@ -94,7 +94,7 @@ def _step(
 ) -> Step:
     others = [other for other in stages if other.name != stage.name]
     written = [out for other in others for out in _outputs(other)]
-    data = [dep for dep in stage.deps if not dep.endswith(".py")]
+    data = [dep for dep in stage.deps if not is_code(dep)]
     return Step(
         name=stage.name,
         desc=stage.desc,
@@ -102,7 +102,7 @@ def _step(
         kept=entries[stage.name].kept if stage.name in entries else "",
         parameters=tuple((key, _value(values, key)) for key in stage.params),
         read=tuple(Read(dep, tuple(out for out in written if meet(out.path, dep))) for dep in data),
-        code=tuple(dep for dep in stage.deps if dep.endswith(".py")),
+        code=tuple(dep for dep in stage.deps if is_code(dep)),
         weights=tuple(_weight(weight) for _, weight in sorted(weights.items())) if stage.name == WEIGHTS else (),
     )
 
