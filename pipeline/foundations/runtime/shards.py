@@ -24,6 +24,9 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.numerics import numerics_in_use
 from pipeline.foundations.runtime.progress import say, track
 
+HOW = ("pipeline.foundations.runtime", "pipeline.foundations.params")
+"""Packages that no stage declares; REVISION in foundations/tables counts in their place."""
+FACES = ("pipeline", "pipeline.foundations", "stages")
 T = TypeVar("T")
 Task = Callable[[Sequence[T], Path], Mapping[str, int]]
 """Given a shard's items and the path to write its file at, do the work and return counts for the log."""
@@ -72,7 +75,8 @@ class _Job(Generic[T]):
 def input_key(*parts: object) -> str:
     """A name for the inputs of a stage: parameters, items, arithmetic and the project's code as loaded now.
 
-    Sections count by their values; everything else by its `repr`, so pass plain values.
+    Sections count by their values; everything else by its `repr`, so pass plain values. Of the code, what dvc.yaml
+    declares counts: a comment changed in how the work runs must not start a million videos anew.
     """
     digest = new_sha256()
     for part in (numerics_in_use(), *parts):
@@ -81,9 +85,18 @@ def input_key(*parts: object) -> str:
         digest.update(b"\x1f")
     for name in sorted(sys.modules):
         source = getattr(sys.modules[name], "__file__", None)
-        if name.split(".")[0] in ("pipeline", "stages") and source:
+        if _decides_what(name) and source:
             digest.update(Path(source).read_bytes())
     return digest.hexdigest()[:20]
+
+
+def _decides_what(module: str) -> bool:
+    """Whether a module is the project's and is more than a folder's face, or how the work runs."""
+    if module in FACES:
+        return False
+    return module.split(".", maxsplit=1)[0] in ("pipeline", "stages") and not any(
+        module == package or module.startswith(f"{package}.") for package in HOW
+    )
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+import stages
+from pipeline import foundations
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.engines import run_tasks
 from pipeline.foundations.runtime.errors import PlainError
@@ -311,10 +313,28 @@ def test_a_key_names_parameters_items_and_code(params, tmp_path, monkeypatch):
         input_key(params.clips, ["a", "b"]),
     ]
     assert len({key, *others}) == 5
-    changed = tmp_path / "files.py"
-    changed.write_text(Path(files.__file__).read_text() + "# changed\n")
-    monkeypatch.setattr(files, "__file__", str(changed))
+    _change(monkeypatch, foundations.tables.tables, tmp_path)
     assert input_key(params.media, ["a", "b"]) != key
+
+
+def test_a_key_names_no_code_that_says_only_how(params, tmp_path, monkeypatch):
+    key = input_key(params.media, ["a", "b"])
+    for module in (files, foundations.params, stages):
+        _change(monkeypatch, module, tmp_path)
+    assert input_key(params.media, ["a", "b"]) == key
+
+
+def test_a_raised_revision_of_how_the_work_runs_changes_the_key(params, tmp_path, monkeypatch):
+    key = input_key(params.media, ["a", "b"])
+    _change(monkeypatch, foundations.tables, tmp_path)
+    assert input_key(params.media, ["a", "b"]) != key
+
+
+def _change(monkeypatch, module, folder):
+    """Let a module's file be one with another comment."""
+    changed = folder / f"{module.__name__}.py"
+    changed.write_text(Path(module.__file__).read_text() + "# changed\n")
+    monkeypatch.setattr(module, "__file__", str(changed))
 
 
 def test_workers_kept_from_another_folder_write_where_they_are_called(work, tmp_path, monkeypatch):
