@@ -15,7 +15,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 need = @sh environment/install.sh '$(VENV)' '$(PYTHON)' '$(TORCH_INDEX)' '$(EXTRAS) $(1)'
 
-.PHONY: help install lock repro doctor bench test fast whole soak lint presets format deps clean
+.PHONY: help install lock repro doctor bench test fast whole soak lint presets format clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,10 +71,6 @@ format:  ## rewrite the code in the project's style
 	$(call need,dev)
 	ruff check --fix .
 	ruff format .
-
-deps:  ## renew the modules that dvc.yaml names, after imports have changed
-	$(call need,dev)
-	python tests/end_to_end/declare.py
 
 clean:  ## remove work in progress (not results)
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,7 +9,9 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
 from pipeline.ablate.result import Result, line, write
+from pipeline.lineage.lock import UNDECLARED
 from pipeline.model import weights
+from pipeline.report.dag import is_code
 from tests.end_to_end.clones import House, Otherwise, frozen_stages, run_otherwise
 from tests.end_to_end.watch import Watched
 
@@ -131,7 +133,7 @@ def _outs(entry: dict) -> list[str]:
 @pytest.mark.parametrize("stage", ALL)
 def test_a_stage_opens_no_file_that_it_does_not_declare(ran, stage):
     entry = ran.stages[stage]
-    declared = [_inside(ran.root, path) for path in [*entry["deps"], *_outs(entry)]]
+    declared = [_inside(ran.root, path) for path in [*entry["deps"], *_outs(entry)]] + [*UNDECLARED]
     work = [f".cache/{stage}", f".cache/{stage}.lock", f".cache/{stage}.running", f"data/runs/{stage}.json"]
     opened = {path for path in ran.watched[stage].opened if not _lies_in(path, [*declared, *work, *HOUSEKEEPING])}
     if stage in FROZEN:
@@ -155,9 +157,10 @@ def test_a_stage_declares_no_parameter_that_no_run_reads(ran, did, stage):
 
 @pytest.mark.parametrize("stage", ALL)
 def test_a_stage_declares_the_modules_that_it_imports(ran, stage):
-    deps = {dep for dep in ran.stages[stage]["deps"] if dep.endswith(".py")}
+    code = [dep for dep in ran.stages[stage]["deps"] if is_code(dep)]
     imported = {name for name in ran.watched[stage].modules if not _empty(ran.root / name)}
-    assert imported == deps
+    assert {name for name in imported if not _lies_in(name, [*code, *UNDECLARED])} == set()
+    assert {dep for dep in code if not any(_lies_in(name, [dep]) for name in imported)} == set()
 
 
 @pytest.mark.parametrize("stage", ALL)
