@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.foundations.runtime import numerics
 from pipeline.foundations.runtime.numerics import MARK, NO_AVX2, SETTINGS, has_avx2, use_numerics
+from pipeline.foundations.tables import REVISION
 
 EVERYTHING = "from pipeline.foundations.runtime.numerics import *"
 ROOT = Path(__file__).resolve().parents[4]
@@ -41,6 +42,21 @@ def test_a_stage_holds_every_library_to_avx2_whatever_the_cpu_has_and_the_user_s
     said = ask(IN_FORCE.format(module=module), ATEN_CPU_CAPABILITY="default", OPENBLAS_CORETYPE="Nehalem")
     capability, blas, v3, v4 = json.loads(said.stdout)
     assert (capability, set(blas), v3, v4) == ("AVX2", {"Haswell"}, True, False)
+
+
+def test_the_settings_change_with_the_revision_that_every_stage_declares():
+    """No stage declares this module, and it decides bytes: so DVC learns of a change by foundations/tables."""
+    assert (REVISION, SETTINGS) == (
+        1,
+        {
+            "ATEN_CPU_CAPABILITY": "avx2",
+            "ONEDNN_MAX_CPU_ISA": "AVX2",
+            "MKL_CBWR": "COMPATIBLE",
+            "OPENBLAS_CORETYPE": "Haswell",
+            "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+            "ARROW_USER_SIMD_LEVEL": "AVX2",
+        },
+    )
 
 
 def test_native_leaves_what_the_user_set(tmp_path):
