@@ -4,6 +4,9 @@ NumPy, PyTorch and the libraries below them choose their kernels by the CPU they
 another order: the last bits differ, and training amplifies them. The settings below hold each library to kernels that
 all such CPUs have. They are read once, when a library loads, so they come before any import of NumPy or PyTorch.
 
+torch.sqrt alone stays out: MKL's vector library starts it from the CPU's approximate reciprocal root, which each maker
+rounds otherwise. torch.rsqrt and NumPy's sqrt are exact to rounding everywhere, and are what stages use (a test).
+
 tests/foundations/runtime/numerics/operations.py prints what each operation gives, to compare machines. On CUDA none of
 this says anything.
 """

@@ -1,5 +1,6 @@
 """What portable arithmetic sets, where it is in force, and that a process computes the same twice."""
 
+import ast
 import json
 import os
 import subprocess
@@ -57,6 +58,19 @@ def test_the_settings_change_with_the_revision_that_every_stage_declares():
             "ARROW_USER_SIMD_LEVEL": "AVX2",
         },
     )
+
+
+def test_no_stage_takes_a_square_root_by_torch():
+    """It is not the same on every CPU, whatever is set."""
+    roots = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in ("pipeline", "stages")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("sqrt", "sqrt_")
+        if not (isinstance(node.value, ast.Name) and node.value.id in ("np", "math"))
+    ]
+    assert roots == []
 
 
 def test_native_leaves_what_the_user_set(tmp_path):
