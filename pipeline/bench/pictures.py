@@ -11,7 +11,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pyarrow as pa
-from av.video.reformatter import Interpolation
 
 from pipeline.bench.corpus import Corpus, on_cores
 from pipeline.bench.measure import Work, by_rate, cores, rates
@@ -19,6 +18,7 @@ from pipeline.clips.packs import Packs
 from pipeline.clips.prepare import Source, prepare
 from pipeline.evaluate.testing import Video, pictures_of
 from pipeline.evaluate.views import spatial_views, temporal_views, views
+from pipeline.foundations.media.frames import FLAGS
 from pipeline.foundations.media.guard import Guard
 from pipeline.foundations.params import Evaluate, Frames, Params, Train
 from pipeline.foundations.runtime import files
@@ -158,7 +158,7 @@ def _decode(
     for frame in container.decode(stream):
         number = round(frame.pts / tick)
         if number in wanted:
-            scaled = frame.reformat(width, height, "rgb24", interpolation=Interpolation.BILINEAR)
+            scaled = frame.reformat(width, height, "rgb24", interpolation=FLAGS["antialiased"])
             found[number] = scaled.to_ndarray()
         if careful and number >= shown[-1]:
             break
