@@ -31,7 +31,7 @@ def test_a_whole_data_set_is_green(project, own):
     assert found["decoding"].found == "4 of 4 sampled videos can be decoded, 3 have sound"
     assert len(seen.annotations.videos) == len(seen.present) == len(seen.probes) == 4
     for probe in seen.probes:
-        assert probe.pixel_bytes == 15 * 96 * 144 * 3  # frames x short side x 72 * 96 / 64 x RGB
+        assert probe.pixel_bytes == 15 * 96 * 144 * 3  # frames x short side x 96 * 96 / 64 x RGB
         assert 15 * 1_000 < probe.copy_bytes < probe.pixel_bytes
 
 
