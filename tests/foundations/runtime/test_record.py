@@ -1,6 +1,7 @@
 """What a stage leaves behind about its run, whether it ends well or not."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import datetime
@@ -12,6 +13,15 @@ from pipeline.foundations.runtime import memory, record
 from pipeline.foundations.runtime.engines import run_tasks
 from pipeline.foundations.runtime.record import recorded
 from pipeline.foundations.tables import tables
+
+WITHOUT_WORKERS = """
+import subprocess, sys
+from pathlib import Path
+from pipeline.foundations.params import load_params
+from pipeline.foundations.runtime.record import recorded
+with recorded("whiten", load_params(Path(sys.argv[1]))):
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+"""
 
 
 @pytest.fixture
@@ -50,9 +60,9 @@ def test_a_package_that_is_not_installed_is_left_out(folder, params, monkeypatch
     assert (found["outcome"], found["versions"].keys()) == ("finished", {"python", "numpy"})
 
 
-def test_a_stage_without_workers_names_its_own_peak_alone(folder, params):
-    with recorded("whiten", params):
-        subprocess.run([sys.executable, "-c", "pass"], check=True)
+def test_a_stage_without_workers_names_its_own_peak_alone(folder, root):
+    own = {**os.environ, "PYTHONPATH": str(root)}  # a process of its own: this one may have children of other tests
+    subprocess.run([sys.executable, "-c", WITHOUT_WORKERS, str(root / "params.yaml")], env=own, check=True)
     assert _read(folder)["peak_memory_mb"].keys() == {"self"}
 
 
