@@ -94,9 +94,10 @@ def test_so_many_processes_take_turns_and_serve_again(
 
 
 def test_what_is_decoded_waits_for_a_worker_that_is_at_work_and_is_no_late_answer(
-    hasty: Media, tmp_path: Path, video: Make
+    media: Media, tmp_path: Path, video: Make
 ):
     """Frames that no pipe holds, so that their process is in the middle of sending them."""
+    hasty = media.model_copy(update={"timeout_seconds": 2.0})  # enough to decode them on a busy machine
     videos = [recorded(video(tmp_path / f"{number}.mp4", "-s 320x240")) for number in range(3)]
     with decoded(videos, partial(read_frames, fps=10.0, short_side=240), hasty, threads=2) as made:
         for pictures in made:

@@ -107,11 +107,11 @@ def test_a_gpu_goes_by_what_it_is_and_a_part_of_one_by_what_shows_it(two_gpus, m
 
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from pipeline.foundations.runtime.devices import take
 print(take(Path(sys.argv[1]), sys.argv[2:], patience=0.0), flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 
 
@@ -119,6 +119,7 @@ def holder(locks: Path, *names: str) -> subprocess.Popen[str]:
     """A process that takes one of the names, and lives on."""
     return subprocess.Popen(
         [sys.executable, "-c", HOLDER, locks, *names],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

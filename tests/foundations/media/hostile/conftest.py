@@ -59,7 +59,7 @@ def _no_videos(folder: Path, secret: Path) -> None:
     picture, archive = io.BytesIO(), io.BytesIO()
     Image.new("RGB", (64, 48), "red").save(picture, "JPEG")
     with zipfile.ZipFile(archive, "w") as file:
-        file.write(secret, "a.mp4")
+        file.writestr(zipfile.ZipInfo("a.mp4"), secret.read_bytes())  # of 1980, not now: the verdict shows those bytes
     contents: dict[str, bytes] = {
         "empty": b"",
         "one_byte": b"\0",
