@@ -107,7 +107,7 @@ TABLE: dict[str, tuple[str, str]] = {
     # pictures
     "odd_size.mkv": (OK, OK),
     "one_pixel.mkv": (OK, OK),
-    "ribbon.mkv": (OK, "15000 x 2 pixels are too long for a short side of 48"),
+    "ribbon.mkv": (OK, "15000 x 2 pixels are too long for short side 48"),
     "interlaced.mp4": (OK, OK),
     "10_bit.mp4": (OK, OK),
     "gray.mp4": (OK, OK),
