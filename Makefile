@@ -1,7 +1,7 @@
 # The two commands of a newcomer are `make repro` and `make test`; each installs what it needs, once, into .venv.
 # What is there stays as it is unless one of these says otherwise:
 #   PYTHON=python3.12                                    another interpreter than the newest of 3.13, 3.12 and 3.11
-#   EXTRAS='hub onnx'                                    libraries that not everyone needs: pipeline/foundations/runtime/extras.py; or all
+#   EXTRAS='hub onnx'                                    libraries that few need (runtime/extras.py), or all
 #   TORCH_INDEX=https://pypi.org/simple                  PyTorch for CUDA 13.0, instead of the CPU's
 PYTHON ?=
 EXTRAS ?=
