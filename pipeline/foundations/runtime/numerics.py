@@ -30,8 +30,7 @@ SETTINGS = {
 """Environment variables, and the value at which each library computes the same everywhere."""
 MARK = "M3A_NUMERICS"
 """Set beside them, so that a process that is told `native` can take back what its parent set."""
-
-
+CPUINFO = Path("/proc/cpuinfo")
 NO_AVX2 = (
     "numerics: portable needs an x86-64 CPU with AVX2, which this one lacks: computing natively, so results agree with "
     "those of other machines to rounding only (set numerics: native to leave out this line)"
@@ -62,14 +61,17 @@ def numerics_in_use() -> Numerics:
     return "portable" if SETTINGS.items() <= os.environ.items() else "native"
 
 
-def has_avx2(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def has_avx2(cpuinfo: Path = CPUINFO) -> bool:
     """Whether the CPU is an x86-64 one with AVX2, by the kernel's word."""
-    flags = [line for line in cpuinfo.read_text(encoding="utf-8").splitlines() if line.startswith("flags")]
-    return bool(flags) and "avx2" in flags[0].split()
+    return "avx2" in _first("flags", cpuinfo).split()
 
 
 def processor() -> str:
     """The CPU's name."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    return _first("model name", CPUINFO) or platform.machine()
+
+
+def _first(field: str, cpuinfo: Path) -> str:
+    """A field of the first CPU; empty where the kernel names none."""
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
