@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 
 from pipeline.foundations.runtime.interrupts import INTERRUPTED, stop_early
-from pipeline.foundations.runtime.openmp import wait_briefly
+from pipeline.foundations.runtime.openmp import set_openmp_wait_policy
 
 if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # loading, for DVC
     signal.signal(signal.SIGINT, stop_early)
@@ -19,7 +19,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.numerics import use_numerics
 from pipeline.foundations.runtime.progress import say
 
-wait_briefly()
+set_openmp_wait_policy()
 if sys.argv[0] == "-m":  # a stage of its own; what follows loads NumPy
     try:
         if sentence := use_numerics(load_params().numerics):
@@ -28,8 +28,12 @@ if sys.argv[0] == "-m":  # a stage of its own; what follows loads NumPy
         say(f"error: {error}")
         sys.exit(1)
 
-from pipeline.foundations.runtime.files import cache_folder, refused, work_kept  # noqa: E402
-from pipeline.foundations.runtime.processes import alone  # noqa: E402
+from pipeline.foundations.runtime.files import (  # noqa: E402
+    cache_folder,
+    is_disk_or_permission_error,
+    keep_work_until_success,
+)
+from pipeline.foundations.runtime.processes import stage_lock  # noqa: E402
 from pipeline.foundations.runtime.record import recorded  # noqa: E402
 
 
@@ -43,14 +47,18 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
             if signal.getsignal(signal.SIGINT) is stop_early:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             params = load_params()
-            with _held(name, whole_process=work.__module__ == "__main__"), recorded(name, params), work_kept():
+            with (
+                _held(name, whole_process=work.__module__ == "__main__"),
+                recorded(name, params),
+                keep_work_until_success(),
+            ):
                 made = work(params)
             say(f"{name}: {made}")
         except PlainError as error:
             say(f"{name}: error: {error}")
             sys.exit(1)
         except OSError as error:
-            if not refused(error):
+            if not is_disk_or_permission_error(error):
                 raise
             say(f"{name}: error: {error.filename or 'a file'}: {error.strerror}; make room, or allow it, and run again")
             sys.exit(1)
@@ -67,4 +75,4 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
 def _held(name: str, *, whole_process: bool) -> AbstractContextManager[None]:
     """The stage's place in this checkout; of torchrun's processes, the first has it for all."""
     leads = os.environ.get("RANK", "0") == "0"
-    return alone(name, cache_folder(), whole_process=whole_process) if leads else nullcontext()
+    return stage_lock(name, cache_folder(), whole_process=whole_process) if leads else nullcontext()

@@ -27,7 +27,7 @@ def main(params: Params) -> str:
     viewed, found = tables.read("viewed", VIEWED), []
     source = replace(source_of(params, params.seed), metrics={})  # of validation, whose curves nobody sees here
     actions = tables.read("actions", Path("data/index/actions.parquet")).num_rows
-    with files.placed(TARGET) as draft:
+    with files.atomic_write(TARGET) as draft:
         draft.mkdir()
         for repeat in range(params.frozen.repeats):
             model, _, _ = train_heads(FEATURES, source, seed=params.seed + repeat)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.foundations.params import Params, load_params
-from tests.end_to_end.clones import House, clone, run_house
+from tests.end_to_end.clones import PipelineRun, clone, run_pipeline
 from tests.loopback import Loopback, serving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,14 +61,14 @@ def real_clips(shared_data: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def pipeline_run(tmp_path_factory: pytest.TempPathFactory) -> PipelineRun:
     """The whole pipeline, run once by DVC in a private clone on a small sample, under watch.
 
-    Tests that use it carry `pytest.mark.xdist_group("house")`, so that it runs in one process alone; they leave
+    Tests that use it carry `pytest.mark.xdist_group("pipeline_run")`, so that it runs in one process alone; they leave
     it as they found it.
     """
-    base = tmp_path_factory.mktemp("house")
-    return run_house(clone(base / "clone"), base / "watch")
+    base = tmp_path_factory.mktemp("pipeline_run")
+    return run_pipeline(clone(base / "clone"), base / "watch")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.openmp import wait_briefly
+from pipeline.foundations.runtime.openmp import set_openmp_wait_policy
 from pipeline.foundations.runtime.progress import say
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ def compute_as_stages() -> None:
     from pipeline.foundations.params import load_params
     from pipeline.foundations.runtime.numerics import use_numerics
 
-    wait_briefly()
+    set_openmp_wait_policy()
     if sentence := use_numerics(load_params().numerics):
         say(sentence)
 

@@ -24,7 +24,7 @@ from pipeline.foundations.media.frames import shown
 from pipeline.foundations.params import Clips, Execution, Frames, Media
 from pipeline.foundations.runtime import failures
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
 from pipeline.foundations.tables import tables
 
@@ -98,7 +98,7 @@ def prepare(
             allowed=clips.max_failure_rate,
             name="clips.max_failure_rate",
         )
-        with placed(target) as folder:
+        with atomic_write(target) as folder:
             folder.mkdir()
             _gather(folder, packs)
     return Prepared(

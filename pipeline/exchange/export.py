@@ -56,9 +56,9 @@ def export(model: MultiActionModel, folder: Path, shape: ClipShape, description:
     with _quiet():
         program = trace(model, shape)
         graph = to_onnx(program, text)
-    with files.placed(folder / PT2_NAME) as path:
+    with files.atomic_write(folder / PT2_NAME) as path:
         torch.export.save(program, path, extra_files={DESCRIPTION: text})
-    with files.placed(folder / ONNX_NAME) as path:
+    with files.atomic_write(folder / ONNX_NAME) as path:
         onnx.save(graph, path)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pipeline.dataset.sample.places import Place
-from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.runtime.files import atomic_write
 
 COLOURS = "inferno"
 STRENGTH = 0.72
@@ -79,7 +79,7 @@ def write_strip(path: Path, pictures_KYXC: np.ndarray) -> None:
     opaque = np.pad(pictures_KYXC, ((0, 0), (0, 0), (0, 0), (0, 1)), constant_values=255)
     apart = np.pad(opaque, ((0, 0), (0, 0), (0, GAP), (0, 0)))  # clear between two, on any paper
     strip = np.concatenate(list(apart), axis=1)[:, :-GAP]
-    with placed(path) as draft:
+    with atomic_write(path) as draft:
         Image.fromarray(strip).save(draft, format="WEBP", quality=QUALITY)
 
 
@@ -87,7 +87,7 @@ def write_moving(path: Path, pictures_KYXC: np.ndarray, ticks_K: np.ndarray, fps
     """Write pictures one after the other, at the video's own speed, again and again."""
     gaps = np.diff(ticks_K, append=ticks_K[-1] + round(fps / 2))  # half a second of rest before it starts again
     first, *others = (Image.fromarray(picture) for picture in pictures_KYXC)
-    with placed(path) as draft:
+    with atomic_write(path) as draft:
         first.save(
             draft,
             format="WEBP",

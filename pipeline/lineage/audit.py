@@ -39,8 +39,8 @@ def audit(root: Path, params: Params) -> Iterator[Check]:
     yield from _parameters(stages, params.model_dump(mode="json"))
     yield from _code(root, stages)
     yield from _tables(root)
-    for finding in consistency.check_neighbours(root, params):
-        yield Check("neighbours", finding.statement, not finding.against, finding.against)
+    for finding in consistency.check_consistency(root, params):
+        yield Check("consistency", finding.statement, not finding.against, finding.against)
     yield from _videos(root, params)
     yield from _weights(root)
 

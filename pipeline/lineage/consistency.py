@@ -1,4 +1,4 @@
-"""Each table against its neighbours: what one says must be what the others know (DESIGN.md, invariants 1 and 2).
+"""Cross-table checks: what one table says must agree with the others (DESIGN.md, invariants 1 and 2).
 
 The checks are independent of the stages: they recompute from the tables that came before, with other code.
 """
@@ -81,7 +81,7 @@ class _Project:
         return set(videos.filter(pc.equal(videos["split"], split))["video_id"].to_pylist())
 
 
-def check_neighbours(root: Path, params: Params) -> Iterator[Finding]:
+def check_consistency(root: Path, params: Params) -> Iterator[Finding]:
     """All relations between the tables of the project at `root`."""
     project = _Project(root, params)
     for statement, relation in _RELATIONS.items():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.foundations.runtime.extras import require
-from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.runtime.files import atomic_write
 from pipeline.lineage import lock
 from pipeline.lineage.finished import check_unchanged, keep, read_record
 from pipeline.lineage.lock import Recorded, Stage
@@ -52,7 +52,7 @@ def write_crate(root: Path, target: Path) -> int:
     require("crate", "m3a crate")
     stages = lock.read_stages(root)
     records = {name: read_record(root, name) for name in stages}
-    with placed(target) as draft:
+    with atomic_write(target) as draft:
         draft.mkdir()
         crate = _Builder(root, draft, stages, records).build()
         content = json.dumps(crate.metadata.generate(), indent=2, sort_keys=True, ensure_ascii=False)

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.files import placed, sha256
+from pipeline.foundations.runtime.files import atomic_write, sha256
 from pipeline.foundations.tables.schemas import SCHEMAS
 from pipeline.lineage import lock
 from pipeline.lineage.finished import check_unchanged, keep, read_record
@@ -71,7 +71,7 @@ def write_croissant(root: Path, target: Path) -> int:
     """
     stages = lock.read_stages(root)
     makers = {path: _maker(root, stages, path) for _, path, _ in TABLES.values()}
-    with placed(target) as draft:
+    with atomic_write(target) as draft:
         for path in makers:
             keep(root / path, draft / path, link=True)
         content = json.dumps(_describe(root, makers), indent=2, sort_keys=True, ensure_ascii=False)

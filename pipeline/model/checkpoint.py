@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 
 from pipeline.foundations.params import Backbone, Frames, Gcn, Lexicon, Model, Section, Transformer
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.tables import finite
 from pipeline.model.backbones.resnet3d import BatchNorm
 from pipeline.model.model import MultiActionModel, build_model
@@ -52,7 +52,7 @@ class Description:
 def save_model(folder: Path, model: MultiActionModel, description: Description) -> None:
     """Write a model as `folder`, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    with placed(folder) as draft:
+    with atomic_write(folder) as draft:
         draft.mkdir()
         (draft / WEIGHTS).write_bytes(save(tensors))
         text = json.dumps(_to_json(description), indent=2, ensure_ascii=False)

@@ -92,7 +92,7 @@ def convert(source: Path, target: Path) -> Conversion:
     reasons = set_aside(theirs)
     head = head_of(tensors, positions=bool(reasons))
     origin = Origin(source.name, files.sha256(source), publisher.name, backbone, publisher.batch_norm, head)
-    with files.placed(target) as path:
+    with files.atomic_write(target) as path:
         path.write_bytes(save(tensors, _header(origin)))  # not save_file, whose full disk is no OSError
     left_over = {name: tuple(tensor.shape) for name, tensor in theirs.items() if name not in mapped}
     return Conversion(origin, mapped, left_over, reasons, warnings_of(head))

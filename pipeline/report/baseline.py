@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from pipeline.explain.models import FOLDER, PREDICTIONS
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.files import placed, write_text
+from pipeline.foundations.runtime.files import atomic_write, write_text
 from pipeline.foundations.tables import tables
 from pipeline.report.runs import fetch
 
@@ -23,7 +23,7 @@ def bring(revision: str, target: Path) -> int:
     with TemporaryDirectory(prefix="m3a-baseline-") as copy:
         fetch(revision, [FOLDER.as_posix(), PREDICTIONS.as_posix()], Path(copy))
         videos: int = tables.read("predictions", Path(copy) / PREDICTIONS).num_rows
-        with placed(target) as draft:
+        with atomic_write(target) as draft:
             shutil.copytree(copy, draft)
     return videos
 

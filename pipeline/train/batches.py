@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from pipeline.foundations.runtime.loader import AHEAD
-from pipeline.foundations.runtime.processes import deaf_to_ctrl_c, end_with, why_no_locks
+from pipeline.foundations.runtime.processes import die_with_parent, sigint_blocked, why_no_locks
 from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables.seeds import generator
 from pipeline.train.collate import collate, memory_file
@@ -49,14 +49,14 @@ def load(
         generator=torch.Generator(),  # what it draws is unused, and must not disturb the model's random state
         worker_init_fn=partial(_begin, os.getpid()),
     )
-    with deaf_to_ctrl_c():
+    with sigint_blocked():
         made = iter(loader)
     yield from made
 
 
 def _begin(parent: int, _: int) -> None:
     """What a loader process does first."""
-    end_with(parent)
+    die_with_parent(parent)
 
 
 @cache

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pipeline.clips.packs import TABLE
 from pipeline.foundations.params import Execution, Frames, Train
 from pipeline.foundations.runtime import files
-from pipeline.foundations.runtime.shards import input_key, workplace
+from pipeline.foundations.runtime.shards import input_key, locked_work_dir
 from pipeline.model.checkpoint import save_model
 from pipeline.model.determinism import reproducible
 from pipeline.model.loss import balance, bce, wlsep
@@ -100,7 +100,7 @@ def run(
             progress = fit(learner, data, setting, renew=partial(renew_forms, learner, forms), log=log)
         if team.leads:
             save_model(targets.model, learner.result, description)
-            with files.placed(targets.curves) as draft:
+            with files.atomic_write(targets.curves) as draft:
                 shutil.copytree(folder / "curves", draft)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Outcome(parameters, len(data.training), progress.history[-1])
@@ -171,7 +171,7 @@ def digests(videos: Videos, knowledge: Knowledge) -> list[tuple[str, str]]:
 @contextmanager
 def _held(key: str, team: Team) -> Iterator[Path]:
     """The folder of a run, which its leader holds for all; it must be one that every process sees."""
-    with workplace("train", key) if team.leads else nullcontext(files.cache_folder() / "train" / key) as folder:
+    with locked_work_dir("train", key) if team.leads else nullcontext(files.cache_folder() / "train" / key) as folder:
         team.wait()
         yield folder
         team.wait()

@@ -77,7 +77,7 @@ def freeze(target: Path, source: Source) -> int:
     head: Literal["visual", "fc"] = "visual" if source.frozen.backbone == "visual" else "fc"
     plain = Model(heads=(head,), relation="gcn", control="none", late_fusion=False)
     design = replace(source.design, model=plain, lexicon=NO_LEXICON, transformer=NO_TRANSFORMER)
-    with files.placed(target) as draft:
+    with files.atomic_write(target) as draft:
         draft.mkdir()
         _write_backbone(draft, source, design)
         with assembled(source.execution.device) as team, reproducible(source.train.threads):
@@ -177,7 +177,7 @@ def run_frozen(targets: Targets, source: Source) -> Outcome:
         freeze(folder, source)
     model, description, history = train_heads(folder, source, seed=source.seed)
     save_model(targets.model, model, description)
-    with files.placed(targets.curves) as draft, Curves(draft, board=None) as curves:
+    with files.atomic_write(targets.curves) as draft, Curves(draft, board=None) as curves:
         for record in history:
             curves.log(record)
     parameters = sum(parameter.numel() for parameter in model.parameters())

@@ -43,7 +43,7 @@ def write_splits(path: Path, splits: Mapping[str, Split]) -> None:
         for name, split in splits.items()
         for field, tensor in zip(Split._fields, split, strict=True)
     }
-    with files.placed(path) as draft:
+    with files.atomic_write(path) as draft:
         draft.write_bytes(save(tensors))
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, optim
 from torch.optim.swa_utils import AveragedModel
 
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.tables import finite
 from pipeline.model.model import MultiActionModel
 
@@ -65,7 +65,7 @@ def save_state(path: Path, learner: Learner, progress: Progress) -> None:
     """Write where a run stands, atomically."""
     description = json.dumps(vars(progress))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(learner).items()}
-    with placed(path) as draft:
+    with atomic_write(path) as draft:
         draft.write_bytes(save(tensors, metadata={"progress": description}))
 
 

@@ -49,7 +49,7 @@ def resolve(handle: str) -> Module:
 def _unpack(archive: Path, folder: Path) -> None:
     """Unpack a tar archive, plain files and folders alone, within bounds, whole or not at all."""
     try:
-        with tarfile.open(archive) as tar, files.placed(folder) as draft:
+        with tarfile.open(archive) as tar, files.atomic_write(folder) as draft:
             size = 0
             for number, member in enumerate(tar):
                 size += member.size

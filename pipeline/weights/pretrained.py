@@ -63,7 +63,7 @@ def fetch(
     Raises:
         PlainError: a file cannot be had, or is not what it should be.
     """
-    with files.placed(folder) as draft:
+    with files.atomic_write(folder) as draft:
         draft.mkdir()
         weights = {
             "vggish": _vggish(draft / "vggish.safetensors", vggish, seed, recording),

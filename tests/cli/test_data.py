@@ -50,10 +50,10 @@ def test_import_released_says_which_version_drew_audio_forms_with_which_seed(tmp
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("house")
-def test_the_doctor_finds_a_run_of_the_sample_in_order(house, monkeypatch):
+@pytest.mark.xdist_group("pipeline_run")
+def test_the_doctor_finds_a_run_of_the_sample_in_order(pipeline_run, monkeypatch):
     """All is green but for VGGish's weights, which are untrained, and whatever the machine has little of."""
-    monkeypatch.chdir(house.root)
+    monkeypatch.chdir(pipeline_run.root)
     result = run.invoke(app, ["doctor"])
     assert result.exit_code == 0, result.stdout
     colours = {line[7:28].strip(): line.split()[0] for line in result.stdout.splitlines() if line[:1] != " "}

@@ -13,7 +13,7 @@ from pipeline.foundations.tables import tables
 from tests.extras import needs
 
 run = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
-house_alone = pytest.mark.xdist_group("house")
+one_process = pytest.mark.xdist_group("pipeline_run")
 
 
 @pytest.fixture
@@ -65,9 +65,9 @@ def test_a_tolerance_needs_another_run(runs):
 
 
 @pytest.mark.slow
-@house_alone
-def test_a_run_is_audited_traced_and_explained(house, monkeypatch, tmp_path):
-    monkeypatch.chdir(house.root)
+@one_process
+def test_a_run_is_audited_traced_and_explained(pipeline_run, monkeypatch, tmp_path):
+    monkeypatch.chdir(pipeline_run.root)
     audited = run.invoke(app, ["audit"])
     assert audited.exit_code == 0, audited.stdout
     lines = audited.stdout.splitlines()
@@ -90,10 +90,10 @@ def test_a_run_is_audited_traced_and_explained(house, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-@house_alone
-def test_a_changed_stage_is_explained_with_what_follows(house, monkeypatch):
-    monkeypatch.chdir(house.root)
-    module = house.root / "pipeline/graph/cooccurrence.py"
+@one_process
+def test_a_changed_stage_is_explained_with_what_follows(pipeline_run, monkeypatch):
+    monkeypatch.chdir(pipeline_run.root)
+    module = pipeline_run.root / "pipeline/graph/cooccurrence.py"
     before = module.read_text()
     module.write_text(before + "\nEDITED = [True]\n")
     try:

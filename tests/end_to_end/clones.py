@@ -26,7 +26,7 @@ SMALL = {
 }
 
 
-class House(NamedTuple):
+class PipelineRun(NamedTuple):
     """A clone after `dvc repro`."""
 
     root: Path
@@ -34,7 +34,7 @@ class House(NamedTuple):
     watched: dict[str, Watched]
 
 
-class Otherwise(NamedTuple):
+class VariantRun(NamedTuple):
     """A run of one stage with other parameters, and what it says in the end."""
 
     stage: str
@@ -42,20 +42,22 @@ class Otherwise(NamedTuple):
     says: str
 
 
-def run_house(root: Path, folder: Path) -> House:
+def run_pipeline(root: Path, folder: Path) -> PipelineRun:
     """Run the whole pipeline in a clone, under watch."""
     with Watch(root, folder) as watch:
         run = watch.run("dvc", "repro", env=environment())
     assert run.returncode == 0, (run.stdout + run.stderr)[-4000:]
     stages = declared_stages(root)
-    return House(root, stages, {name: watch.of(name) for name in stages})
+    return PipelineRun(root, stages, {name: watch.of(name) for name in stages})
 
 
-def run_otherwise(house: House, target: Path, folder: Path, runs: Sequence[Otherwise]) -> dict[str, Watched]:
+def run_variants(
+    pipeline_run: PipelineRun, target: Path, folder: Path, runs: Sequence[VariantRun]
+) -> dict[str, Watched]:
     """Run single stages again with other parameters, under watch, in a copy at `target` of a clone that has run."""
     clone(target)
     for name in ("data", "models"):
-        shutil.copytree(house.root / name, target / name, copy_function=_link, dirs_exist_ok=True)
+        shutil.copytree(pipeline_run.root / name, target / name, copy_function=_link, dirs_exist_ok=True)
     text = (target / "params.yaml").read_text()
     with Watch(target, folder) as watch:
         for stage, changes, says in runs:
@@ -63,20 +65,20 @@ def run_otherwise(house: House, target: Path, folder: Path, runs: Sequence[Other
             run = watch.run("python", "-m", f"stages.{stage}", env=environment(DVC_STAGE=stage))
             assert says in run.stderr, (run.stdout + run.stderr)[-4000:]
             (target / "params.yaml").write_text(text)
-    return {name: watch.of(name) for name in house.stages}
+    return {name: watch.of(name) for name in pipeline_run.stages}
 
 
-def copy_house(house: House, target: Path) -> Path:
+def copy_run(pipeline_run: PipelineRun, target: Path) -> Path:
     """Copy a clone that has run, with its repository and DVC's cache, so that DVC finds nothing to run again there."""
     linked, left_out = {"models", ".dvc/cache"}, {".cache", ".dvc/tmp"}
 
     def ignored(folder: str, names: list[str]) -> set[str]:
-        paths = {name: (Path(folder) / name).relative_to(house.root).as_posix() for name in names}
+        paths = {name: (Path(folder) / name).relative_to(pipeline_run.root).as_posix() for name in names}
         return {name for name, path in paths.items() if path in linked | left_out}
 
-    shutil.copytree(house.root, target, ignore=ignored, symlinks=True)
+    shutil.copytree(pipeline_run.root, target, ignore=ignored, symlinks=True)
     for name in linked:
-        shutil.copytree(house.root / name, target / name, copy_function=_link)
+        shutil.copytree(pipeline_run.root / name, target / name, copy_function=_link)
     return target
 
 

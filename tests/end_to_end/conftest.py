@@ -5,17 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.end_to_end.ablated import Ablated, ablate, stop_worker
-from tests.end_to_end.clones import House, copy_house
+from tests.end_to_end.clones import PipelineRun, copy_run
 
 
 @pytest.fixture(scope="session")
-def ablated(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ablated]:
+def ablated(pipeline_run: PipelineRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ablated]:
     """`m3a ablate` as a person runs it, in a copy of the finished pipeline, its stages under watch.
 
     Tests that use it leave it as they found it.
     """
     base = tmp_path_factory.mktemp("ablated")
-    root = copy_house(house, base / "clone")
+    root = copy_run(pipeline_run, base / "clone")
     try:
         yield ablate(root, base / "watch")
     finally:

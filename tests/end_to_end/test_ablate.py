@@ -12,7 +12,7 @@ from pipeline.foundations.tables import tables
 from pipeline.metrics.metrics import METRICS
 from tests.end_to_end.ablated import running
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline_run")]
 
 WHY = "heads: error: transformer.attention_heads: found 11, which does not divide the 384 features of a node"
 ROWS = ("gcn", "transformer-merged")

@@ -12,7 +12,7 @@ from pipeline.ablate.result import Result, line, write
 from pipeline.lineage.lock import UNDECLARED
 from pipeline.model import weights
 from pipeline.report.dag import is_code
-from tests.end_to_end.clones import House, Otherwise, frozen_stages, run_otherwise
+from tests.end_to_end.clones import PipelineRun, VariantRun, frozen_stages, run_variants
 from tests.end_to_end.watch import Watched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,20 +38,20 @@ PUBLISHED = {"models/pretrained"}
 """Opened where a backbone was fetched; the other run of stage `train` shows it, as which `freeze` and `heads` do."""
 BACKBONE = "data/external/backbone.safetensors"
 STEP = {"epochs": 1, "schedule": "step", "warmup_epochs": 0}
-OTHERWISE = (
-    Otherwise("build_audio_lexicon", {"audio_lexicon": {"scope": "full"}}, "build_audio_lexicon: "),
-    Otherwise("build_adjacency", {"adjacency": {"scope": "mini"}}, "build_adjacency: "),
-    Otherwise("whiten", {"whitening": {"method": "released"}}, "with the released parameters"),
-    Otherwise("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
-    Otherwise("explain", {"evaluate": {"split": "val", "temporal_views": 1}, "explain": {"videos": 1}}, "explain: "),
-    Otherwise("fetch_weights", {"vggish": {"source": "hub", "handle": "nowhere"}}, "found no saved_model.pb there"),
-    Otherwise("fetch_weights", {"backbone": {"weights": BACKBONE}}, "backbone.safetensors ("),
-    Otherwise("train", {"train": STEP, "model": {"late_fusion": True}}, "the backbone starts from"),
-    Otherwise("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
-    Otherwise(
+VARIANTS = (
+    VariantRun("build_audio_lexicon", {"audio_lexicon": {"scope": "full"}}, "build_audio_lexicon: "),
+    VariantRun("build_adjacency", {"adjacency": {"scope": "mini"}}, "build_adjacency: "),
+    VariantRun("whiten", {"whitening": {"method": "released"}}, "with the released parameters"),
+    VariantRun("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
+    VariantRun("explain", {"evaluate": {"split": "val", "temporal_views": 1}, "explain": {"videos": 1}}, "explain: "),
+    VariantRun("fetch_weights", {"vggish": {"source": "hub", "handle": "nowhere"}}, "found no saved_model.pb there"),
+    VariantRun("fetch_weights", {"backbone": {"weights": BACKBONE}}, "backbone.safetensors ("),
+    VariantRun("train", {"train": STEP, "model": {"late_fusion": True}}, "the backbone starts from"),
+    VariantRun("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
+    VariantRun(
         "train", {"train": STEP | {"mode": "frozen"}, "frozen": {"backbone": "start", "views": 1}}, "on frozen features"
     ),
-    Otherwise("report", {}, "report: "),
+    VariantRun("report", {}, "report: "),
 )
 """What the sample's run leaves aside and others' take up: other scopes, published weights, another tested split, a
 table of an ablation."""
@@ -59,7 +59,7 @@ EXACT = {"index", "split_mini", "fetch_weights", "build_audio_lexicon", "build_a
 """Stages that count, copy and choose, so that `numerics`, which all of them set, changes no byte of theirs."""
 BY_DVC = {"dataset.watch"}
 """Read by DVC itself, which fills it into dvc.yaml."""
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline_run")]
 
 
 def _empty(path: Path) -> bool:
@@ -79,12 +79,12 @@ def _expand(keys: list, params: dict) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def otherwise(house, tmp_path_factory):
+def variants(pipeline_run, tmp_path_factory):
     """What the stages did in runs with other parameters."""
-    base = tmp_path_factory.mktemp("otherwise")
-    tensors = load_file(house.root / "models/m3a/model.safetensors")
+    base = tmp_path_factory.mktemp("variants")
+    tensors = load_file(pipeline_run.root / "models/m3a/model.safetensors")
     batch_norm = weights.BatchNorm(eps=1e-5, momentum=0.1)
-    name = YAML(typ="safe").load(house.root / "params.yaml")["backbone"]["name"]
+    name = YAML(typ="safe").load(pipeline_run.root / "params.yaml")["backbone"]["name"]
     origin = weights.Origin("model.safetensors", "0" * 64, "ourselves", name, batch_norm, {})
     (base / "clone" / BACKBONE).parent.mkdir(parents=True)
     save_file(
@@ -95,16 +95,16 @@ def otherwise(house, tmp_path_factory):
     ablation = Result("table1", "joint", "sample, test split", (line("table1", "fc", "baseline", None, "not run"),))
     (base / "clone/data/ablations").mkdir()
     write(ablation, base / "clone/data/ablations")
-    return run_otherwise(house, base / "clone", base / "watch", OTHERWISE)
+    return run_variants(pipeline_run, base / "clone", base / "watch", VARIANTS)
 
 
 @pytest.fixture
-def ran(request, house, stage) -> House:
+def ran(request, pipeline_run, stage) -> PipelineRun:
     """The runs of a stage: of the whole pipeline, or of an ablation on frozen features."""
     if stage not in FROZEN:
-        return house
+        return pipeline_run
     ablated = request.getfixturevalue("ablated")
-    return House(ablated.root, frozen_stages(ablated.root), ablated.watched)
+    return PipelineRun(ablated.root, frozen_stages(ablated.root), ablated.watched)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def did(request, ran, stage) -> Watched:
     """What a stage did in any run, those with other parameters included."""
     if stage in FROZEN:
         return ran.watched[stage]
-    once, again = ran.watched[stage], request.getfixturevalue("otherwise")[stage]
+    once, again = ran.watched[stage], request.getfixturevalue("variants")[stage]
     return Watched(*(one | other for one, other in zip(once, again, strict=True)))
 
 
@@ -184,12 +184,12 @@ def test_a_stage_has_a_description_and_runs_as_a_module(ran, stage):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_writes_what_it_declares(house, stage):
-    for out in _outs(house.stages[stage]):
-        assert (house.root / out).exists()
+def test_a_stage_writes_what_it_declares(pipeline_run, stage):
+    for out in _outs(pipeline_run.stages[stage]):
+        assert (pipeline_run.root / out).exists()
 
 
-def test_every_parameter_is_declared_by_some_stage_or_says_only_how(house):
-    params = YAML(typ="safe").load(house.root / "params.yaml")
-    declared = set().union(*(_expand(stage.get("params", []), params) for stage in house.stages.values()))
+def test_every_parameter_is_declared_by_some_stage_or_says_only_how(pipeline_run):
+    params = YAML(typ="safe").load(pipeline_run.root / "params.yaml")
+    declared = set().union(*(_expand(stage.get("params", []), params) for stage in pipeline_run.stages.values()))
     assert _expand([key for key in params if key != "execution"], params) <= declared | BY_DVC

@@ -16,7 +16,7 @@ EXACT = ("render", "index", "build_text_lexicon", "build_adjacency", "split_mini
 """DESIGN.md, invariant 3: the sample, index, text lexicon, adjacency and splits."""
 BY_CPU = ("extract_vggish", "whiten", "build_audio_lexicon")
 """The shortest of the stages whose kernels the CPU chooses."""
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline_run")]
 
 
 def _elsewhere(tmp_path):
@@ -47,16 +47,16 @@ def another(tmp_path):
     return root
 
 
-def test_a_clone_elsewhere_gives_the_same_hashes(house, another, tmp_path):
+def test_a_clone_elsewhere_gives_the_same_hashes(pipeline_run, another, tmp_path):
     _repro(another, _elsewhere(tmp_path), "build_text_lexicon", "build_adjacency", "build_audio_lexicon")
     stages = EXACT + BY_CPU
-    assert _hashes(another, stages) == _hashes(house.root, stages)
+    assert _hashes(another, stages) == _hashes(pipeline_run.root, stages)
 
 
 @pytest.mark.soak
-def test_a_clone_elsewhere_gives_the_same_hashes_in_every_stage(house, another, tmp_path):
+def test_a_clone_elsewhere_gives_the_same_hashes_in_every_stage(pipeline_run, another, tmp_path):
     _repro(another, _elsewhere(tmp_path))
-    assert _hashes(another) == _hashes(house.root)
+    assert _hashes(another) == _hashes(pipeline_run.root)
 
 
 @pytest.mark.soak  # renders the whole sample

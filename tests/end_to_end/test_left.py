@@ -2,19 +2,19 @@
 
 import json
 
-from pipeline.foundations.runtime.files import placed, write_text
-from tests.end_to_end.kills import Left, left_in
+from pipeline.foundations.runtime.files import atomic_write, write_text
+from tests.end_to_end.kill_and_resume import Left, left_in
 
 
 def test_a_shard_is_finished_once_its_record_is_in_its_place(tmp_path):
     shard, record = tmp_path / "work" / "000001.bin", tmp_path / "work" / "000001.bin.json"
     assert left_in(shard.parent)[:2] == (set(), set())
-    with placed(shard) as draft:
+    with atomic_write(shard) as draft:
         assert left_in(shard.parent)[:2] == (set(), {"000001.bin"})
         draft.write_bytes(b"frames")
         assert left_in(shard.parent)[:2] == (set(), {"000001.bin"})
     assert left_in(shard.parent) == Left(set(), set(), {"000001.bin"})
-    with placed(record) as draft:
+    with atomic_write(record) as draft:
         draft.write_text("{}")
         assert left_in(shard.parent)[:2] == (set(), {"000001.bin"}), "its record is a draft"
     assert left_in(shard.parent)[:2] == ({"000001.bin"}, set())

@@ -4,11 +4,11 @@ import pytest
 
 from tests.browser import LARGEST, browsing
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline_run")]
 
 
-def test_a_finished_runs_page_is_whole(house, tmp_path):
-    page = house.root / "data/report/index.html"
+def test_a_finished_runs_page_is_whole(pipeline_run, tmp_path):
+    page = pipeline_run.root / "data/report/index.html"
     assert page.stat().st_size < LARGEST
     with browsing(tmp_path / "profile") as browser:
         for width in (1280, 390):

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from tests.end_to_end.opens import Opens
+from tests.end_to_end.file_access import FileAccess
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPILED = re.compile(r"__pycache__/(\w+)\.cpython-.*")
@@ -32,7 +32,7 @@ class Watch:
     def __init__(self, root: Path, folder: Path) -> None:
         self.root, self.record = root, folder / "record"
         self.record.mkdir(parents=True)
-        self._opens = Opens(root, folder)
+        self._opens = FileAccess(root, folder)
 
     def __enter__(self) -> Self:
         self._opens.__enter__()

@@ -6,7 +6,7 @@ import pytest
 from pipeline.exchange.released import UNKNOWN
 from pipeline.foundations.tables import tables
 from pipeline.graph.cooccurrence import adjacency_table
-from pipeline.lineage.consistency import check_neighbours
+from pipeline.lineage.consistency import check_consistency
 
 TRAIN, TEST = [[0, 1], [0], [2, 0]], [[1, 2]]
 GRAPH = "data/graph/adjacency.parquet"
@@ -29,7 +29,7 @@ def project(tmp_path, params):
 
 def _against(project, params):
     full = params.model_copy(update={"adjacency": params.adjacency.model_copy(update={"scope": "full"})})
-    findings = {finding.statement: finding.against for finding in check_neighbours(project, full)}
+    findings = {finding.statement: finding.against for finding in check_consistency(project, full)}
     return findings["the graph counts training labels alone, or was published without counts"]
 
 

@@ -195,8 +195,8 @@ def test_the_command_writes_it_and_says_how_many_files(finished, tmp_path, monke
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("house")
-def test_a_real_run_makes_a_valid_crate_of_every_stage(house, tmp_path, web):
-    write_crate(house.root, tmp_path / "crate")
+@pytest.mark.xdist_group("pipeline_run")
+def test_a_real_run_makes_a_valid_crate_of_every_stage(pipeline_run, tmp_path, web):
+    write_crate(pipeline_run.root, tmp_path / "crate")
     assert [issue.message for issue in _issues(tmp_path / "crate", web, Severity.REQUIRED)] == []
-    assert len(ROCrate(str(tmp_path / "crate")).mainEntity["step"]) == len(house.stages)
+    assert len(ROCrate(str(tmp_path / "crate")).mainEntity["step"]) == len(pipeline_run.stages)

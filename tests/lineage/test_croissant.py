@@ -151,10 +151,10 @@ def test_the_command_writes_it_and_says_how_many_tables(finished, tmp_path, monk
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("house")
-def test_a_real_run_is_described_without_errors_and_read_back(house, tmp_path):
-    write_croissant(house.root, tmp_path / "described")
+@pytest.mark.xdist_group("pipeline_run")
+def test_a_real_run_is_described_without_errors_and_read_back(pipeline_run, tmp_path):
+    write_croissant(pipeline_run.root, tmp_path / "described")
     dataset = _read(tmp_path / "described")
     assert list(dataset.metadata.issues.errors) == []
     read = [_plain(row["train/video_id"]) for row in dataset.records("train")]
-    assert read == tables.read("splits", house.root / "data/splits/train.parquet")["video_id"].to_pylist()
+    assert read == tables.read("splits", pipeline_run.root / "data/splits/train.parquet")["video_id"].to_pylist()

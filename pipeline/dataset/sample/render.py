@@ -14,7 +14,7 @@ from pipeline.dataset.sample.sounds import RATE, hush, soundtrack
 from pipeline.dataset.sample.write import write_video
 from pipeline.foundations.params import Execution, Render
 from pipeline.foundations.runtime.engines import run_tasks
-from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.runtime.progress import track
 
 BATCH = 11
@@ -50,7 +50,7 @@ def render_sample(target: Path, render: Render, execution: Execution) -> Mapping
         PlainError: the shares of defects do not fit, or a file cannot be written.
     """
     plans = draw_plans(render)
-    with placed(target) as folder:
+    with atomic_write(target) as folder:
         videos = folder / "videos"
         for lead in {plan.actions[0] for plan in plans}:
             (videos / lead).mkdir(parents=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline.foundations.media import wire
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.processes import end_with
+from pipeline.foundations.runtime.processes import die_with_parent
 
 OUT_OF_MEMORY = 12
 """Exit status where the memory limit was hit; a fresh process takes over, since this one may be in any state."""
@@ -31,7 +31,7 @@ def serve(pipe: Connection) -> None:
         try:
             seconds, megabytes = pipe.recv()
             call = _receive(pipe)
-            with space(megabytes):
+            with limit_address_space(megabytes):
                 _send(pipe, call if isinstance(call, Exception) else _in_time(seconds, *call))
         except (EOFError, BrokenPipeError):
             return
@@ -40,8 +40,8 @@ def serve(pipe: Connection) -> None:
 
 
 @contextmanager
-def space(megabytes: int) -> Iterator[None]:
-    """Hold what runs inside to an address space beyond what the process has now."""
+def limit_address_space(megabytes: int) -> Iterator[None]:
+    """Limit the address space (RLIMIT_AS) to `megabytes` beyond what the process has now."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + megabytes * 2**20, before[1]))
@@ -61,12 +61,12 @@ def _receive(pipe: Connection) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | 
 def _in_time(seconds: float, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The answer, within a time; that of sending it is the parent's, which may have other work just then."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    answer = _answer(function, args, kwargs)
+    answer = _result(function, args, kwargs)
     signal.setitimer(signal.ITIMER_REAL, 0)
     return answer
 
 
-def _answer(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _result(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The function's result, or what it raised; a defect with its trace, which would stay behind here."""
     try:
         return function(*args, **kwargs)
@@ -88,7 +88,7 @@ def _send(pipe: Connection, answer: Any) -> None:
 
 
 if __name__ == "__main__":
-    end_with(int(sys.argv[2]))
+    die_with_parent(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; the pipe tells
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever the parent does with its own alarms
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])

@@ -22,7 +22,7 @@ from pipeline.foundations.media.child import OUT_OF_MEMORY
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.params import Media
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.processes import deaf_to_ctrl_c
+from pipeline.foundations.runtime.processes import sigint_blocked
 
 KEPT = 2
 """Children that may wait between two guards, where no more are at work side by side."""
@@ -42,7 +42,7 @@ class Guard:
         self._media = media
         self._kept = kept
         self._child: _Child | None = None
-        self._owes = False
+        self._pending = False
         """Whether the child has a call whose answer nobody has had yet."""
 
     def __enter__(self) -> Self:
@@ -51,13 +51,13 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._child and error is None and not self._owes:
+        if self._child and error is None and not self._pending:
             _idle.append(self._child)
             if len(_idle) > self._kept:
                 _idle.pop(0).end()
         elif self._child:  # interrupted, maybe in the middle of a call, whose answer nobody should get
             self._child.end(patience=0.0)
-        self._child, self._owes = None, False
+        self._child, self._pending = None, False
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(*args, **kwargs)` in the child; it must be importable by name.
@@ -74,27 +74,27 @@ class Guard:
 
         The next call may begin when that has been done.
         """
-        self._tell(function, args, kwargs)
-        return partial(self._answer, function, args, kwargs)
+        self._submit(function, args, kwargs)
+        return partial(self._result, function, args, kwargs)
 
-    def _tell(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Child":
+    def _submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Child":
         child = self._child = self._child or _idle_child(self._media) or _Child(self._media)
-        self._owes = True
-        child.tell(function, args, kwargs)
+        self._pending = True
+        child.submit(function, args, kwargs)
         return child
 
-    def _answer(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    def _result(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         while True:
-            child = self._child or self._tell(function, args, kwargs)
+            child = self._child or self._submit(function, args, kwargs)
             try:
-                answer = child.answer()
+                answer = child.result()
             except EOFError as error:
                 code, fresh = child.end(), child.calls == 1
                 self._child = None
                 if fresh:
                     raise Undecodable(self._why(code)) from error
             else:
-                self._owes = False
+                self._pending = False
                 if isinstance(answer, Exception):
                     raise answer
                 result: T = answer
@@ -123,7 +123,7 @@ class _Child:
         path = os.pathsep.join(filter(None, sys.path))  # the same code there as here, in a copy of the tree too
         child = [sys.executable, "-P", "-m", "pipeline.foundations.media.child"]
         command = [*child, str(theirs.fileno()), str(os.getpid())]
-        with deaf_to_ctrl_c(pool=False):
+        with sigint_blocked(pool=False):
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}
             )
@@ -134,14 +134,14 @@ class _Child:
             code = self._process.wait()
             raise PlainError(f"the decoding process does not start: {' '.join(command)} ends with {code}") from error
 
-    def tell(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Have a call begin there; where the child is dead, `answer` says so."""
+    def submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Have a call begin there; where the child is dead, `result` says so."""
         self.calls += 1
         with suppress(OSError):
             self._pipe.send((self.media.timeout_seconds, self.media.memory_mb))
             self._pipe.send((function, args, kwargs))
 
-    def answer(self) -> Any:
+    def result(self) -> Any:
         """Wait for the call's result; what it raises comes back as the answer.
 
         Raises:

@@ -20,7 +20,7 @@ from pipeline.foundations.runtime import memory
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.extras import require
 from pipeline.foundations.runtime.numerics import Numerics, numerics_in_use
-from pipeline.foundations.runtime.processes import deaf_to_ctrl_c, end_with, why_no_locks
+from pipeline.foundations.runtime.processes import die_with_parent, sigint_blocked, why_no_locks
 from pipeline.foundations.runtime.progress import say
 
 Task = Callable[[], Path]
@@ -88,10 +88,10 @@ def _in_processes(tasks: Mapping[int, Task], workers: int) -> Generator[tuple[in
         return_as="generator_unordered",
         batch_size=1,
         max_nbytes=None,  # no memory maps in /dev/shm: a killed run would leave them there
-        initializer=end_with,
+        initializer=die_with_parent,
         initargs=(os.getpid(),),
     )
-    with deaf_to_ctrl_c():
+    with sigint_blocked():
         results = pool(joblib.delayed(_numbered)(number, task) for number, task in list(tasks.items()))
     try:
         for ended in results:  # noqa: UP028  `yield from` would close it before `finally` does

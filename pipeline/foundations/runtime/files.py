@@ -16,7 +16,7 @@ _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
-def placed(target: Path) -> Iterator[Path]:
+def atomic_write(target: Path) -> Iterator[Path]:
     """Yield a path beside `target` to write a file or a folder at; rename it to `target` on success.
 
     On any failure the half-made file is removed and `target` is left as it was.
@@ -26,7 +26,7 @@ def placed(target: Path) -> Iterator[Path]:
     """
     draft = _draft(target)
     try:
-        abandon(target)
+        remove_partial(target)
         draft.mkdir(parents=True)
         fresh = draft / target.name
         yield fresh
@@ -40,10 +40,10 @@ def placed(target: Path) -> Iterator[Path]:
         needed = _needed(error, draft)
         raise PlainError(f"{target}: cannot be written: {error.strerror or error}{elsewhere}{needed}") from error
     finally:
-        abandon(target)
+        remove_partial(target)
 
 
-def abandon(target: Path) -> None:
+def remove_partial(target: Path) -> None:
     """Remove what is half-made of `target`, whoever was at it."""
     shutil.rmtree(_draft(target), ignore_errors=True)
 
@@ -53,7 +53,7 @@ def _draft(target: Path) -> Path:
     return target.with_name(f".{target.name}.draft")
 
 
-def refused(error: OSError) -> bool:
+def is_disk_or_permission_error(error: OSError) -> bool:
     """Whether the system is at fault, and a person can mend it: no space, or no permission."""
     return error.errno in (*_NO_SPACE, *_NO_PERMISSION)
 
@@ -81,7 +81,7 @@ def _flush(path: Path) -> None:
 
 def write_text(target: Path, text: str) -> None:
     """Write `text` as UTF-8 at `target`, atomically."""
-    with placed(target) as path:
+    with atomic_write(target) as path:
         path.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -100,12 +100,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
 
 
-_DISCARDED: ContextVar[list[Path] | None] = ContextVar("_DISCARDED", default=None)
+_TO_REMOVE: ContextVar[list[Path] | None] = ContextVar("_TO_REMOVE", default=None)
 
 
-def discard(folder: Path) -> None:
-    """Remove finished work in progress; inside `work_kept`, at its end."""
-    waiting = _DISCARDED.get()
+def remove_work(folder: Path) -> None:
+    """Remove finished work in progress; inside `keep_work_until_success`, at its end."""
+    waiting = _TO_REMOVE.get()
     if waiting is None:
         shutil.rmtree(folder)
     else:
@@ -113,12 +113,12 @@ def discard(folder: Path) -> None:
 
 
 @contextmanager
-def work_kept() -> Iterator[None]:
+def keep_work_until_success() -> Iterator[None]:
     """Inside, discarded work stays until all has ended well: a stage may be killed over what comes after its shards."""
-    token = _DISCARDED.set([])
+    token = _TO_REMOVE.set([])
     try:
         yield
-        for folder in _DISCARDED.get() or ():
+        for folder in _TO_REMOVE.get() or ():
             shutil.rmtree(folder)
     finally:
-        _DISCARDED.reset(token)
+        _TO_REMOVE.reset(token)

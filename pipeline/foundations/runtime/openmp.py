@@ -11,7 +11,7 @@ of 25 in ms on two cores, alone and beside four processes that never rest: 167 a
 sleep at once; 151 and 1,251 by the library's default, 30 times as long a spin."""
 
 
-def wait_briefly() -> None:
+def set_openmp_wait_policy() -> None:
     """Settle it for this process and what it starts, where the user has not; before torch is loaded, which reads it."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)

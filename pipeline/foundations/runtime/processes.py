@@ -42,7 +42,7 @@ def why_no_locks() -> str | None:
     return None
 
 
-def end_with(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Have this process killed when the one that started it, `parent`, ends; at once where that has ended already.
 
     It is the thread that started it which counts, so it should be one that stays: the main thread.
@@ -58,7 +58,7 @@ def end_with(parent: int) -> None:
 
 
 @contextmanager
-def deaf_to_ctrl_c(*, pool: bool = True) -> Iterator[None]:
+def sigint_blocked(*, pool: bool = True) -> Iterator[None]:
     """What is started inside never sees Ctrl-C, which a terminal sends to all: this process stops the others.
 
     Here an interrupt is held back until the context ends, so that nothing is left half started.
@@ -94,7 +94,7 @@ def _interrupt_held_back() -> Iterator[None]:
 
 
 @contextmanager
-def alone(name: str, folder: Path, *, whole_process: bool) -> Iterator[None]:
+def stage_lock(name: str, folder: Path, *, whole_process: bool) -> Iterator[None]:
     """Hold the place of a stage, which one process at a time may have: a stage outlives a DVC that was killed.
 
     The kernel frees it when that process ends, however it ends. What a killed one left outside the checkout (temporary

@@ -58,14 +58,14 @@ class _Job(Generic[T]):
         """Remove what a stopped worker left half-made; one that is still at it, elsewhere in a cluster, is let be."""
         with suppress(Timeout), self._lock.acquire(blocking=False):
             for path in (self.target, _record_path(self.target)):
-                files.abandon(path)
+                files.remove_partial(path)
 
     @property
     def _lock(self) -> FileLock:
         return FileLock(self.target.with_name(self.target.name + ".lock"))
 
     def _make(self) -> None:
-        with files.placed(self.target) as draft:
+        with files.atomic_write(self.target) as draft:
             counts = self.task(self.items, draft)
             digest = files.sha256(draft)
         record = {"sha256": digest, "counts": dict(counts)}
@@ -119,7 +119,7 @@ def shards(
     Raises:
         PlainError: another process works in the same folder; or whatever the task raises.
     """
-    with workplace(stage, key) as folder:
+    with locked_work_dir(stage, key) as folder:
         starts = range(0, len(items), size)
         targets = [folder / f"{number:06d}{suffix}" for number in range(len(starts))]
         jobs = [
@@ -141,7 +141,7 @@ def shards(
 
 
 @contextmanager
-def workplace(stage: str, key: str) -> Iterator[Path]:
+def locked_work_dir(stage: str, key: str) -> Iterator[Path]:
     """The folder where a stage keeps its work on these inputs, under an exclusive lock; discarded once all is well.
 
     Raises:
@@ -155,7 +155,7 @@ def workplace(stage: str, key: str) -> Iterator[Path]:
         raise PlainError(f"{folder}: another process is at work there; wait for it, or stop it") from error
     with lock:  # acquired once, so that leaving releases it
         yield folder
-        files.discard(folder)
+        files.remove_work(folder)
 
 
 def total(finished: Sequence[Shard]) -> dict[str, int]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.files import placed
+from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.tables.schemas import FORM_SIZE, PATCH_SIZE, PATCHES, SCHEMAS, Schema
 
 __all__ = ["FORM_SIZE", "PATCHES", "PATCH_SIZE", "ROW_GROUP", "SCHEMAS", "Schema", "empty", "from_columns",
@@ -101,7 +101,7 @@ def write_stream(name: str, path: Path, tables: Iterable[pa.Table]) -> int:
     """
     schema = SCHEMAS[name]
     rows = 0
-    with placed(path) as draft, pq.ParquetWriter(draft, schema.columns, **_format()) as writer:
+    with atomic_write(path) as draft, pq.ParquetWriter(draft, schema.columns, **_format()) as writer:
         for group in _row_groups(name, schema, tables):
             columns = [_canonical(column.combine_chunks()) for column in group.columns]
             writer.write_table(pa.table(columns, schema=schema.columns), row_group_size=ROW_GROUP)

@@ -18,7 +18,7 @@ from pipeline.foundations.params import Media
 def test_a_defect_passes_through_with_its_trace(guard: Guard):
     with pytest.raises(ZeroDivisionError) as caught:
         guard.call(divmod, 1, 0)
-    assert "in _answer" in caught.value.__notes__[0]
+    assert "in _result" in caught.value.__notes__[0]
 
 
 def test_an_answer_that_cannot_travel_is_a_defect_and_no_finding(guard: Guard):

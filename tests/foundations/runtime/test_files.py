@@ -17,7 +17,7 @@ NOBODY = 65534
 
 def test_a_file_appears_whole(tmp_path):
     target = tmp_path / "deep/er/out.txt"
-    with files.placed(target) as draft:
+    with files.atomic_write(target) as draft:
         draft.write_text("half")
         assert not target.exists()
         draft.write_text("whole")
@@ -28,7 +28,7 @@ def test_a_file_appears_whole(tmp_path):
 def test_a_folder_takes_the_place_of_another(tmp_path):
     target = tmp_path / "model"
     for name in ("old", "new"):
-        with files.placed(target) as draft:
+        with files.atomic_write(target) as draft:
             draft.mkdir()
             (draft / name).write_text(name)
     assert [path.name for path in target.iterdir()] == ["new"]
@@ -37,7 +37,7 @@ def test_a_folder_takes_the_place_of_another(tmp_path):
 def test_a_failure_leaves_what_was_there(tmp_path):
     target = tmp_path / "out.txt"
     target.write_text("before")
-    with pytest.raises(UnicodeEncodeError), files.placed(target) as draft:
+    with pytest.raises(UnicodeEncodeError), files.atomic_write(target) as draft:
         draft.write_text("half" * 10_000 + "\ud800", encoding="utf-8")
     assert target.read_text() == "before"
     assert list(tmp_path.iterdir()) == [target]
@@ -46,8 +46,8 @@ def test_a_failure_leaves_what_was_there(tmp_path):
 def test_what_a_killed_run_left_is_cleared(tmp_path):
     target = tmp_path / "out.txt"
     code = (
-        "import os, sys; from pathlib import Path; from pipeline.foundations.runtime.files import placed\n"
-        "with placed(Path(sys.argv[1])) as draft: draft.write_text('half'); os._exit(9)"
+        "import os, sys; from pathlib import Path; from pipeline.foundations.runtime.files import atomic_write\n"
+        "with atomic_write(Path(sys.argv[1])) as draft: draft.write_text('half'); os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", code, target], check=False).returncode == 9
     assert not target.exists()
@@ -103,12 +103,12 @@ def without_rights():
 
 def test_an_input_that_fails_meanwhile_is_named(tmp_path):
     sentence = r"out\.txt: cannot be written: No such file or directory: .*gone"
-    with pytest.raises(PlainError, match=sentence), files.placed(tmp_path / "out.txt"):
+    with pytest.raises(PlainError, match=sentence), files.atomic_write(tmp_path / "out.txt"):
         (tmp_path / "gone").read_text()
 
 
 def test_a_body_that_writes_nothing_is_an_error(tmp_path):
-    with pytest.raises(PlainError, match=r"out\.txt: cannot be written"), files.placed(tmp_path / "out.txt"):
+    with pytest.raises(PlainError, match=r"out\.txt: cannot be written"), files.atomic_write(tmp_path / "out.txt"):
         pass
 
 
@@ -143,15 +143,15 @@ def test_work_is_discarded_at_once_or_when_all_that_uses_it_has_ended_well(tmp_p
     one, two, three = (tmp_path / name for name in ("one", "two", "three"))
     for folder in (one, two, three):
         folder.mkdir()
-    files.discard(one)
+    files.remove_work(one)
     assert not one.exists()
-    with files.work_kept():
-        files.discard(two)
+    with files.keep_work_until_success():
+        files.remove_work(two)
         assert two.exists()
     assert not two.exists()
-    with pytest.raises(KeyError), files.work_kept():  # noqa: PT012
-        files.discard(three)
+    with pytest.raises(KeyError), files.keep_work_until_success():  # noqa: PT012
+        files.remove_work(three)
         raise KeyError
     assert three.exists()
-    files.discard(three)
+    files.remove_work(three)
     assert not three.exists()

@@ -13,14 +13,14 @@ import pytest
 
 from pipeline.foundations.runtime import processes
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.processes import alone, deaf_to_ctrl_c
+from pipeline.foundations.runtime.processes import sigint_blocked, stage_lock
 
 ROOT = Path(__file__).resolve().parents[3]
 FAMILY = """
 import os, subprocess, sys, time
-from pipeline.foundations.runtime.processes import end_with
+from pipeline.foundations.runtime.processes import die_with_parent
 if len(sys.argv) == 2:
-    end_with(int(sys.argv[1]))
+    die_with_parent(int(sys.argv[1]))
     print(os.getpid(), flush=True)
     time.sleep(60)
 child = subprocess.Popen([sys.executable, "-c", sys.argv[1], str(os.getpid())] if len(sys.argv) == 3 else [])
@@ -65,7 +65,7 @@ def test_a_process_whose_parent_has_ended_already_ends_at_once():
 
 def test_ctrl_c_reaches_the_one_that_waits_and_not_what_it_started():
     sleeper = "import time; print('up', flush=True); time.sleep(60)"
-    with pytest.raises(KeyboardInterrupt), deaf_to_ctrl_c():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), sigint_blocked():  # noqa: PT012
         child = python(sleeper, stdout=subprocess.PIPE)
         assert child.stdout.readline() == "up\n"
         os.kill(child.pid, signal.SIGINT)
@@ -82,7 +82,7 @@ def test_an_interrupt_that_another_thread_takes_is_held_back_too():
     other = threading.Thread(target=over.wait)
     other.start()
     try:
-        with deaf_to_ctrl_c(pool=False):
+        with sigint_blocked(pool=False):
             signal.pthread_kill(other.ident, signal.SIGINT)
             time.sleep(0.1)
             held = True
@@ -98,8 +98,8 @@ def test_an_interrupt_that_another_thread_takes_is_held_back_too():
 
 TRACKED = """
 import multiprocessing, signal
-from pipeline.foundations.runtime.processes import deaf_to_ctrl_c
-with deaf_to_ctrl_c():
+from pipeline.foundations.runtime.processes import sigint_blocked
+with sigint_blocked():
     lock = multiprocessing.get_context("spawn").Lock()
     print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
 print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
@@ -123,7 +123,7 @@ def test_a_stage_is_alone_and_leaves_its_place(tmp_path):
 
 
 def stage(name, folder):
-    return alone(name, folder, whole_process=False)
+    return stage_lock(name, folder, whole_process=False)
 
 
 def test_a_place_that_cannot_be_had_is_named(tmp_path):
@@ -135,8 +135,8 @@ def test_a_place_that_cannot_be_had_is_named(tmp_path):
 TEMPORARY = """
 import os, sys, tempfile
 from pathlib import Path
-from pipeline.foundations.runtime.processes import alone
-with alone("train", Path("cache"), whole_process=True):
+from pipeline.foundations.runtime.processes import stage_lock
+with stage_lock("train", Path("cache"), whole_process=True):
     left = tempfile.mkstemp()[1]
     if sys.argv[1] == "killed":
         os.kill(os.getpid(), 9)
@@ -164,8 +164,8 @@ def test_temporary_files_go_with_the_stage_and_after_a_kill_with_the_next(tmp_pa
 LISTENING = """
 from multiprocessing.connection import Listener
 from pathlib import Path
-from pipeline.foundations.runtime.processes import alone
-with alone("train", Path("cache"), whole_process=True):
+from pipeline.foundations.runtime.processes import stage_lock
+with stage_lock("train", Path("cache"), whole_process=True):
     listener = Listener(family="AF_UNIX")
     raise SystemExit(130)
 """
@@ -184,8 +184,8 @@ SENDING = """
 import sys, tempfile
 from multiprocessing.connection import Listener
 from pathlib import Path
-from pipeline.foundations.runtime.processes import alone
-with alone("train", Path("cache"), whole_process=True):
+from pipeline.foundations.runtime.processes import stage_lock
+with stage_lock("train", Path("cache"), whole_process=True):
     print(Path(tempfile.gettempdir()).parent, len(Listener(family="AF_UNIX").address))
 """
 
@@ -206,8 +206,8 @@ FORKING = """
 import gc, multiprocessing, tempfile
 from pathlib import Path
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.processes import alone
-with alone("train", Path("cache"), whole_process=True):
+from pipeline.foundations.runtime.processes import stage_lock
+with stage_lock("train", Path("cache"), whole_process=True):
     child = multiprocessing.get_context("fork").Process(target=gc.collect)
     child.start()
     child.join()

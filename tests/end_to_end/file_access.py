@@ -23,7 +23,7 @@ stage=${{DVC_STAGE##*:}}
 mark() {{
     : > "{marks}/$1.$stage"
     for wait in $(seq 3000); do [ -e "{marks}/$1.$stage" ] || return 0; sleep 0.01; done
-    echo "tests/end_to_end/opens.py: the watch does not answer" >&2; exit 1
+    echo "tests/end_to_end/file_access.py: the watch does not answer" >&2; exit 1
 }}
 mark begin
 {python} "$@"
@@ -33,7 +33,7 @@ exit $status
 """
 
 
-class Opens:
+class FileAccess:
     """While it is entered, `of_stage` fills with the files of `root` that each stage opened, as paths below it."""
 
     def __init__(self, root: Path, folder: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from pipeline.foundations.runtime.interrupts import INTERRUPTED
 from pipeline.foundations.tables.seeds import generator
-from tests.end_to_end.clones import House
-from tests.end_to_end.kills import LONG, WORKERS, Left, Workshop
+from tests.end_to_end.clones import PipelineRun
+from tests.end_to_end.kill_and_resume import LONG, WORKERS, KilledStage, Left
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline_run")]
 
 MOMENTS = 20
 CHAIN = 5
@@ -24,10 +24,10 @@ STOPPED = "stopped; what was finished is kept, and the next run goes on from the
 
 
 @pytest.fixture
-def workshop(house: House, tmp_path: Path):
+def killed_stage(pipeline_run: PipelineRun, tmp_path: Path):
     """A copy of the finished pipeline for one stage."""
     with TemporaryDirectory() as short:  # multiprocessing's sockets are there, whose paths have 107 bytes at most
-        yield lambda stage: Workshop(house, stage, tmp_path / stage, temporary=Path(short, stage))
+        yield lambda stage: KilledStage(pipeline_run, stage, tmp_path / stage, temporary=Path(short, stage))
 
 
 def kept(said: str) -> int:
@@ -36,16 +36,16 @@ def kept(said: str) -> int:
     return int(lines[0].split(": ")[1].split()[0].replace(",", "")) if lines else 0
 
 
-def follows(workshop: Workshop, left: Left, said: str) -> None:
+def follows(killed_stage: KilledStage, left: Left, said: str) -> None:
     """The next run kept every finished shard, so that what was begun is all that was lost."""
     assert len(left.begun) <= WORKERS
-    if workshop.stage == "train":
+    if killed_stage.stage == "train":
         assert ("going on from epoch" in said) == bool(left.whole)
-    elif workshop.stage != "render":
+    elif killed_stage.stage != "render":
         assert kept(said) == len(left.whole)
 
 
-def begin(shop: Workshop):
+def begin(shop: KilledStage):
     """Run a stage until something is finished that the next run should keep, and hold it there, for SIGCONT."""
     while True:
         process = shop.start()
@@ -63,8 +63,8 @@ def begin(shop: Workshop):
     ("stage", "whom"),
     [("filter_silent", "group"), ("prepare_clips", "parent"), ("evaluate", "group")],  # train: tests/train
 )
-def test_a_stage_that_is_killed_goes_on_and_makes_the_same_bytes(workshop, stage, whom):
-    shop = workshop(stage)
+def test_a_stage_that_is_killed_goes_on_and_makes_the_same_bytes(killed_stage, stage, whom):
+    shop = killed_stage(stage)
     process = begin(shop)
     os.killpg(process.pid, signal.SIGCONT)
     left = shop.kill(process, whom)
@@ -73,8 +73,8 @@ def test_a_stage_that_is_killed_goes_on_and_makes_the_same_bytes(workshop, stage
     shop.check()
 
 
-def test_ctrl_c_stops_within_seconds_with_one_sentence_and_keeps_what_is_finished(workshop):
-    shop = workshop("filter_silent")
+def test_ctrl_c_stops_within_seconds_with_one_sentence_and_keeps_what_is_finished(killed_stage):
+    shop = killed_stage("filter_silent")
     process = begin(shop)
     interrupt(shop, process)
     assert shop.said.read_text().splitlines()[-1] == f"filter_silent: {STOPPED}"
@@ -84,7 +84,7 @@ def test_ctrl_c_stops_within_seconds_with_one_sentence_and_keeps_what_is_finishe
     shop.check()
 
 
-def interrupt(shop: Workshop, process) -> None:
+def interrupt(shop: KilledStage, process) -> None:
     """Ctrl-C, as a terminal sends it to the whole group; within five seconds all is over, without a trace."""
     os.killpg(process.pid, signal.SIGINT)
     os.killpg(process.pid, signal.SIGCONT)  # where it was held
@@ -97,9 +97,9 @@ def interrupt(shop: Workshop, process) -> None:
     assert shop.wait_for(lambda: not shop.running()), shop.running()
 
 
-def test_a_second_run_of_a_stage_is_turned_away_and_the_first_goes_on(workshop):
+def test_a_second_run_of_a_stage_is_turned_away_and_the_first_goes_on(killed_stage):
     """As after a DVC that was killed: its stage works on, and another DVC starts the same."""
-    shop = workshop("filter_silent")
+    shop = killed_stage("filter_silent")
     first = begin(shop)
     second = subprocess.run(shop.command, cwd=shop.root, capture_output=True, text=True)
     os.killpg(first.pid, signal.SIGCONT)
@@ -109,8 +109,8 @@ def test_a_second_run_of_a_stage_is_turned_away_and_the_first_goes_on(workshop):
     shop.check()
 
 
-def test_a_shard_that_is_edited_after_a_kill_is_made_again(workshop):
-    shop = workshop("filter_silent")
+def test_a_shard_that_is_edited_after_a_kill_is_made_again(killed_stage):
+    shop = killed_stage("filter_silent")
     left = shop.kill(begin(shop), "group")
     shard = next(path for name in left.whole for path in shop.root.glob(f".cache/filter_silent/*/{name}"))
     content = shard.read_bytes()
@@ -120,7 +120,7 @@ def test_a_shard_that_is_edited_after_a_kill_is_made_again(workshop):
     shop.check()
 
 
-def wait_for_moment(shop: Workshop, process, length: float, number: int, purpose: str) -> None:
+def wait_for_moment(shop: KilledStage, process, length: float, number: int, purpose: str) -> None:
     """Turn by turn: any time of the run's length; or soon after it has finished something that it had not."""
     share = generator(0, shop.stage, purpose, number).uniform(0.1, 1.0)
     if number % 2:
@@ -135,8 +135,8 @@ def wait_for_moment(shop: Workshop, process, length: float, number: int, purpose
 @pytest.mark.soak
 @pytest.mark.parametrize("whom", ["group", "parent"])
 @pytest.mark.parametrize("stage", LONG)
-def test_twenty_kills_at_random_moments(workshop, stage, whom):
-    shop = workshop(stage)
+def test_twenty_kills_at_random_moments(killed_stage, stage, whom):
+    shop = killed_stage(stage)
     began = time.monotonic()
     shop.finish()
     length = time.monotonic() - began
@@ -154,9 +154,9 @@ def test_twenty_kills_at_random_moments(workshop, stage, whom):
 
 @pytest.mark.soak
 @pytest.mark.parametrize("stage", LONG)
-def test_ten_interrupts_at_random_moments(workshop, stage):
+def test_ten_interrupts_at_random_moments(killed_stage, stage):
     """From the first line of the stage's own on; before that, Python itself has not begun."""
-    shop = workshop(stage)
+    shop = killed_stage(stage)
     began = time.monotonic()
     shop.finish()
     length = time.monotonic() - began

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.end_to_end.clones import House, change_params, environment
+from tests.end_to_end.clones import PipelineRun, change_params, environment
 
 LONG = ("filter_silent", "extract_vggish", "prepare_clips", "train", "evaluate", "explain", "render")
 WORKERS = 2
@@ -40,19 +40,19 @@ class Left(NamedTuple):
     """Names of what else is in its place."""
 
 
-class Workshop:
+class KilledStage:
     """A copy of a finished pipeline, in which one stage is to be run again, its outputs removed as DVC does it."""
 
-    def __init__(self, house: House, stage: str, root: Path, *, temporary: Path) -> None:
+    def __init__(self, pipeline_run: PipelineRun, stage: str, root: Path, *, temporary: Path) -> None:
         """Copy by hard links: nothing here writes into a file that is in its place."""
         ignored = shutil.ignore_patterns(".git", ".cache", "__pycache__", "tmp", "cache")
-        shutil.copytree(house.root, root, copy_function=os.link, ignore=ignored)
+        shutil.copytree(pipeline_run.root, root, copy_function=os.link, ignore=ignored)
         (root / "params.yaml").unlink()
-        shutil.copyfile(house.root / "params.yaml", root / "params.yaml")
+        shutil.copyfile(pipeline_run.root / "params.yaml", root / "params.yaml")
         change_params(root, OFTEN)
         self.stage, self.root, self.mark = stage, root, uuid.uuid4().hex
         self.command = [sys.executable, "-m", f"stages.{stage}"]
-        self.outputs = _outputs(house.stages[stage])
+        self.outputs = _outputs(pipeline_run.stages[stage])
         self.undisturbed = self.made()
         self.tree = self._tree()
         self.said = root.with_name(f"{root.name}.log")
@@ -99,7 +99,7 @@ class Workshop:
         return bool(condition())
 
     def running(self) -> list[str]:
-        """The processes that descend from a run of this workshop."""
+        """The processes that descend from a run of this stage."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
