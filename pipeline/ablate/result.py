@@ -18,7 +18,7 @@ from pipeline.metrics.metrics import METRICS
 FOLDER = Path("data/ablations")
 COLUMNS = (
     "ablation", "mode", "data", "row", "label", "metric", "seeds", "mean", "spread", "low", "high",
-    "lead", "lead_low", "lead_high", "published", "failed",
+    "lead", "lead_low", "lead_high", "lead_seeds", "published", "failed",
 )  # fmt: skip
 DECIMALS = 4
 
@@ -120,10 +120,11 @@ def read_all(folder: Path) -> list[Result]:
 
 def _numbers(figure: Figure | None) -> Sequence[object]:
     if figure is None:
-        return [0, *[""] * 7]
+        return [0, *[""] * 8]
     lead = figure.lead or ("", "", "")
     values = (figure.mean, figure.spread, figure.interval.low, figure.interval.high, *lead)
-    return [figure.seeds, *("" if value == "" or math.isnan(value) else round(value, DECIMALS) for value in values)]
+    numbers = ("" if value == "" or math.isnan(value) else round(value, DECIMALS) for value in values)
+    return [figure.seeds, *numbers, figure.lead_seeds]
 
 
 def _packed(told: Mapping[str, float]) -> str:
@@ -143,4 +144,4 @@ def _line(rows: Sequence[Mapping[str, str]]) -> Line:
 def _figure(row: Mapping[str, str]) -> Figure:
     mean, spread, low, high = (float(row[name] or "nan") for name in ("mean", "spread", "low", "high"))
     lead = Estimate(*(float(row[name]) for name in ("lead", "lead_low", "lead_high"))) if row["lead"] else None
-    return Figure(int(row["seeds"]), mean, spread, Estimate(mean, low, high), lead)
+    return Figure(int(row["seeds"]), mean, spread, Estimate(mean, low, high), lead, int(row["lead_seeds"]))

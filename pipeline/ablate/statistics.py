@@ -1,9 +1,8 @@
 """From the predictions of several seeds to a row of a table.
 
 Of a row with S seeds, each metric is given as its mean over the seeds; its spread, their sample standard deviation;
-and a 95% interval of the mean by a bootstrap over videos: each draw of videos is scored by every seed, and averaged.
-The difference to the first row is averaged likewise, on the same draws (paired). So the interval says what other test
-videos would do to the mean, and the spread what another seed would do to one run.
+and a 95% interval of the mean over videos and seeds together (`pipeline.metrics.intervals`). The difference to the
+first row is paired on the same videos. With one seed the interval is over videos alone, and nothing is told apart.
 Shapes: B videos, N actions, S seeds.
 """
 
@@ -17,7 +16,6 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.metrics import intervals
 from pipeline.metrics.intervals import Estimate, Measured
-from pipeline.metrics.metrics import METRICS
 
 
 class Figure(NamedTuple):
@@ -31,6 +29,13 @@ class Figure(NamedTuple):
     """Of the mean."""
     lead: Estimate | None
     """Over the first row that did not fail, in percentage points; None for that row, and where videos differ."""
+    lead_seeds: int
+    """The fewer of both rows; 0 where there is no lead."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether the row is told apart from the first."""
+        return self.lead is not None and intervals.told_apart(self.lead, seeds=self.lead_seeds)
 
 
 def figures(
@@ -48,33 +53,26 @@ def figures(
         PlainError: the seeds of a row were not scored on the same videos.
     """
     found: dict[str, dict[str, Figure]] = {}
-    first: tuple[Measured, list[str]] | None = None
+    first: tuple[list[Measured], list[str]] | None = None
     for row, of_seeds in predictions.items():
         videos = _same_videos(row, of_seeds)
         draws_BR = intervals.draw(len(videos), bootstrap, seed)
         measured = [intervals.measure(*_arrays(table, actions), draws_BR) for table in of_seeds]
-        mean = averaged(measured)
-        leads = intervals.leads(mean, first[0]) if first and first[1] == videos else None
-        first = first or (mean, videos)
+        against = first[0] if first and first[1] == videos else None
+        leads = intervals.leads_over_seeds(measured, against) if against else None
+        first = first or (measured, videos)
         found[row] = {
             name: Figure(
                 seeds=len(measured),
-                mean=mean.values[name],
+                mean=interval.value,
                 spread=spread([one.values[name] for one in measured]),
-                interval=estimate,
+                interval=interval,
                 lead=leads[name] if leads else None,
+                lead_seeds=min(len(measured), len(against)) if against else 0,
             )
-            for name, estimate in intervals.estimates(mean).items()
+            for name, interval in intervals.estimates_over_seeds(measured).items()
         }
     return found
-
-
-def averaged(measured: Sequence[Measured]) -> Measured:
-    """The mean over seeds, on the videos as they are and on every draw of them."""
-    return Measured(
-        {name: float(np.mean([one.values[name] for one in measured])) for name in METRICS},
-        {name: np.mean([one.over_draws[name] for one in measured], axis=0) for name in METRICS},
-    )
 
 
 def spread(values: Sequence[float]) -> float:

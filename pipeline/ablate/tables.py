@@ -15,6 +15,8 @@ MODES = {
     "frozen": "heads alone, trained on frozen features: not the paper's joint training",
 }
 
+ONE_SEED = "With one seed training noise is not in the interval, so no difference is told apart from 0"
+
 
 class Grid(NamedTuple):
     """A table as text: a heading, and rows of as many cells."""
@@ -25,13 +27,19 @@ class Grid(NamedTuple):
 
 def caption(result: Result) -> str:
     """What the numbers are; the table's title is not part of it."""
-    seeds = max((figure.seeds for line in result.lines for figure in line.figures.values()), default=0)
+    seeds = seeds_of(result)
     mode = MODES[result.mode]
+    spread = "± their standard deviation, " if seeds > 1 else ""
     return (
         f"{mode[0].upper()}{mode[1:]}. {result.data}, percent: mean over {seeds} "
-        f"{'seed' if seeds == 1 else 'seeds'}, {'± their standard deviation, ' if seeds > 1 else ''}in "
-        f"brackets the 95% interval of the mean by a bootstrap over videos."
+        f"{'seed' if seeds == 1 else 'seeds'}, {spread}in brackets the 95% interval of the mean over "
+        f"{'videos and seeds' if seeds > 1 else f'videos. {ONE_SEED}'}."
     )
+
+
+def seeds_of(result: Result) -> int:
+    """The most seeds that a row has."""
+    return max((figure.seeds for line in result.lines for figure in line.figures.values()), default=0)
 
 
 def measured(result: Result) -> Grid:
@@ -46,7 +54,7 @@ def measured(result: Result) -> Grid:
 
 
 def differences(result: Result) -> Grid:
-    """Each row's lead over the first that did not fail, in percentage points, by a paired bootstrap."""
+    """Each row's lead over the first that did not fail, in percentage points, paired on the same videos."""
     first = result.first
     others = [line for line in result.lines if line.figures and line is not first]
     rows = [[line.label, *(lead(line.figures[metric]) for metric in SHOWN)] for line in others]
@@ -78,16 +86,11 @@ def cell(figure: Figure) -> str:
 
 
 def lead(figure: Figure) -> str:
-    """A difference with its interval; bold where that leaves out 0."""
+    """A difference with its interval; bold where both rows have several seeds and the interval leaves out 0."""
     if figure.lead is None:
         return "other videos"
     text = f"{figure.lead.value:+.1f} ({figure.lead.low:+.1f} to {figure.lead.high:+.1f})"
-    return f"**{text}**" if told_apart(figure) else text
-
-
-def told_apart(figure: Figure) -> bool:
-    """Whether the interval of the difference to the first row leaves out 0."""
-    return figure.lead is not None and (figure.lead.low > 0 or figure.lead.high < 0)
+    return f"**{text}**" if figure.apart else text
 
 
 def _failed(line: Line) -> str:

@@ -39,7 +39,7 @@ class Mode(StrEnum):
 @app.command(rich_help_panel=RESULTS, epilog="Example: m3a ablate controls --mode frozen --seeds 5")
 def ablate(
     table: Annotated[Table, typer.Argument(metavar="TABLE", help=WHICH)],
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds a row.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds a row; with one, no difference is told apart.")] = 3,
     mode: Annotated[Mode, typer.Option(help="As the paper, or heads on features computed once.")] = Mode.joint,
     rows: Annotated[str, typer.Option(help="Some rows alone, by name, with commas; ? names them.")] = "",
     setting: Annotated[
@@ -51,8 +51,9 @@ def ablate(
 
     Each row is a DVC experiment (one a seed, where all is trained jointly), queued under its name and run in a copy of
     the project; what rows share runs once, and one that fails does not keep the others from running. Ends with the
-    table, each metric as mean, spread over seeds and 95% interval, its difference to the first row, and the published
-    numbers beside it; the same as CSV, Markdown and LaTeX in data/ablations, which the report shows.
+    table, each metric as mean, spread over seeds and 95% interval over videos and seeds, its difference to the first
+    row, and the published numbers beside it; the same as CSV, Markdown and LaTeX in data/ablations, which the report
+    shows.
     """
     from pipeline.ablate import tables
     from pipeline.ablate.ablate import ablate as run

@@ -50,7 +50,8 @@ def compare(
 ) -> None:
     """Lay two runs beside each other: metrics, settings, actions and learning curves, on a page of its own.
 
-    Every lead is SECOND's over FIRST, on the videos that both have scored, with the 95% interval of a paired bootstrap.
+    Every lead is SECOND's over FIRST, on the videos that both have scored, with the 95% interval of a paired bootstrap
+    over videos. A run is one training seed, and training noise is not in the interval: `m3a ablate` takes more seeds.
     `dvc exp show` lists the experiments; `dvc params diff`, `dvc metrics diff` and `dvc plots diff` tell parts of this.
     """
     from pipeline.evaluate.summary import lay
@@ -74,7 +75,10 @@ def compare(
 def _summary(pair: "Comparison") -> Table:
     from pipeline.evaluate.summary import cell
 
-    table = Table(caption=f"percent, on {pair.videos:,} videos; in brackets the 95% interval, paired for the lead")
+    table = Table(
+        caption=f"percent, on {pair.videos:,} videos; in brackets the 95% interval over videos, paired for the "
+        "lead; one seed each, so training noise is not in it"
+    )
     for words in ("", pair.first, pair.second, "lead"):
         table.add_column(words, justify="right" if words else "left")
     for line in pair.lines:

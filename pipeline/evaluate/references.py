@@ -35,6 +35,7 @@ def frequency(training_actions: np.ndarray, targets_BN: np.ndarray, draws_BR: np
     return Measured(
         measured.values | {"map_action": _by_any_order(targets_BN.sum(axis=0), len(targets_BN))},
         measured.over_draws | {"map_action": np.array(over_draws_R)},
+        len(targets_BN),
     )
 
 

@@ -11,7 +11,9 @@ from pipeline.metrics.metrics import METRICS
 def figures_of(mean: float, lead: Estimate | None, seeds: int = 3) -> dict[str, Figure]:
     """The same figure for every metric."""
     spread = 1.25 if seeds > 1 else float("nan")
-    return dict.fromkeys(METRICS, Figure(seeds, mean, spread, Estimate(mean, mean - 4.0, mean + 5.0), lead))
+    return dict.fromkeys(
+        METRICS, Figure(seeds, mean, spread, Estimate(mean, mean - 4.0, mean + 5.0), lead, seeds if lead else 0)
+    )
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def test_a_single_seed_and_a_row_of_other_videos_are_read_again(tmp_path):
     again = read(write(alone, tmp_path))
     assert again.lines[0].figures["top1"].spread != again.lines[0].figures["top1"].spread
     assert again.lines[0].figures["top1"].lead is None
+    assert again.lines[0].figures["top1"].lead_seeds == 0
     assert again.lines[0].published == {"paper, M-MiT V1": {"map_sample": 64.0, "top1": 60.6, "top5": 85.3}}
 
 

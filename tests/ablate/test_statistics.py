@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.ablate.statistics import averaged, figures, spread
+from pipeline.ablate.statistics import figures, spread
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
-from pipeline.metrics import intervals, metrics
+from pipeline.metrics import metrics
 
 ACTIONS = 6
 
@@ -61,45 +61,37 @@ def test_mean_and_spread_are_those_of_the_seeds_own_metrics(rows, found, targets
             assert found[row][name].spread == pytest.approx(stats.tstd(own))
 
 
-def _hits(of_seeds, targets):
-    """Of each video, the mean over seeds."""
-    each = [metrics.hits(tables.vectors(table["scores"]), targets, best=1) for table in of_seeds]
-    return np.mean(each, axis=0)
-
-
-def test_the_interval_is_scipys_bootstrap_over_videos(rows, found, targets):
+def test_a_single_seed_has_scipys_bootstrap_over_videos(rows, targets):
     """Of top-1, which is a mean over videos: what is resampled can be handed to scipy as it is."""
-    hits = _hits(rows["audio"], targets)
+    hits = metrics.hits(tables.vectors(rows["audio"][0]["scores"]), targets, best=1)
     theirs = stats.bootstrap((hits,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(0))
-    ours = found["audio"]["top1"].interval
+    ours = figures({"audio": rows["audio"][:1]}, actions=ACTIONS, bootstrap=4000, seed=1)["audio"]["top1"].interval
     assert ours.value == pytest.approx(hits.mean())
     assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=1.0)
     assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=1.0)
 
 
-def test_the_difference_is_paired_as_scipys(rows, found, targets):
-    differences = _hits(rows["audio"], targets) - _hits(rows["fc"], targets)
-    theirs = stats.bootstrap(
-        (differences,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(0)
-    )
-    ours = found["audio"]["top1"].lead
-    assert ours.value == pytest.approx(differences.mean())
-    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=1.0)
-    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=1.0)
-    assert found["fc"]["top1"].lead is None
+def test_training_noise_is_in_the_difference_of_several_seeds_alone(rows, found):
+    lead = found["audio"]["top1"]
+    assert lead.lead_seeds == 3
+    assert lead.lead.value == pytest.approx(found["audio"]["top1"].mean - found["fc"]["top1"].mean)
+    assert lead.apart
+    single = figures({row: of_seeds[:1] for row, of_seeds in rows.items()}, actions=ACTIONS, bootstrap=500, seed=1)
+    assert single["audio"]["top1"].lead.low > 0
+    assert not single["audio"]["top1"].apart
+    assert (found["fc"]["top1"].lead, found["fc"]["top1"].apart) == (None, False)
 
 
-def test_a_row_that_is_the_first_again_has_no_difference_at_all(rows):
+def test_a_row_of_which_one_seed_is_left_is_not_told_apart(rows):
+    found = figures({"fc": rows["fc"], "audio": rows["audio"][:1]}, actions=ACTIONS, bootstrap=500, seed=1)
+    assert found["audio"]["top1"].lead_seeds == 1
+    assert not found["audio"]["top1"].apart
+
+
+def test_a_row_that_is_the_first_again_is_not_told_apart(rows):
     found = figures({"fc": rows["fc"], "again": rows["fc"]}, actions=ACTIONS, bootstrap=100, seed=1)
-    assert all(tuple(figure.lead) == (0.0, 0.0, 0.0) for figure in found["again"].values())
-
-
-def test_the_mean_of_draws_is_taken_draw_by_draw(rows, targets):
-    draws = intervals.draw(60, 30, seed=2)
-    measured = [intervals.measure(tables.vectors(table["scores"]), targets, draws) for table in rows["fc"]]
-    mean = averaged(measured)
-    for name in metrics.METRICS:
-        assert mean.over_draws[name][7] == pytest.approx(sum(one.over_draws[name][7] for one in measured) / 3)
+    assert all(figure.lead.value == 0.0 for figure in found["again"].values())
+    assert not any(figure.apart for figure in found["again"].values())
 
 
 def test_rows_of_other_videos_are_not_held_against_the_first(rows, targets):

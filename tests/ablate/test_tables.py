@@ -27,6 +27,7 @@ def test_a_single_seed_says_no_spread():
     alone = Result("controls", "joint", "sample", (line("controls", "model", "model", figures_of(60.0, None, 1), ""),))
     text = tables.markdown(alone)
     assert "mean over 1 seed," in text
+    assert "training noise is not in the interval, so no difference is told apart" in text
     assert "| model | 60.0 (56.0 to 65.0) |" in text
     assert "paired" not in text
 
@@ -55,3 +56,12 @@ def test_a_title_is_said_once_and_ends_its_sentence(result):
     assert tables.markdown(result).count(result.title) == 1
     assert "joint learning. Heads alone, trained on frozen features" in tables.latex(result)
     assert "come from? Heads alone" in tables.latex(result._replace(ablation="controls"))
+
+
+def test_with_one_seed_no_difference_is_in_bold(result):
+    fc, audio, *_ = result.lines
+    lead = audio.figures["top1"].lead
+    lines = (fc._replace(figures=figures_of(50.0, None, 1)), audio._replace(figures=figures_of(57.5, lead, 1)))
+    text = tables.markdown(result._replace(lines=lines))
+    assert "| audio GCN | +7.5 (+2.2 to +12.0) |" in text
+    assert "| **" not in text

@@ -67,6 +67,7 @@ def test_two_runs_are_compared_on_a_page(tmp_path, monkeypatch):
     shown = run.invoke(app, ["compare", "../theirs"])
     assert shown.exit_code == 0
     assert all(words in shown.output for words in (*METRICS, "../theirs", "this run", "+0.0 (+0.0 to +0.0)"))
+    assert "training noise is not in it" in " ".join(shown.output.split())
     page = tmp_path / "ours/data/compare.html"
     assert shown.output.splitlines()[-1] == f"the page: {page.as_uri()}"
     assert "All parameters are the same" in page.read_text()

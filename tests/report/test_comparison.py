@@ -94,6 +94,13 @@ def test_the_page_is_whole_escaped_and_the_same_each_time(pair):
     assert len(ids) == len(set(ids)) > 4
 
 
+def test_two_runs_of_one_seed_each_are_not_told_apart(pair):
+    html = render(pair)
+    assert any(line.lead.low > 0 for line in pair.lines)
+    assert "training noise is not in these intervals" in html
+    assert 'class="n strong"' not in html
+
+
 def test_in_a_browser_it_opens_on_a_desk_and_on_a_phone(pair, tmp_path):
     page = tmp_path / "compare.html"
     page.write_text(render(pair), encoding="utf-8")

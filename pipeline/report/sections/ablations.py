@@ -50,7 +50,7 @@ def _table(result: Result) -> Table:
         mode=tables.MODES[result.mode],
         data=result.data,
         note=result.note,
-        seeds=max((figure.seeds for line in result.lines for figure in line.figures.values()), default=0),
+        seeds=tables.seeds_of(result),
         metrics=list(tables.SHOWN.values()),
         sources=result.sources,
         rows=[_row(line, result.sources) for line in result.lines],
@@ -61,4 +61,4 @@ def _table(result: Result) -> Table:
 def _row(line: Line, sources: Sequence[str]) -> Row:
     figures = [line.figures[metric] for metric in tables.SHOWN] if line.figures else []
     published = [tables.published(line, source) for source in sources]
-    return Row(line.label, line.failed, figures, [tables.told_apart(figure) for figure in figures], published)
+    return Row(line.label, line.failed, figures, [figure.apart for figure in figures], published)
