@@ -76,6 +76,15 @@ def conv2plus1d() -> Iterator[Hashed]:
 
 def training() -> Iterator[Hashed]:
     """Three steps of SGD with momentum, batch norm and the visual GCN: every weight, and the losses."""
+    yield from _trained(steps=3, clips=(8, 3, 8, 64, 64))
+
+
+def small_training() -> Iterator[Hashed]:
+    """Two steps on small clips, which an emulated CPU ends in minutes."""
+    yield from _trained(steps=2, clips=(4, 3, 4, 32, 32))
+
+
+def _trained(*, steps: int, clips: tuple[int, ...]) -> Iterator[Hashed]:
     torch.use_deterministic_algorithms(mode=True)
     network, gcn = (
         filled(ResNet3d(ARCHITECTURES["r3d_tiny"])).train(),
@@ -85,10 +94,10 @@ def training() -> Iterator[Hashed]:
     head = VisualHead(gcn)
     parameters = [*network.parameters(), *gcn.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.03, momentum=0.9, nesterov=True, weight_decay=1e-4)
-    for step in range(3):
-        features = network(tensor(f"batch {step}", 8, 3, 8, 64, 64)).mean((2, 3, 4))
+    for step in range(steps):
+        features = network(tensor(f"batch {step}", *clips)).mean((2, 3, 4))
         logits = head(features, adjacency)
-        loss = F.binary_cross_entropy_with_logits(logits, (tensor(f"labels {step}", 8, 24) > 0.8).float())
+        loss = F.binary_cross_entropy_with_logits(logits, (tensor(f"labels {step}", clips[0], 24) > 0.8).float())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -144,12 +153,21 @@ def drawn() -> Iterator[Hashed]:
 
 def vggish() -> Iterator[Hashed]:
     """VGGish on the three patches of a clip, and on a batch of 16."""
+    yield from _embedded(3, 16)
+
+
+def small_vggish() -> Iterator[Hashed]:
+    """VGGish on one patch."""
+    yield from _embedded(1)
+
+
+def _embedded(*sizes: int) -> Iterator[Hashed]:
     network = Vggish()
     network.load_state_dict({name: torch.from_numpy(values) for name, values in seeded_weights(0).items()})
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with torch.inference_mode():
-        yield network.eval()(tensor("patches", 3, 96, 64))
-        yield network(tensor("more patches", 16, 96, 64))
+        for patches in sizes:
+            yield network.eval()(tensor("patches" if patches < 16 else "more patches", patches, 96, 64))
 
 
 def log_mel() -> Iterator[Hashed]:
@@ -204,8 +222,8 @@ def metrics() -> Iterator[Hashed]:
 OPERATIONS: dict[str, Callable[[], Iterator[Hashed]]] = {
     operation.__name__: operation
     for operation in (
-        conv3d, conv2plus1d, training, linear, elementwise, reductions, scaling, drawn, vggish, log_mel,
-        numpy_functions, decompositions, pca, tsne, metrics,
+        conv3d, conv2plus1d, training, small_training, linear, elementwise, reductions, scaling, drawn, vggish,
+        small_vggish, log_mel, numpy_functions, decompositions, pca, tsne, metrics,
     )
 }  # fmt: skip
 
