@@ -62,7 +62,7 @@ def keep(source: Path, target: Path, *, link: bool) -> None:
     files = [source]
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
-        files = [path for path in sorted(source.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+        files = lock.files_below(source)
     for file in files:
         place = target / file.relative_to(source)
         if not place.exists():

@@ -18,6 +18,8 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.report.dag import is_code
 
 LOCKS = ("data/raw/dvc.lock", "dvc.lock")
+PAGE = "README.md"
+"""What a package's page is called; .dvcignore keeps those of pipeline/ out of folders' digests."""
 """The bundled sample's, where it was rendered, and the pipeline's."""
 UNDECLARED = ("stages/__init__.py", "pipeline/foundations/runtime", "pipeline/foundations/params")
 """Code that every stage runs and none declares: it says how the work is done, never what comes of it."""
@@ -146,15 +148,18 @@ def md5(path: Path) -> str:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """The files of a folder that count in its digest."""
-    return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    """The files of a folder that count in its digest: as .dvcignore has it, no compiled code and no package's page."""
+    files = {file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
+    return sorted(file for file in files if file.name != PAGE or file.parent / "__init__.py" not in files)
 
 
 def md5_of_files(path: str, files: Mapping[str, bytes]) -> str:
     """The digest of a file or folder of the project from the content of its files, by path."""
     if path in files:
         return md5_of(files[path])
-    return _md5_of_listing({name.removeprefix(f"{path}/"): md5_of(content) for name, content in files.items()})
+    pages = {name for name in files if f"{name.removesuffix(PAGE)}__init__.py" in files and name.endswith(f"/{PAGE}")}
+    counted = {name.removeprefix(f"{path}/"): md5_of(files[name]) for name in files.keys() - pages}
+    return _md5_of_listing(counted)
 
 
 def _md5_of_listing(digests: Mapping[str, str]) -> str:

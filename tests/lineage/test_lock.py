@@ -1,6 +1,7 @@
 """Digests and order, held against DVC itself and a graph drawn by hand."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -34,6 +35,23 @@ def test_digests_of_a_file_and_a_folder_are_dvcs_own(tmp_path):
         subprocess.run(command, cwd=tmp_path, check=True, env=environment())
     for name in ("folder", "file.bin"):
         assert f"md5: {lock.md5(tmp_path / name)}\n" in (tmp_path / f"{name}.dvc").read_text()
+
+
+def test_a_packages_page_is_in_no_digest_and_other_pages_are(tmp_path, root):
+    shutil.copy(root / ".dvcignore", tmp_path)
+    for folder in ("pipeline/room", "pipeline/room/below", "data"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "README.md").write_text("words")
+        if folder != "data":
+            (tmp_path / folder / "__init__.py").write_text("code = 1")
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "add", "-q", "pipeline/room", "data"]):
+        subprocess.run(command, cwd=tmp_path, check=True, env=environment())
+    for name in ("pipeline/room", "data"):
+        files = {file.relative_to(tmp_path).as_posix(): file.read_bytes() for file in tmp_path.glob(f"{name}/**/*.*")}
+        recorded = (tmp_path / f"{name}.dvc").read_text()
+        assert f"md5: {lock.md5(tmp_path / name)}\n" in recorded
+        assert f"md5: {lock.md5_of_files(name, files)}\n" in recorded
+    assert "nfiles: 2\n" in (tmp_path / "pipeline/room.dvc").read_text()
 
 
 def test_reach_follows_files_and_folders_both_ways():

@@ -1,4 +1,4 @@
-"""Where paper and released code differ: README's table, params.yaml and the released preset name the same choices."""
+"""Where paper and released code differ: params/README.md, params.yaml and the released preset name the same choices."""
 
 import re
 from typing import get_args
@@ -46,14 +46,14 @@ def value(params: Params, key: str) -> object:
     return getattr(getattr(params, section), name)
 
 
-def readme_rows(root) -> list[list[str]]:
-    text = (root / "README.md").read_text(encoding="utf-8")
+def table_rows(root) -> list[list[str]]:
+    text = (root / "params/README.md").read_text(encoding="utf-8")
     table = text.split("## Where paper and released code differ")[1].split("\n\n")[2]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
-def test_the_table_of_the_readme_is_complete_and_has_no_empty_cell(root):
-    rows = readme_rows(root)
+def test_the_table_is_complete_and_has_no_empty_cell(root):
+    rows = table_rows(root)
     named = [key for row in rows for key in re.findall(r"`(\w+\.\w+)`", row[3])]
     assert sorted(named) == sorted(CHOICES)
     assert all(len(row) == 4 and all(row) for row in rows)
