@@ -65,7 +65,7 @@ lint:  ## style, types, and which module may import which
 
 presets:  ## write params/*.yaml anew, from params.yaml and params/make.py
 	$(call need)
-	python params/make.py
+	python -m params.make
 
 format:  ## rewrite the code in the project's style
 	$(call need,dev)

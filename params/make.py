@@ -1,18 +1,18 @@
 """Writes the presets beside this file: params.yaml, with the values that a data set and the paper ask for.
 
-    python params/make.py     (or: make presets)
+    python -m params.make     (or: make presets)
 
 Each preset is a whole params.yaml, comments included, so that a copy of it is all that a run needs. A knob that
 is added to params.yaml comes into every preset by running this again; a test fails until then.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline.foundations.params.editing import Value, edited, flat
+
 FOLDER = Path(__file__).resolve().parent
 BASE = FOLDER.parent / "params.yaml"
-Value = str | int | float | bool | list[int] | list[str] | None
 Changes = Mapping[str, Mapping[str, Value]]
 
 _IG65M = "https://github.com/moabitcoin/ig65m-pytorch/releases/download/v1.0.0"
@@ -111,36 +111,8 @@ def preset(base: str, name: str) -> str:
     source = "charades" if name == "charades" else "mmit"
     text = base.partition("\n\n")[2]
     for sections in (*changes, dataset(source, folder)):
-        for section, values in sections.items():
-            for key, value in values.items():
-                text = changed(text, section, key, value)
+        text = edited(text, flat(sections))
     return f"{HEADER.format(about=about)}\n{text}"
-
-
-def changed(text: str, section: str, key: str, value: Value) -> str:
-    """`text` with another value of one key; its comment stays, in its column where there is room.
-
-    Raises:
-        KeyError: the key is not there.
-    """
-    body = re.search(rf"^{section}:.*\n(?P<lines>(?:  .*\n)*)", text, re.MULTILINE)
-    line = re.compile(rf"^  {key}: .*?(?P<comment>#.*)?$", re.MULTILINE)
-    found = line.search(text, body.start("lines"), body.end("lines")) if body else None
-    if not found:
-        raise KeyError(f"{section}.{key}")
-    new = f"  {key}: {scalar(value)}"
-    if found["comment"]:
-        new = f"{new}  ".ljust(found.start("comment") - found.start()) + found["comment"]
-    return text[: found.start()] + new + text[found.end() :]
-
-
-def scalar(value: Value) -> str:
-    """A value as YAML writes it."""
-    if isinstance(value, list):
-        return f"[{', '.join(scalar(item) for item in value)}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "null" if value is None else str(value)
 
 
 if __name__ == "__main__":

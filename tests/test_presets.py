@@ -92,22 +92,6 @@ def test_charades_is_seen_and_read_but_not_heard():
     assert params.evaluate.split == "val"
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [([1, 2], "[1, 2]"), (True, "true"), (None, "null"), (0.01, "0.01"), (["a"], "[a]")]
-)
-def test_values_as_yaml_writes_them(value, text):
-    assert make.scalar(value) == text
-
-
-def test_a_change_finds_the_key_of_its_own_section():
-    text = "a:   # first\n  x: 1   # one\n  y: 2\nb:\n  x: 3     # three\n"
-    assert make.changed(text, "b", "x", 44) == text.replace("x: 3 ", "x: 44")
-    assert make.changed(text, "a", "y", [1, 2]) == text.replace("y: 2", "y: [1, 2]")
-    for section, key in (("b", "y"), ("c", "x")):
-        with pytest.raises(KeyError):
-            make.changed(text, section, key, 0)
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     return clone(tmp_path_factory.mktemp("presets") / "clone")

@@ -1,17 +1,14 @@
 """A baseline to explain a model beside: a finished experiment's model and predictions, brought into this folder."""
 
-import re
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.explain.models import FOLDER, PREDICTIONS
-from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.params.editing import edited
 from pipeline.foundations.runtime.files import atomic_write, write_text
 from pipeline.foundations.tables import tables
 from pipeline.report.runs import fetch
-
-_KNOB = re.compile(r"(?m)^(explain:.*\n(?:[ #].*\n|\n)*?  baseline: +)(\S+)")
 
 
 def bring(revision: str, target: Path) -> int:
@@ -32,9 +29,6 @@ def name_it(params: Path, folder: Path) -> None:
     """Set `explain.baseline` in a parameter file, and leave the rest of it as it is, comments included.
 
     Raises:
-        PlainError: the file has no such knob.
+        PlainError: the file has no such parameter.
     """
-    text = params.read_text(encoding="utf-8")
-    if not _KNOB.search(text):
-        raise PlainError(f"{params}: explain.baseline: missing parameter")
-    write_text(params, _KNOB.sub(lambda found: f"{found[1]}{folder.as_posix()}", text, count=1))
+    write_text(params, edited(params.read_text(encoding="utf-8"), {"explain.baseline": folder.as_posix()}))

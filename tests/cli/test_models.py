@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.dataset.sample.write import write_video
+from pipeline.foundations.params.editing import edited
 from pipeline.foundations.tables import tables
 from pipeline.graph.cooccurrence import adjacency_table
 from pipeline.model.backbones.pooling import Pooling
@@ -112,7 +113,7 @@ def test_predict_names_the_best_actions_and_the_files_it_cannot_read(tmp_path, t
 def test_a_published_model_is_adopted_with_its_head(tmp_path, published_fc, params, monkeypatch):
     """Converted and adopted, without training: the model in models/m3a gives the published model's scores."""
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "params.yaml").read_text().replace("heads: [visual, audio, text]", "heads: [fc]")
+    text = edited((ROOT / "params.yaml").read_text(), {"model.heads": ["fc"]})
     (tmp_path / "params.yaml").write_text(text)
     ids, names = np.arange(5, dtype=np.int16), list("abcde")
     actions = {"action_id": ids, "action": names, "words": [[name] for name in names]}

@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from params import make
 from pipeline.cli import app
+from pipeline.foundations.params.editing import edited
 from pipeline.foundations.tables import tables
 from pipeline.graph.cooccurrence import adjacency_table
 from pipeline.model.checkpoint import load_model
@@ -70,10 +71,9 @@ def test_a_published_transformer_gives_the_published_logits(lexicons, golden_rel
     assert "left over: nothing" in converted.output
     assert "beware" not in converted.output
 
-    text = make.changed((ROOT / "params.yaml").read_text(), "backbone", "name", "r2plus1d_34")
-    settings = re.findall(r"^params\.yaml, to use its head: (\w+)\.(\w+): (.+)$", converted.output, re.MULTILINE)
-    for section, key, value in settings:
-        text = make.changed(text, section, key, value)
+    settings = re.findall(r"^params\.yaml, to use its head: (\S+): (.+)$", converted.output, re.MULTILINE)
+    head = {key: YAML(typ="safe").load(value) for key, value in settings}
+    text = edited((ROOT / "params.yaml").read_text(), {"backbone.name": "r2plus1d_34"} | head)
     Path("params.yaml").write_text(text)
     adopted = run.invoke(app, ["adopt-weights", "weights.safetensors"])
     assert adopted.exit_code == 0, adopted.output

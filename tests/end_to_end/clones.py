@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedSeq
 
+from pipeline.foundations.params.editing import edited, flat
 from tests.end_to_end.watch import Watch, Watched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,19 +111,8 @@ def clone(target: Path) -> Path:
 
 def change_params(root: Path, changes: dict[str, dict[str, Any]]) -> None:
     """Change some values of a clone's params.yaml, keeping the rest and the comments."""
-    yaml = YAML()
-    content = yaml.load(root / "params.yaml")
-    for section, values in changes.items():
-        for key, value in values.items():
-            content[section][key] = _in_line(value) if isinstance(value, list) else value
-    yaml.dump(content, root / "params.yaml")
-
-
-def _in_line(values: list[Any]) -> CommentedSeq:
-    """A list on one line, as params.yaml has it; on many, ruamel would lose the line break after it."""
-    sequence = CommentedSeq(values)
-    sequence.fa.set_flow_style()
-    return sequence
+    path = root / "params.yaml"
+    path.write_text(edited(path.read_text(), flat(changes)))
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -16,6 +16,10 @@ from pipeline.foundations.runtime.errors import PlainError
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 
+HEADS, MILESTONES, JITTER = (
+    re.search(rf"{key}: .*\n(  - .*\n)+", TEXT)[0] for key in ("heads", "milestones", "jitter")
+)
+
 
 @pytest.fixture
 def load(tmp_path):
@@ -80,13 +84,13 @@ def test_every_key_has_a_comment():
         ("  learning_rate: 0.05", "  learning_rate: 0", "train.learning_rate: found 0"),
         ("engine: local ", "engine: spark ", "execution.engine: found 'spark'; input should be 'local' or 'dask'"),
         ("nesterov: true", "nesterov: 1", "train.nesterov: found 1; input should be a valid boolean"),
-        ("heads: [visual, audio, text]", "heads: []", "model.heads: found []; "),
-        ("heads: [visual, audio, text]", "heads: [visual, smell]", "model.heads.1: found 'smell'; input should be "),
-        ("heads: [visual, audio, text]", "heads: [audio, audio]", "model: heads ['audio', 'audio'] name one twice"),
-        ("heads: [visual, audio, text]", "heads: [fc, text]", "model: fc is the baseline and stands alone"),
-        ("jitter: [56, 72]", "jitter: [72, 56]", "train: jitter [72, 56] must rise"),
-        ("jitter: [56, 72]", "jitter: [56]", "train.jitter"),
-        ("milestones: [12, 20]", "milestones: [20, 12]", "train: milestones [20, 12] must rise"),
+        (HEADS, "heads: []\n", "model.heads: found []; "),
+        (HEADS, "heads: [visual, smell]\n", "model.heads.1: found 'smell'; input should be "),
+        (HEADS, "heads: [audio, audio]\n", "model: heads ['audio', 'audio'] name one twice"),
+        (HEADS, "heads: [fc, text]\n", "model: fc is the baseline and stands alone"),
+        (JITTER, "jitter: [72, 56]\n", "train: jitter [72, 56] must rise"),
+        (JITTER, "jitter: [56]\n", "train.jitter"),
+        (MILESTONES, "milestones: [20, 12]\n", "train: milestones [20, 12] must rise"),
         ("  count: 8 ", "  count: 17 ", "frames: count 17 is more than the span's 16 frames"),
         ("adjacency:\n", "adjacency: 3\nold:\n", "adjacency: found 3; input should be a valid dictionary"),
     ],
@@ -105,7 +109,7 @@ def test_all_faults_come_together(load):
 
 def test_a_fault_is_one_short_line(load):
     with pytest.raises(PlainError) as caught:
-        load("jitter: [56, 72]", "jitter: [72, 56]")
+        load(JITTER, "jitter: [72, 56]\n")
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 300
 
