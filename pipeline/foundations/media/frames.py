@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from pipeline.foundations.media.faults import Undecodable
-from pipeline.foundations.media.scaling import between_pixels, scaled_size
+from pipeline.foundations.media.orientation import oriented, upright
+from pipeline.foundations.media.scaling import between_pixels, displayed_size, scaled_size
 from pipeline.foundations.media.source import decode, opened
 from pipeline.foundations.params import Frames, Media, Scaling
 
@@ -54,8 +56,8 @@ def read_frames(
     """Decode a video's pictures, scaled so that the short side is `short_side`.
 
     On a time line of `fps`, tick k, at k / fps seconds after the first picture, shows the last picture that began by
-    then; the line ends with the last picture. Rotation from the metadata is applied; pixels are taken as square, and
-    interlaced pictures as they are.
+    then; the line ends with the last picture. Pictures are upright: the display matrix of the metadata, mirrored ones
+    too, is applied. Pixels are taken as square unless `media.square_pixels`, and interlaced pictures as they are.
 
     Args:
         path: the video.
@@ -91,10 +93,11 @@ def shown(
         rate = fps or float(stream.average_rate or 0)
         if not rate:
             raise Undecodable("does not tell how many pictures it has a second, which frames.timeline: native needs")
-        scaler = VideoReformatter()
-        frames = decode(container, stream)
+        frames = oriented(decode(container, stream))
         line = _time_line(frames, fps, media.max_seconds) if fps else _one_by_one(frames, media.max_seconds)
-        yield ((_picture(frame, scaler, short_side, scaling, media.max_pixels), ticks) for frame, ticks in line), rate
+        aspect = stream.sample_aspect_ratio if media.square_pixels else None
+        make = partial(_picture, VideoReformatter(), short_side, scaling, media.max_pixels, aspect)
+        yield ((make(frame), ticks) for frame, ticks in line), rate
 
 
 def _time_line(frames: Iterator[Any], fps: float, max_seconds: float) -> Iterator[tuple[Any, int]]:
@@ -132,14 +135,15 @@ def _ticks_before(seconds: float, fps: float) -> int:
 
 
 def _picture(
-    frame: Any,
     scaler: VideoReformatter,
     short_side: int | None,
     scaling: Scaling | Literal["sharp"],
     max_pixels: int,
+    aspect: Fraction | None,
+    frame: Any,
 ) -> np.ndarray:
     """One picture, scaled and upright."""
-    height, width = frame.height, frame.width
+    height, width = displayed_size(frame.height, frame.width, aspect)
     if short_side is not None:
         height, width = scaled_size(height, width, short_side, "antialiased" if scaling == "sharp" else scaling)
     if width * height > max_pixels:
@@ -148,7 +152,7 @@ def _picture(
     pixels = scaler.reformat(frame, *converted, "rgb24", interpolation=FLAGS[scaling], threads=1).to_ndarray()
     if pixels.shape[:2] != (height, width):
         pixels = between_pixels(pixels, height, width)
-    return np.rot90(pixels, round(frame.rotation / 90))
+    return upright(pixels, frame.opaque)
 
 
 def _size(short_side: int | None) -> str:

@@ -1,8 +1,15 @@
 """How large a picture becomes, and the released code's way to make it so."""
 
+from fractions import Fraction
+
 import numpy as np
 
 from pipeline.foundations.params import Scaling
+
+
+def displayed_size(height: int, width: int, aspect: Fraction | None) -> tuple[int, int]:
+    """Height and width of a picture in square pixels: its width times the pixels' aspect ratio, at least one."""
+    return height, max(1, round(width * (aspect or 1)))
 
 
 def scaled_size(height: int, width: int, short_side: int, scaling: Scaling) -> tuple[int, int]:

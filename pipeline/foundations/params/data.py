@@ -54,6 +54,8 @@ class Media(Section):
     """Wall-clock limit for one video; past it the decoder is replaced and the video is undecodable."""
     memory_mb: Count
     """Address space that decoding one video may take; a quarter of it bounds the pictures that come out."""
+    square_pixels: bool
+    """Scale pictures whose pixels are not square (DV, DVD) to the aspect ratio that players show."""
 
 
 class Render(Section):
