@@ -17,6 +17,8 @@ class Resource:
     ranges: bool = True
     status: int = 200
     content_type: str = "application/octet-stream"
+    declared: bool = True
+    """Whether the answer tells its length."""
     breaks: list[int] = field(default_factory=list)
     """The connection breaks after this many bytes, one entry an answer."""
     location: str | None = None
@@ -80,7 +82,8 @@ def _answer(handler: BaseHTTPRequestHandler, resource: Resource) -> None:
     body = resource.data[start:]
     handler.send_response(status)
     handler.send_header("Content-Type", resource.content_type)
-    handler.send_header("Content-Length", str(len(body)))
+    if resource.declared:
+        handler.send_header("Content-Length", str(len(body)))
     if status == 206:
         handler.send_header("Content-Range", f"bytes {start}-{len(resource.data) - 1}/{len(resource.data)}")
     if resource.etag:

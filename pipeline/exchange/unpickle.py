@@ -2,19 +2,24 @@
 
 A pickle is a program. Here it may build plain containers, and records of what NumPy arrays it wants; any other
 name that it asks for is refused before it is looked up. Arrays are then made from the records' bytes, so that
-neither Python nor NumPy runs anything the file says.
+neither Python nor NumPy runs anything the file says. What comes out is in proportion to the file: a few bytes that
+name one list again and again would unfold to more than the memory holds.
 """
 
+import os
 import pickle  # noqa: TID251  the one reader, which runs nothing
+import pickletools
 import re
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from pipeline.foundations.runtime.errors import PlainError
 
+FEW, FACTOR = 10_000, 16
+"""Values, and bytes of arrays, that any file may hold; a larger one so many for each of its bytes."""
 _NUMBERS = re.compile(r"[biuf]\d{1,2}")
 # What unpickling a damaged or hostile file raises, beside UnpicklingError.
 _UNREADABLE = (EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, MemoryError,
@@ -25,11 +30,14 @@ def read_arrays(path: Path) -> Any:
     """What a pickle of number arrays, numbers, strings, lists, tuples and dicts holds.
 
     Raises:
-        PlainError: the file is absent or damaged, or asks for anything else.
+        PlainError: the file is absent or damaged, asks for anything else, or unfolds to far more than its own size.
     """
     try:
         with path.open("rb") as file:
-            return _plain(_ArraysOnly(file).load())
+            _check_places(file)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            return _Plain(max(FEW, FACTOR * size)).of(_ArraysOnly(file).load())
     except OSError as error:
         raise PlainError(f"{path}: cannot be read: {error.strerror}") from error
     except pickle.UnpicklingError as error:
@@ -96,14 +104,33 @@ class _ArraysOnly(pickle.Unpickler):
         return _KNOWN[f"{module}.{name}"]
 
 
-def _plain(value: Any) -> Any:
-    """`value` with its records made into arrays and numbers."""
-    if isinstance(value, _Array | _Number):
-        return value.value
-    if isinstance(value, dict):
-        return {_plain(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise pickle.UnpicklingError(f"it holds {type(value).__name__}; expected arrays and plain containers alone")
+def _check_places(file: IO[bytes]) -> None:
+    """Refuse a memo place that is far beyond what was put away: the unpickler makes room for all before it."""
+    for number, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument) > FEW + number:
+            raise pickle.UnpicklingError(f"it puts a value at place {argument:,}, after {number:,} steps")
+
+
+class _Plain:
+    """Makes arrays and numbers of records, up to so many values and bytes of arrays together."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._left = most
+
+    def of(self, value: Any) -> Any:
+        """`value` with its records made into arrays and numbers."""
+        self._left -= 1 + (value.value.nbytes if isinstance(value, _Array) else 0)
+        if self._left < 0:
+            raise pickle.UnpicklingError(
+                f"it unfolds to more than {self._most:,} values, far beyond its own size; expected each value once"
+            )
+        if isinstance(value, _Array | _Number):
+            return value.value
+        if isinstance(value, dict):
+            return {self.of(key): self.of(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.of(each) for each in value]
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise pickle.UnpicklingError(f"it holds {type(value).__name__}; expected arrays and plain containers alone")

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from ruamel.yaml import YAML
 
+from pipeline.foundations.params import read_yaml
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.report.evidence import CURVES, TABLES, read_curves
@@ -44,7 +44,7 @@ def read_run(name: str) -> Run:
     with at_hand(name, [PARAMS, ACTIONS, PREDICTIONS, CURVES]) as root:
         return Run(
             THIS if name == HERE else name,
-            _flat(YAML(typ="safe", pure=True).load(root / PARAMS)),
+            _flat(read_yaml(root / PARAMS)),
             tables.read("actions", root / ACTIONS)["action"].to_pylist(),
             tables.read("predictions", root / PREDICTIONS),
             read_curves(root / CURVES),

@@ -1,5 +1,7 @@
 """Templates filled in: escaped, in one style, with nothing left to fetch."""
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from markupsafe import Markup
 
 
 def filled(template: str, context: Mapping[str, Any]) -> str:
-    """A page from its template, which finds our style sheet as `css` and our script as `js`."""
+    """A page from its template, which finds our style sheet as `css`, our script as `js` and its `script_hash`."""
     environment = Environment(
         loader=PackageLoader("pipeline.report"),
         autoescape=True,
@@ -17,7 +19,9 @@ def filled(template: str, context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    ours = {"css": _inline("page.css"), "js": _inline("page.js")}
+    script = _inline("page.js")
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    ours = {"css": _inline("page.css"), "js": script, "script_hash": Markup(f"sha256-{digest}")}  # noqa: S704
     return environment.get_template(template).render({**ours, **context})
 
 

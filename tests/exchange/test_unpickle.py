@@ -124,3 +124,38 @@ def test_damaged_files(tmp_path, content):
 def test_an_absent_file(tmp_path):
     with pytest.raises(PlainError, match="cannot be read: No such file"):
         read_arrays(tmp_path / "absent.pkl")
+
+
+def shared(levels: int) -> list:
+    """A list of two that are one list of two that are one list ..., in a few bytes."""
+    value: list = [0, 0]
+    for _ in range(levels):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize("levels", [14, 20, 60])
+def test_a_few_bytes_do_not_unfold_without_end(tmp_path, levels):
+    content = pickle.dumps(shared(levels), 4)
+    assert len(content) < 600
+    with pytest.raises(PlainError, match=r"refused: it unfolds to more than 1\d,\d+ values, far beyond its own size"):
+        read_arrays(write(tmp_path / "s.pkl", content))
+
+
+def test_nor_do_a_few_arrays(tmp_path):
+    array = np.zeros(1000)
+    with pytest.raises(PlainError, match="refused: it unfolds to more than"):
+        read_arrays(write(tmp_path / "a.pkl", pickle.dumps([array] * 1000, 4)))
+
+
+def test_what_is_shared_within_reason_is_read(tmp_path):
+    array = np.arange(300.0)
+    found = read_arrays(write(tmp_path / "a.pkl", pickle.dumps(dict.fromkeys("abcde", array), 4)))
+    assert all(found[name].tolist() == array.tolist() for name in "abcde")
+    assert read_arrays(write(tmp_path / "n.pkl", pickle.dumps(list(range(200_000)), 4))) == list(range(200_000))
+
+
+def test_a_place_beyond_all_others_takes_no_memory(tmp_path):
+    content = b"\x80\x04]r" + (2**31 - 1).to_bytes(4, "little") + b"."
+    with pytest.raises(PlainError, match=r"refused: it puts a value at place 2,147,483,647, after 2 steps"):
+        read_arrays(write(tmp_path / "p.pkl", content))

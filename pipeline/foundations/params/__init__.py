@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from pipeline.foundations.params.data import (
     Adjacency,
@@ -75,6 +76,7 @@ __all__ = [
     "Whitening",
     "Words",
     "load_params",
+    "read_yaml",
 ]
 
 
@@ -117,7 +119,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
             range; one line a fault, each naming the key, what was found and what is allowed.
     """
     try:
-        content = YAML(typ="safe", pure=True).load(path)
+        content = read_yaml(path)
     except OSError as error:
         raise PlainError(f"{path}: cannot be read: {error.strerror}") from error
     except (YAMLError, UnicodeDecodeError, ValueError) as error:
@@ -131,6 +133,22 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     except ValidationError as error:
         faults = "\n".join(f"{path}: {_sentence(fault)}" for fault in error.errors())
         raise PlainError(faults) from error
+
+
+def read_yaml(path: Path) -> Any:
+    """What a file of parameters says, in which every value is written out.
+
+    Raises:
+        OSError: it cannot be read.
+        YAMLError, UnicodeDecodeError, ValueError, RecursionError: it is not YAML, or one value stands for another
+            (`*name`): of a few such lines, each twice the one before, nobody could wait for the end.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    if "&" in text:  # without an anchor there is no alias
+        for event in YAML(typ="safe", pure=True).parse(text):
+            if isinstance(event, AliasEvent):
+                raise ValueError(f"line {event.start_mark.line + 1:,}: found the alias *{event.anchor}; write it out")
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def _sentence(fault: Any) -> str:

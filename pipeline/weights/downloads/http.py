@@ -25,6 +25,8 @@ MIB = 2**20
 TIMEOUTS = (15.0, 60.0)  # seconds to connect, and without a byte
 PAUSES = (1.0, 4.0)  # seconds before the second attempt and the third
 MOST_BYTES = 16 * 2**30
+MOST_UNDECLARED = 4 * 2**30
+"""Of a file whose size the server does not tell (no Content-Length): more than any published one has."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ADVICE = {
     401: "it asks for a login; fetch the file by hand",
@@ -83,12 +85,19 @@ def _request(address: str, part: Path, label: str, *, pinned: bool) -> None:
         if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             start = 0
         _note_version(part, response)
-        total = start + int(response.headers.get("Content-Length") or 0)
+        declared = response.headers.get("Content-Length", "")
+        total = start + int(declared) if declared.isdecimal() else None
         _check_room(address, part, total, start)
         with part.open("ab" if start else "wb") as file:
             chunks = response.raw.stream(MIB, decode_content=False)
-            for chunk in track(chunks, total=-(-(total - start) // MIB), label=f"{label}, MiB"):
+            for chunk in track(chunks, total=-(-((total or start) - start) // MIB), label=f"{label}, MiB"):
                 file.write(chunk)
+                if total is None and file.tell() > MOST_UNDECLARED:
+                    _forget(part)
+                    raise PlainError(
+                        f"{address}: sends more than {MOST_UNDECLARED:,} bytes without saying how many there are "
+                        "(Content-Length); it was stopped and removed. Fetch the file by hand, if it is meant"
+                    )
 
 
 def _check_answer(address: str, response: requests.Response, *, pinned: bool) -> None:
@@ -106,8 +115,10 @@ def _check_answer(address: str, response: requests.Response, *, pinned: bool) ->
         raise PlainError(f"{address}: found a web page, expected a file; does the address ask for a login?")
 
 
-def _check_room(address: str, part: Path, total: int, start: int) -> None:
+def _check_room(address: str, part: Path, total: int | None, start: int) -> None:
     """Fail before the first byte where the disk cannot hold the last."""
+    if total is None:
+        return
     if total > MOST_BYTES:
         raise PlainError(f"{address}: found {total:,} bytes, expected at most {MOST_BYTES:,}")
     free = shutil.disk_usage(part.parent).free

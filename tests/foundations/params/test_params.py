@@ -150,6 +150,21 @@ PIECES = [b"", b":", b": ", b"\n", b"  ", b"[", b"]", b"{", b"}", b"- ", b"#", b
           b"1:2", b"2021-13-41", b"_", b".inf", b"99999999999999999999", b"? ", b"...", b"---", b"@"]  # fmt: skip
 
 
+@pytest.mark.parametrize("levels", [2, 60])
+def test_a_value_that_stands_for_another_is_refused_and_not_unfolded(tmp_path, levels):
+    lines = ["a0: &a0 [0, 0]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, levels))]
+    path = tmp_path / "params.yaml"
+    path.write_text("\n".join(lines) + "\n" + TEXT, encoding="utf-8")
+    with pytest.raises(PlainError, match=r"not valid YAML: line 2: found the alias \*a0; write it out"):
+        load_params(path)
+
+
+def test_an_ampersand_in_a_text_is_no_alias(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT.replace("folder: data/raw ", 'folder: "R&D" '), encoding="utf-8")
+    assert load_params(path).dataset.folder == "R&D"
+
+
 def _mutated(edits: list[tuple[float, int, bytes]]) -> bytes:
     content = TEXT.encode()
     for where, gone, put in edits:

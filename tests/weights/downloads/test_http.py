@@ -140,3 +140,16 @@ def test_a_disk_that_fills_up_leaves_nothing(loopback, tmp_path):
     said = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
     assert "cannot be written: the disk is full; it was removed" in said.stdout
     assert left(tmp_path) == []
+
+
+def test_a_file_of_unknown_length_comes_whole(loopback, tmp_path):
+    assert receive(loopback.put("/f", DATA, declared=False), tmp_path).read_bytes() == DATA
+    assert left(tmp_path) == ["file.bin"]
+
+
+def test_a_file_without_an_end_is_stopped_and_leaves_nothing(loopback, tmp_path, monkeypatch):
+    monkeypatch.setattr(http, "MOST_UNDECLARED", 2**21)
+    with pytest.raises(PlainError, match=r"sends more than 2,097,152 bytes without saying how many .*Content-Length"):
+        receive(loopback.put("/f", DATA, declared=False), tmp_path)
+    assert left(tmp_path) == []
+    assert receive(loopback.put("/f", DATA), tmp_path).read_bytes() == DATA  # of known length it may be larger
