@@ -107,7 +107,7 @@ class _ArraysOnly(pickle.Unpickler):
 def _check_places(file: IO[bytes]) -> None:
     """Refuse a memo place that is far beyond what was put away: the unpickler makes room for all before it."""
     for number, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument) > FEW + number:
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > FEW + number:
             raise pickle.UnpicklingError(f"it puts a value at place {argument:,}, after {number:,} steps")
 
 

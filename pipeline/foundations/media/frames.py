@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from av.video import VideoStream
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from pipeline.foundations.media.faults import Undecodable
@@ -95,7 +96,7 @@ def shown(
             raise Undecodable("does not tell how many pictures it has a second, which frames.timeline: native needs")
         frames = oriented(decode(container, stream))
         line = _time_line(frames, fps, media.max_seconds) if fps else _one_by_one(frames, media.max_seconds)
-        aspect = stream.sample_aspect_ratio if media.square_pixels else None
+        aspect = stream.sample_aspect_ratio if media.square_pixels and isinstance(stream, VideoStream) else None
         make = partial(_picture, VideoReformatter(), short_side, scaling, media.max_pixels, aspect)
         yield ((make(frame), ticks) for frame, ticks in line), rate
 
@@ -148,8 +149,8 @@ def _picture(
         height, width = scaled_size(height, width, short_side, "antialiased" if scaling == "sharp" else scaling)
     if width * height > max_pixels:
         raise Undecodable(f"{frame.width} x {frame.height} pixels are too long for {_size(short_side)}")
-    converted = (frame.width, frame.height) if scaling == "released" else (width, height)
-    pixels = scaler.reformat(frame, *converted, "rgb24", interpolation=FLAGS[scaling], threads=1).to_ndarray()
+    columns, rows = (frame.width, frame.height) if scaling == "released" else (width, height)
+    pixels = scaler.reformat(frame, columns, rows, "rgb24", interpolation=FLAGS[scaling], threads=1).to_ndarray()
     if pixels.shape[:2] != (height, width):
         pixels = between_pixels(pixels, height, width)
     return upright(pixels, frame.opaque)
