@@ -88,7 +88,9 @@ def _check_vocabularies(models: Sequence[Explained]) -> None:
 
 
 def _located(video: Video, places: Mapping[int, Sequence[Place]]) -> Located:
-    return Located(video, tuple(tuple(places[action]) for action in video.actions))
+    """A video with those of its actions that it shows."""
+    shown = tuple(action for action in video.actions if action in places)
+    return Located(video._replace(actions=shown), tuple(tuple(places[action]) for action in shown))
 
 
 def _subjects(

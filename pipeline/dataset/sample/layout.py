@@ -30,7 +30,7 @@ def _write_lines(path: Path, lines: Sequence[str]) -> None:
 
 
 def write_places(folder: Path, plans: Sequence[Plan], render: Render) -> None:
-    """Write where each action is shown, every PLACE_EVERY frames, in pixels from the top left corner.
+    """Write where each action that is shown is, every PLACE_EVERY frames, in pixels from the top left corner.
 
     For scoring localization alone: nothing that trains reads it.
     """
@@ -44,6 +44,6 @@ def write_places(folder: Path, plans: Sequence[Plan], render: Render) -> None:
 
 
 def plan_tracks(plan: Plan, render: Render) -> list[Track]:
-    """Where each action of a planned video is, frame by frame."""
+    """Where each shown action of a planned video is, frame by frame."""
     frames = round(render.seconds * FPS)
-    return tracks(render.seed, plan.path, plan.actions, frames=frames, height=render.height, width=render.width)
+    return tracks(render.seed, plan.path, plan.shown, frames=frames, height=render.height, width=render.width)

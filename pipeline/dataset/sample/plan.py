@@ -1,4 +1,8 @@
-"""What is in each video of the sample, before anything is drawn: its actions and the state of its sound and file."""
+"""What is in each video of the sample, before anything is drawn: its actions and the state of its sound and file.
+
+An action that a video is labelled with is heard but not shown with probability `render.hidden`, and shown but not heard
+with that probability where it is shown. What sight alone can then tell: `pipeline.dataset.sample.achievable`.
+"""
 
 from typing import Literal, NamedTuple
 
@@ -18,8 +22,12 @@ class Plan(NamedTuple):
     path: str
     """Below the videos' folder: its lead action's folder and its name."""
     actions: tuple[str, ...]
-    """One to four, the lead first."""
+    """Its labels, one to four, the lead first."""
     defect: Defect | None
+    shown: tuple[str, ...]
+    """Those of its actions that can be seen; all where `render.hidden` is 0."""
+    heard: tuple[str, ...]
+    """Those of its actions that sound."""
 
 
 def draw_plans(render: Render) -> list[Plan]:
@@ -34,8 +42,21 @@ def draw_plans(render: Render) -> list[Plan]:
     plans = []
     for number, split in enumerate(rows):
         actions = draw_actions(generator(render.seed, "actions", number))
-        plans.append(Plan(split, f"{actions[0]}/clip-{number:05d}.mp4", actions, defects.get(number)))
+        shown, heard = _present(render, number, actions)
+        plans.append(Plan(split, f"{actions[0]}/clip-{number:05d}.mp4", actions, defects.get(number), shown, heard))
     return plans
+
+
+def _present(render: Render, number: int, actions: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which of a video's actions are shown, and which are heard; each is one or the other, or both."""
+    rng = generator(render.seed, "hidden", number)
+    drawn = [(action, *(rng.random(2) < render.hidden)) for action in actions]
+    unseen = {action for action, hidden, _ in drawn if hidden}
+    silent = {action for action, hidden, mute in drawn if mute and not hidden}
+    return (
+        tuple(action for action in actions if action not in unseen),
+        tuple(action for action in actions if action not in silent),
+    )
 
 
 def _draw_defects(render: Render, rows: list[str]) -> dict[int, Defect]:

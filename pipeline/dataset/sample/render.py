@@ -86,4 +86,4 @@ def _sound(plan: Plan, seed: int, samples: int) -> np.ndarray | None:
         return np.zeros(samples, dtype=np.int16)
     if plan.defect == "below threshold":
         return hush(seed, plan.path, samples)
-    return soundtrack(seed, plan.path, plan.actions, samples)
+    return soundtrack(seed, plan.path, plan.heard, samples)

@@ -50,7 +50,7 @@ def voices(seed: int) -> Mapping[str, Voice]:
 
 
 def soundtrack(seed: int, name: str, actions: Sequence[str], samples: int) -> np.ndarray:
-    """The actions' sounds and a little room noise; int16 of shape (samples,), mono, RATE a second.
+    """The heard actions' sounds and a little room noise; int16 of shape (samples,), mono, RATE a second.
 
     Pitch, tempo, start and loudness vary from video to video.
     """

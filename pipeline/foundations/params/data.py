@@ -72,6 +72,8 @@ class Render(Section):
     digital_silence: Rate
     below_threshold: Rate
     truncated: Annotated[int, Field(ge=0)]
+    hidden: Rate
+    """Probability that an action is heard but not shown; and, where it is shown, that it is not heard."""
 
 
 class Index(Section):

@@ -22,6 +22,12 @@ def plans(render: Render) -> list[Plan]:
 
 
 @pytest.fixture(scope="session")
+def all_shown(render: Render) -> Render:
+    """The committed sample's parameters, but with every action shown and heard."""
+    return render.model_copy(update={"hidden": 0.0})
+
+
+@pytest.fixture(scope="session")
 def small(params: Params) -> Render:
     """Six videos of half a second, one of them truncated and one without audio stream."""
     sizes = {"train": 4, "validation": 1, "test": 1, "seconds": 0.5, "height": 64, "width": 80}

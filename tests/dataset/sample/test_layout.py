@@ -3,9 +3,12 @@
 import csv
 from hashlib import sha256
 
+import pytest
+
 from pipeline.dataset import mmit
 from pipeline.dataset.sample.cooccurrence import ACTIONS
 from pipeline.dataset.sample.layout import PLACE_EVERY, write_annotations, write_places
+from pipeline.dataset.sample.plan import draw_plans
 
 GOLDEN = {
     "moments_categories.txt": "6089115b60b30c269ff6d9d0cf2661401471861e67cffac382e2b87b60c37de5",
@@ -14,6 +17,7 @@ GOLDEN = {
     "trainingSet.txt": "9e7ccbc6b7807d27f18344f2208042e407371882271006ab6697d1d567b37343",
     "validationSet.txt": "34219413e0cf17f1dd2c2c82043d63e2a218caa214dd3503d8c66c06bdd18050",
 }
+PLACES_HIDDEN = "b9ff90dcfebe0bbac049fe67ebdbf96eb4dbfa76c891265380d56855a6262caa"
 
 
 def test_the_mmit_reader_reads_back_what_was_planned(tmp_path, plans):
@@ -36,14 +40,14 @@ def test_lines_are_as_mmit_writes_them(tmp_path, plans):
     assert (tmp_path / "trainingSet.txt").read_text().split("\n")[0] == f"{first.path},{indices}"
 
 
-def test_every_action_of_every_video_has_its_places(tmp_path, plans, render):
+def test_every_shown_action_of_every_video_has_its_places(tmp_path, plans, render):
     few = plans[:12]
     write_places(tmp_path, few, render)
     with (tmp_path / "places.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     moments = range(0, 90, PLACE_EVERY)
     assert [(row["video"], row["action"], int(row["frame"])) for row in rows] == [
-        (plan.path, action, frame) for plan in few for action in plan.actions for frame in moments
+        (plan.path, action, frame) for plan in few for action in plan.shown for frame in moments
     ]
     for row in rows:
         x, y, width, height = (int(row[name]) for name in ("x", "y", "width", "height"))
@@ -52,7 +56,12 @@ def test_every_action_of_every_video_has_its_places(tmp_path, plans, render):
         assert y + height <= render.height
 
 
-def test_the_committed_sample_has_these_very_bytes(tmp_path, plans, render):
+@pytest.mark.parametrize(("hidden", "places"), [(0.0, GOLDEN["places.csv"]), (0.35, PLACES_HIDDEN)])
+def test_the_committed_sample_has_these_very_bytes(tmp_path, render, hidden, places):
+    """Labels are the same whatever is hidden; places are of what is shown."""
+    render = render.model_copy(update={"hidden": hidden})
+    plans = draw_plans(render)
     write_annotations(tmp_path, plans)
     write_places(tmp_path, plans, render)
-    assert {path.name: sha256(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()} == GOLDEN
+    found = {path.name: sha256(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()}
+    assert found == GOLDEN | {"places.csv": places}

@@ -19,9 +19,9 @@ def test_places_come_back_as_they_were_drawn(render, tmp_path):
     plans = draw_plans(render)
     write_places(tmp_path, plans, render)
     found = read_places(tmp_path, render)
-    assert list(found) == [plan.path for plan in plans]
-    for plan in plans:
-        assert list(found[plan.path]) == list(plan.actions)
+    assert list(found) == [plan.path for plan in plans if plan.shown]
+    for plan in (plan for plan in plans if plan.shown):
+        assert list(found[plan.path]) == list(plan.shown)
         for track in plan_tracks(plan, render):
             places = found[plan.path][track.action]
             assert [round(place.seconds * FPS) for place in places] == list(range(0, 90, 6))
