@@ -14,7 +14,9 @@ from pipeline.foundations.params import load_params
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory, params):
-    render = params.render.model_copy(update={"train": 3, "validation": 1, "test": 1, "truncated": 0, "seconds": 0.5})
+    render = params.render.model_copy(
+        update={"train": 3, "validation": 1, "test": 1, "truncated": 0, "seconds": 0.5, "hidden": 0.0}
+    )
     target = tmp_path_factory.mktemp("small") / "sample"
     render_sample(target, render, params.execution)
     return target
