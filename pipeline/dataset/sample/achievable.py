@@ -16,7 +16,7 @@ Figures are those of infinitely many videos. Equal scores are one step of a rank
 Shapes: S label sets, O sets of shown actions, M pairs of the two that can be, N actions.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 from itertools import combinations, product
@@ -59,7 +59,7 @@ def label_sets() -> dict[frozenset[int], float]:
     """Every set of labels that a video can have, by action ids, with its probability; they add up to 1."""
     number = {action: index for index, action in enumerate(ACTIONS)}
     all_groups = sum(group.weight for group in GROUPS.values())
-    found: Counter[frozenset[int]] = Counter()
+    found: dict[frozenset[int], float] = defaultdict(float)
     for group in GROUPS.values():
         all_leads = sum(lead.weight for lead in group.leads.values())
         strangers = [action for action in ACTIONS if action not in group.leads]
@@ -118,7 +118,7 @@ def _chances(worlds: _Worlds) -> np.ndarray:
 def _bayes(worlds: _Worlds) -> np.ndarray:
     together_ON = np.zeros((len(worlds.shown), len(ACTIONS)))
     np.add.at(together_ON, worlds.seen, worlds.labels * worlds.chances[:, None])
-    return np.round(together_ON / _chances(worlds)[:, None], DECIMALS)
+    return np.asarray(np.round(together_ON / _chances(worlds)[:, None], DECIMALS))
 
 
 def _independent(worlds: _Worlds, hidden: float) -> np.ndarray:
