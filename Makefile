@@ -15,7 +15,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 need = @sh environment/install.sh '$(VENV)' '$(PYTHON)' '$(TORCH_INDEX)' '$(EXTRAS) $(1)'
 
-.PHONY: help install lock repro doctor bench test fast whole soak lint presets format clean
+.PHONY: help install lock repro doctor bench test fast whole soak lint format clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,10 +62,6 @@ lint:  ## style, types, and which module may import which
 	ruff format --check .
 	mypy
 	lint-imports
-
-presets:  ## write params/*.yaml anew, from params.yaml and params/make.py
-	$(call need)
-	python -m params.make
 
 format:  ## rewrite the code in the project's style
 	$(call need,dev)

@@ -20,6 +20,7 @@ from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables import tables
 from tests.end_to_end.clones import clone, environment
 from tests.million import READINGS
+from tests.presets import preset_text
 
 ROOT = Path(__file__).resolve().parents[1]
 VIDEOS = 1_000_000
@@ -91,8 +92,7 @@ def test_a_second_run_over_them_does_nothing_in_seconds(measured, folder, tmp_pa
     data = tmp_path / "mmit"
     (data / "videos").mkdir(parents=True)
     (data / "annotations").symlink_to(folder)
-    preset = (ROOT / "params/mmit_v1_mini.yaml").read_text()
-    (project / "params.yaml").write_text(preset.replace("folder: /data/mmit_v1 ", f"folder: {data} "))
+    (project / "params.yaml").write_text(preset_text("mmit_v1_mini", {"dataset.folder": str(data)}))
     give_tables(project, folder)
     _dvc(project, "commit", "--force", "index", "filter_silent")
     stages = ("split_mini", "build_adjacency")

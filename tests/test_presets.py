@@ -1,15 +1,18 @@
-"""The presets: whole, up to date with params.yaml, with the paper's values; DVC plans a run with each."""
+"""The presets: they say what differs, with the paper's values; DVC plans a run with each."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from params import make
-from pipeline.foundations.params import load_params
+from pipeline.foundations.params import parse_params, presets
+from pipeline.foundations.params.editing import flat
+from pipeline.foundations.runtime.errors import PlainError
 from tests.end_to_end.clones import clone, environment
+from tests.presets import FOLDER, NAMES, ROOT, preset_params, preset_text
 
-FOLDER = make.FOLDER
+TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 LAYOUTS = {
     "mmit": {
         "moments_categories.txt": "swimming,0\r\nplaying+music,1\r\n",
@@ -24,49 +27,85 @@ LAYOUTS = {
 }
 
 
-@pytest.fixture(params=make.PRESETS)
+@pytest.fixture(params=NAMES)
 def name(request) -> str:
     return request.param
 
 
-def test_every_file_has_its_recipe_and_every_recipe_its_file():
-    assert {path.stem for path in FOLDER.glob("*.yaml")} == set(make.PRESETS)
+def own(name: str) -> dict:
+    return flat(YAML(typ="safe").load(FOLDER / f"{name}.yaml"))
 
 
-def test_a_preset_is_what_make_writes(name):
-    written = make.preset(make.BASE.read_text(encoding="utf-8"), name)
-    assert (FOLDER / f"{name}.yaml").read_text(encoding="utf-8") == written, "run `make presets`"
+def test_the_sample_holds_the_committed_value_of_all_that_presets_set():
+    sample = own(presets.SAMPLE)
+    committed = flat(YAML(typ="safe").load(TEXT))
+    missing = {key for name in NAMES for key in own(name) if key != "based_on"} - set(sample)
+    assert missing == set(), f"add to params/{presets.SAMPLE}.yaml: {missing}"
+    assert sample == {key: committed[key] for key in sample}
 
 
-def test_a_preset_validates_and_is_of_real_data(name):
-    params = load_params(FOLDER / f"{name}.yaml")
-    assert params.dataset.source in LAYOUTS
-    assert params.backbone.name == "r2plus1d_34"
-    assert params.words.size == 300
+def test_a_preset_names_what_differs_and_nothing_else(name):
+    base = presets.read(own(name).get("based_on", presets.SAMPLE), FOLDER).values
+    assert [key for key, value in own(name).items() if key != "based_on" and base[key] == value] == []
+    assert presets.read(name, FOLDER).about
+
+
+def test_a_preset_does_not_depend_on_the_one_before(name):
+    there = preset_text(name)
+    for before in ("released", "charades"):
+        text = preset_text(before)
+        assert presets.applied(text, presets.changes(text, presets.read(name, FOLDER))) == there
+    assert presets.applied(there, presets.changes(there, presets.read(presets.SAMPLE, FOLDER))) == TEXT
+
+
+def test_a_preset_validates(name):
+    params = preset_params(name)
     assert not params.dataset.videos.startswith(params.dataset.watch)  # or DVC would hash every video
 
 
-def with_folder(name: str, folder: Path) -> str:
-    """A preset, as the README says to use it: with another folder in one line, and nothing else changed."""
-    lines = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
-    (line,) = (number for number, text in enumerate(lines) if text.startswith("  folder: "))
-    lines[line] = f"  folder: {folder}\n"
-    return "".join(lines)
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("mmit", "charades", "released"))])
+def test_a_preset_of_real_data_has_the_papers_backbone_and_words(name):
+    params = preset_params(name)
+    assert params.dataset.source in LAYOUTS
+    assert params.backbone.name == "r2plus1d_34"
+    assert params.words.size == 300
 
 
-def test_one_line_puts_every_path_into_the_folder(name, tmp_path):
-    (tmp_path / "params.yaml").write_text(with_folder(name, Path("/your/folder")), encoding="utf-8")
-    before, after = (load_params(path).model_dump() for path in (FOLDER / f"{name}.yaml", tmp_path / "params.yaml"))
-    dataset = after["dataset"]
-    paths = [str(Path(dataset["folder"], dataset[key])) for key in ("annotations", "videos", "watch")]
-    assert paths == ["/your/folder/annotations", "/your/folder/videos", "/your/folder/annotations"]
-    assert before | {"dataset": dataset} == after
+def test_one_value_puts_every_path_into_the_folder(name):
+    before = preset_params(name).model_dump()
+    after = parse_params(preset_text(name, {"dataset.folder": "/your/folder"}), Path("params.yaml")).model_dump()
+    assert before | {"dataset": before["dataset"] | {"folder": "/your/folder"}} == after
     assert not any(before["dataset"]["folder"] in str(value) for value in after.values())
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("train:\n  epoks: 3\n", "preset p: train.epoks: unknown parameter"),
+        ("based_on: nowhere\n", "nowhere.yaml: no such preset; there are sample, p"),
+        ("based_on: p\n", "p.yaml: based_on goes round: p -> p"),
+        ("- a\n", "p.yaml: expected sections of parameters"),
+        ("a: [\n", "p.yaml: not a preset: "),
+    ],
+)
+def test_a_preset_that_cannot_be_read_is_told_in_a_sentence(tmp_path, content, sentence):
+    (tmp_path / "sample.yaml").write_text("seed: 2021\n")
+    (tmp_path / "p.yaml").write_text(content)
+    with pytest.raises(PlainError) as caught:
+        presets.changes(TEXT, presets.read("p", tmp_path))
+    assert sentence in str(caught.value)
+
+
+def test_what_was_changed_by_hand_is_what_no_preset_sets():
+    text = preset_text("mmit_v1_mini", {"train.batch": 16, "dataset.folder": "/mine", "seed": 5})
+    found = presets.changes(text, presets.read("released", FOLDER))
+    edited = presets.by_hand(found, [presets.read(each, FOLDER) for each in presets.names(FOLDER)])
+    assert edited == [("dataset.folder", "/mine", "/data/mmit_v1"), ("train.batch", 16, 64)]
 
 
 def test_the_papers_values():
     """DESIGN.md, "The paper's settings"."""
-    params = load_params(FOLDER / "mmit_v1_mini.yaml")
+    params = preset_params("mmit_v1_mini")
     assert (params.train.batch, params.train.learning_rate, params.train.epochs) == (64, 0.01, 30)
     assert (params.train.momentum, params.train.nesterov, params.train.weight_decay) == (0.9, True, 1e-4)
     assert (params.train.milestones, params.train.jitter, params.train.crop) == ((12, 24), (128, 160), 112)
@@ -81,13 +120,13 @@ def test_the_papers_values():
 
 @pytest.mark.parametrize("name", ["mmit_v1", "mmit_v2", "charades"], indirect=False)
 def test_a_full_data_set_is_not_drawn_from_and_stays_in_few_files(name):
-    params = load_params(FOLDER / f"{name}.yaml")
+    params = preset_params(name)
     assert (params.split_mini.draw, params.split_mini.require_audio_stream) == ("all", False)
     assert 1_020_000 / params.clips.shard_size < 10_000 or name == "charades"
 
 
 def test_charades_is_seen_and_read_but_not_heard():
-    params = load_params(FOLDER / "charades.yaml")
+    params = preset_params("charades")
     assert params.model.heads == ("visual", "text")
     assert params.evaluate.split == "val"
 
@@ -99,12 +138,12 @@ def project(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_dvc_plans_a_run_over_a_folder_in_the_published_layout(project, tmp_path, name):
-    source = load_params(FOLDER / f"{name}.yaml").dataset.source
+    source = preset_params(name).dataset.source
     (tmp_path / "videos").mkdir()
     (tmp_path / "annotations").mkdir()
     for file, content in LAYOUTS[source].items():
         (tmp_path / "annotations" / file).write_text(content, encoding="utf-8", newline="")
-    (project / "params.yaml").write_text(with_folder(name, tmp_path), encoding="utf-8")
+    (project / "params.yaml").write_text(preset_text(name, {"dataset.folder": str(tmp_path)}), encoding="utf-8")
     command = ["dvc", "repro", "--dry", "--force"]  # without force, DVC's plan ends where an input is not there yet
     run = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
-from ruamel.yaml import YAML
 
 from pipeline.ablate.rows import Ablation, Changes, Row, Value
+from pipeline.foundations.params import presets
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables import tables
@@ -117,16 +117,8 @@ def _preset(row: Row) -> dict[str, Value]:
     """Where a row's preset differs from params.yaml; how the work is done stays as it is here."""
     if row.preset is None:
         return {}
-    here, there = (_flat(Path(path)) for path in ("params.yaml", f"params/{row.preset}.yaml"))
-    return {key: value for key, value in there.items() if value != here.get(key) and not key.startswith("execution.")}
-
-
-def _flat(path: Path) -> dict[str, Value]:
-    content = YAML(typ="safe", pure=True).load(path)
-    sections = {key: value if isinstance(value, dict) else None for key, value in content.items()}
-    plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
-    nested = {f"{key}.{name}": value for key, values in sections.items() if values for name, value in values.items()}
-    return plain | nested
+    found = presets.changes(Path("params.yaml").read_text(encoding="utf-8"), presets.read(row.preset))
+    return {change.key: change.then for change in found if not change.key.startswith("execution.")}
 
 
 def _overrides(changes: Mapping[str, Value]) -> tuple[str, ...]:

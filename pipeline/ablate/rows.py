@@ -16,7 +16,7 @@ class Row(NamedTuple):
     changes: Changes
     """Dotted keys of params.yaml to values."""
     preset: str | None = None
-    """A file of params/ that stands in the place of params.yaml, before the changes."""
+    """A preset (params/) that comes before the changes."""
 
 
 class Ablation(NamedTuple):

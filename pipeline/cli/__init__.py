@@ -2,12 +2,12 @@
 
 import sys
 
-from pipeline.cli import ablate, bench, data, lineage, models, results
+from pipeline.cli import ablate, bench, data, lineage, models, preset, results
 from pipeline.cli.app import app
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
 
-__all__ = ["ablate", "app", "bench", "data", "lineage", "main", "models", "results"]
+__all__ = ["ablate", "app", "bench", "data", "lineage", "main", "models", "preset", "results"]
 
 
 def main() -> None:

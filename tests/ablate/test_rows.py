@@ -1,13 +1,13 @@
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline.ablate.experiments import plan
 from pipeline.ablate.published import PUBLISHED
 from pipeline.ablate.rows import ABLATIONS
 from pipeline.cli.ablate import Table
-from pipeline.foundations.params import Params
+from pipeline.foundations.params import parse_params, presets
+from pipeline.foundations.params.editing import edited
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [(ablation, row) for ablation in ABLATIONS.values() for row in ablation.rows]
@@ -15,12 +15,10 @@ ROWS = [(ablation, row) for ablation in ABLATIONS.values() for row in ablation.r
 
 def changed(row):
     """params.yaml, or the row's preset, with the row's changes, checked."""
-    path = ROOT / (f"params/{row.preset}.yaml" if row.preset else "params.yaml")
-    content = YAML(typ="safe").load(path)
-    for key, value in row.changes.items():
-        section, name = key.split(".")
-        content[section][name] = value
-    return Params.model_validate(content)
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    if row.preset:
+        text = presets.applied(text, presets.changes(text, presets.read(row.preset, ROOT / "params")))
+    return parse_params(edited(text, row.changes), ROOT / "params.yaml")
 
 
 @pytest.mark.parametrize(("ablation", "row"), ROWS, ids=[f"{ablation.name}-{row.name}" for ablation, row in ROWS])

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from params import make
 from pipeline.clips.prepare import copy_frames
 from pipeline.dataset.sample.plan import draw_plans
 from pipeline.dataset.sample.render import render_video
 from pipeline.foundations.media.frames import read_frames, reader
-from pipeline.foundations.params import Params, load_params
+from pipeline.foundations.params import Params
 from pipeline.train.data import cut
 from pipeline.train.views import View
+from tests.presets import preset_params
 
 PER_VIDEO = 4
 """Frames that are looked at, evenly spread over a second."""
@@ -43,7 +43,7 @@ def cost(path: Path, params: Params, short_side: int) -> Cost:
 
 def preset(name: str) -> Params:
     """A preset whose videos end after a second."""
-    params = load_params(make.FOLDER / f"{name}.yaml")
+    params = preset_params(name)
     return params.model_copy(update={"media": params.media.model_copy(update={"max_seconds": 1.0})})
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent
 
 from pipeline.foundations.params.data import (
     Adjacency,
@@ -42,6 +40,7 @@ from pipeline.foundations.params.learning import (
     Train,
     Transformer,
 )
+from pipeline.foundations.params.reading import parse_yaml, read_yaml
 from pipeline.foundations.params.section import Section
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.numerics import Numerics
@@ -76,6 +75,7 @@ __all__ = [
     "Whitening",
     "Words",
     "load_params",
+    "parse_params",
     "read_yaml",
 ]
 
@@ -119,10 +119,23 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
             range; one line a fault, each naming the key, what was found and what is allowed.
     """
     try:
-        content = read_yaml(path)
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise PlainError(f"{path}: cannot be read: {error.strerror}") from error
-    except (YAMLError, UnicodeDecodeError, ValueError) as error:
+    except UnicodeDecodeError as error:
+        raise PlainError(f"{path}: not valid YAML: {error}") from error
+    return parse_params(text, path)
+
+
+def parse_params(text: str, path: Path) -> Params:
+    """Check the content of a parameter file; `path` is what errors call it.
+
+    Raises:
+        PlainError: as `load_params`.
+    """
+    try:
+        content = parse_yaml(text)
+    except (YAMLError, ValueError) as error:
         raise PlainError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise PlainError(f"{path}: not valid YAML: brackets in brackets without end") from error
@@ -133,22 +146,6 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     except ValidationError as error:
         faults = "\n".join(f"{path}: {_sentence(fault)}" for fault in error.errors())
         raise PlainError(faults) from error
-
-
-def read_yaml(path: Path) -> Any:
-    """What a file of parameters says, in which every value is written out.
-
-    Raises:
-        OSError: it cannot be read.
-        YAMLError, UnicodeDecodeError, ValueError, RecursionError: it is not YAML, or one value stands for another
-            (`*name`): of a few such lines, each twice the one before, nobody could wait for the end.
-    """
-    text = path.read_text(encoding="utf-8-sig")
-    if "&" in text:  # without an anchor there is no alias
-        for event in YAML(typ="safe", pure=True).parse(text):
-            if isinstance(event, AliasEvent):
-                raise ValueError(f"line {event.start_mark.line + 1:,}: found the alias *{event.anchor}; write it out")
-    return YAML(typ="safe", pure=True).load(text)
 
 
 def _sentence(fault: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipeline.foundations.params.reading import parse_yaml
 from pipeline.foundations.runtime.errors import PlainError
 
 Value = str | int | float | bool | list[str] | list[int] | None
@@ -37,14 +38,14 @@ def edited(text: str, changes: Changes) -> str:
     Raises:
         PlainError: a key that the file does not have, or a layout in which it cannot be changed.
     """
-    values = flat(_loaded(text))
+    values = flat(parse_yaml(text))
     for key, value in changes.items():
         if key not in values:
             raise PlainError(f"{key}: unknown parameter")
         if values[key] != value:
             text = _changed(text, key, value)
     try:
-        found = flat(_loaded(text))
+        found = flat(parse_yaml(text))
     except YAMLError:
         found = {}
     if found != values | dict(changes):
@@ -58,10 +59,6 @@ def flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     for key, value in content.items():
         values |= flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
     return values
-
-
-def _loaded(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
 
 
 def _changed(text: str, key: str, value: Value) -> str:
