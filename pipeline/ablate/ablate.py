@@ -11,6 +11,7 @@ from pipeline.ablate.experiments import Job, Mode
 from pipeline.ablate.result import FOLDER, Result, line, write
 from pipeline.ablate.rows import Ablation, Row, Value
 from pipeline.ablate.statistics import figures
+from pipeline.dataset.sample.achievable import achievable
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
@@ -74,9 +75,18 @@ def collect(ablation: Ablation, rows: Sequence[Row], jobs: Sequence[Job], params
     lines = tuple(
         line(ablation.name, row.name, row.label, measured.get(row.name), failed.get(row.name, "")) for row in rows
     )
-    result = Result(ablation.name, mode, f"{params.dataset.source}, {params.evaluate.split} split", lines)
+    data = f"{params.dataset.source}, {params.evaluate.split} split"
+    result = Result(ablation.name, mode, data, lines, limits(ablation, params))
     save(result)
     return result
+
+
+def limits(ablation: Ablation, params: Params) -> dict[str, float]:
+    """The achievable by metric: of a bundled sample that hides something, where no row has data of its own."""
+    own_data = any(row.preset for row in ablation.rows)
+    if params.dataset.source != "sample" or not params.render.hidden or own_data:
+        return {}
+    return dict(achievable(params.render.hidden)["bayes"])
 
 
 def save(result: Result, folder: Path = FOLDER) -> list[Path]:

@@ -18,9 +18,14 @@ from pipeline.metrics.metrics import METRICS
 FOLDER = Path("data/ablations")
 COLUMNS = (
     "ablation", "mode", "data", "row", "label", "metric", "seeds", "mean", "spread", "low", "high",
-    "lead", "lead_low", "lead_high", "lead_seeds", "published", "failed",
+    "lead", "lead_low", "lead_high", "lead_seeds", "achievable", "published", "failed",
+    "tuning", "settings", "budget",
 )  # fmt: skip
 DECIMALS = 4
+
+
+Role = Literal["", "tuned", "untuned"]
+"""Of a row: empty where the table was not tuned."""
 
 
 class Line(NamedTuple):
@@ -34,6 +39,9 @@ class Line(NamedTuple):
     """By source and data set, then by metric."""
     failed: str
     """Why, or empty."""
+    tuning: Role = ""
+    settings: str = ""
+    """What a tuned row chose, of how many trials, and how many diverged; what an untuned one was trained with."""
 
 
 class Result(NamedTuple):
@@ -44,6 +52,15 @@ class Result(NamedTuple):
     data: str
     """The data set and the split that was scored."""
     lines: tuple[Line, ...]
+    achievable: dict[str, float]
+    """By metric, the best that sight allows on the bundled sample, in percent; empty where it is not known."""
+    budget: str = ""
+    """Of the tuning of every row, in words; empty where the table was not tuned."""
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"{self.ablation}-{self.mode}{'-tuned' if self.budget else ''}"
 
     @property
     def title(self) -> str:
@@ -56,9 +73,13 @@ class Result(NamedTuple):
         return ABLATIONS[self.ablation].note
 
     @property
-    def first(self) -> Line | None:
-        """What the others are held against: the first that did not fail; None where all did."""
-        return next((line for line in self.lines if line.figures), None)
+    def seeds(self) -> int:
+        """The most that a row has."""
+        return max((figure.seeds for line in self.lines for figure in line.figures.values()), default=0)
+
+    def first(self, tuning: Role = "") -> Line | None:
+        """What the others of a role are held against: the first that did not fail; None where all did."""
+        return next((line for line in self.lines if line.figures and line.tuning == tuning), None)
 
     @property
     def sources(self) -> list[str]:
@@ -66,13 +87,22 @@ class Result(NamedTuple):
         return list(dict.fromkeys(source for line in self.lines for source in line.published))
 
 
-def line(ablation: str, row: str, label: str, figures: Mapping[str, Figure] | None, failed: str) -> Line:
+def line(
+    ablation: str,
+    row: str,
+    label: str,
+    figures: Mapping[str, Figure] | None,
+    failed: str,
+    *,
+    tuning: Role = "",
+    settings: str = "",
+) -> Line:
     """A row with what is published of it."""
     known = {
         source: {name: value for name in METRICS if (value := getattr(entry, name, None)) is not None}
         for source, entry in published(ablation, row).items()
     }
-    return Line(row, label, dict(figures or {}), known, failed)
+    return Line(row, label, dict(figures or {}), known, failed, tuning, settings)
 
 
 def write(result: Result, folder: Path = FOLDER) -> Path:
@@ -84,8 +114,10 @@ def write(result: Result, folder: Path = FOLDER) -> Path:
         head = (result.ablation, result.mode, result.data, entry.row, entry.label)
         for metric in METRICS:
             told = {source: values[metric] for source, values in entry.published.items() if metric in values}
-            writer.writerow([*head, metric, *_numbers(entry.figures.get(metric)), _packed(told), entry.failed])
-    path = folder / f"{result.ablation}-{result.mode}.csv"
+            best = round(result.achievable[metric], DECIMALS) if metric in result.achievable else ""
+            cells = [*head, metric, *_numbers(entry.figures.get(metric)), best, _packed(told)]
+            writer.writerow([*cells, entry.failed, entry.tuning, entry.settings, result.budget])
+    path = folder / f"{result.name}.csv"
     files.write_text(path, text.getvalue())
     return path
 
@@ -104,18 +136,20 @@ def read(path: Path) -> Result:
             raise ValueError(first["ablation"])
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise PlainError(f"{path}: not a table of `m3a ablate`: {error}; run it again") from error
-    return Result(first["ablation"], "joint" if first["mode"] == "joint" else "frozen", first["data"], lines)
+    achievable = {row["metric"]: float(row["achievable"]) for row in rows[: len(METRICS)] if row["achievable"]}
+    mode: Literal["joint", "frozen"] = "joint" if first["mode"] == "joint" else "frozen"
+    return Result(first["ablation"], mode, first["data"], lines, achievable, first["budget"])
 
 
 def read_all(folder: Path) -> list[Result]:
-    """Every table of a folder, in the order of the paper, joint training first.
+    """Every table of a folder, in the order of the paper, joint training first, tuned before untuned.
 
     Raises:
         PlainError: a CSV file there is not one of `write`.
     """
     order = list(ABLATIONS)
     found = [read(path) for path in sorted(folder.glob("*.csv"))]
-    return sorted(found, key=lambda result: (order.index(result.ablation), result.mode != "joint"))
+    return sorted(found, key=lambda result: (order.index(result.ablation), result.mode != "joint", not result.budget))
 
 
 def _numbers(figure: Figure | None) -> Sequence[object]:
@@ -138,7 +172,9 @@ def _line(rows: Sequence[Mapping[str, str]]) -> Line:
             source, _, value = entry.rpartition(": ")
             told.setdefault(source, {})[row["metric"]] = float(value)
     figures = {row["metric"]: _figure(row) for row in rows if int(row["seeds"])}
-    return Line(rows[0]["row"], rows[0]["label"], figures, told, rows[0]["failed"])
+    first = rows[0]
+    tuning: Role = "tuned" if first["tuning"] == "tuned" else "untuned" if first["tuning"] else ""
+    return Line(first["row"], first["label"], figures, told, first["failed"], tuning, first["settings"])
 
 
 def _figure(row: Mapping[str, str]) -> Figure:

@@ -27,62 +27,75 @@ class Grid(NamedTuple):
 
 def caption(result: Result) -> str:
     """What the numbers are; the table's title is not part of it."""
-    seeds = seeds_of(result)
+    seeds = result.seeds
     mode = MODES[result.mode]
     spread = "± their standard deviation, " if seeds > 1 else ""
+    best = ", ".join(f"{name} {result.achievable[metric]:.1f}" for metric, name in SHOWN.items() if result.achievable)
+    tuning = f" {result.budget}" if result.budget else ""
+    limit = f" In square brackets, the percentage of what perfect sight can reach: {best}." if best else ""
     return (
         f"{mode[0].upper()}{mode[1:]}. {result.data}, percent: mean over {seeds} "
         f"{'seed' if seeds == 1 else 'seeds'}, {spread}in brackets the 95% interval of the mean over "
-        f"{'videos and seeds' if seeds > 1 else f'videos. {ONE_SEED}'}."
+        f"{'videos and seeds' if seeds > 1 else f'videos. {ONE_SEED}'}.{limit}{tuning}"
     )
-
-
-def seeds_of(result: Result) -> int:
-    """The most seeds that a row has."""
-    return max((figure.seeds for line in result.lines for figure in line.figures.values()), default=0)
 
 
 def measured(result: Result) -> Grid:
     """Each row's figures, with the published ones in columns of their own."""
     sources = result.sources
-    heading = ["", *SHOWN.values(), *(f"{source}: top-1 / top-5 / mAP" for source in sources)]
+    tuned = bool(result.budget)
+    heading = [
+        "",
+        *(["settings"] if tuned else []),
+        *SHOWN.values(),
+        *(f"{source}: top-1 / top-5 / mAP" for source in sources),
+    ]
     rows = []
     for line in result.lines:
-        cells = [_failed(line)] + [""] * (len(SHOWN) - 1) if line.failed else [cell(line.figures[m]) for m in SHOWN]
-        rows.append([line.label, *cells, *(published(line, source) for source in sources)])
+        cells = [_failed(line)] + [""] * (len(SHOWN) - 1)
+        if not line.failed:
+            cells = [cell(line.figures[metric], result.achievable.get(metric)) for metric in SHOWN]
+        label = f"{line.label}, {line.tuning}" if tuned else line.label
+        rows.append(
+            [label, *([line.settings] if tuned else []), *cells, *(published(line, source) for source in sources)]
+        )
     return Grid(heading, rows)
 
 
-def differences(result: Result) -> Grid:
-    """Each row's lead over the first that did not fail, in percentage points, paired on the same videos."""
-    first = result.first
-    others = [line for line in result.lines if line.figures and line is not first]
-    rows = [[line.label, *(lead(line.figures[metric]) for metric in SHOWN)] for line in others]
-    return Grid([f"difference to: {first.label if first else ''}", *SHOWN.values()], rows)
+def differences(result: Result) -> list[Grid]:
+    """Each row's lead over the first that did not fail, paired, in percentage points; of tuned and of untuned rows."""
+    grids = []
+    for tuning in dict.fromkeys(line.tuning for line in result.lines):
+        first = result.first(tuning)
+        others = [line for line in result.lines if line.figures and line.tuning == tuning and line is not first]
+        rows = [[line.label, *(lead(line.figures[metric]) for metric in SHOWN)] for line in others]
+        role = f"{tuning}, " if tuning else ""
+        if first and rows:
+            grids.append(Grid([f"{role}difference to: {first.label}", *SHOWN.values()], rows))
+    return grids
 
 
 def markdown(result: Result) -> str:
     """The whole, as Markdown."""
     parts = [f"## {result.title}", caption(result), _markdown(measured(result))]
-    if differences(result).rows:
+    if told := differences(result):
         parts += ["In percentage points, paired on the same videos; told apart from 0 where in bold:"]
-        parts += [_markdown(differences(result))]
+        parts += [_markdown(grid) for grid in told]
     return "\n\n".join([*parts, result.note]) + "\n"
 
 
 def latex(result: Result) -> str:
     """The whole, as a LaTeX table; plain tabular, no package."""
-    body = [_latex(measured(result))]
-    if differences(result).rows:
-        body.append(_latex(differences(result)))
+    body = [_latex(grid) for grid in (measured(result), *differences(result))]
     text, about = "\n\n\\medskip\n\n".join(body), _escaped(f"{_sentence(result.title)} {caption(result)}")
     return f"\\begin{{table}}\n\\centering\\small\n{text}\n\\caption{{{about}}}\n\\end{{table}}\n"
 
 
-def cell(figure: Figure) -> str:
-    """A figure: mean, spread, interval."""
+def cell(figure: Figure, achievable: float | None = None) -> str:
+    """A figure: mean, spread, interval, and what percentage of the achievable it is, where that is known."""
     spread = "" if math.isnan(figure.spread) else f" ± {figure.spread:.1f}"
-    return f"{figure.mean:.1f}{spread} ({figure.interval.low:.1f} to {figure.interval.high:.1f})"
+    part = "" if achievable is None else f" [{100 * figure.mean / achievable:.0f}%]"
+    return f"{figure.mean:.1f}{spread} ({figure.interval.low:.1f} to {figure.interval.high:.1f}){part}"
 
 
 def lead(figure: Figure) -> str:

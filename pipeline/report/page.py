@@ -59,6 +59,8 @@ def render(evidence: Evidence, stages: Sequence[Stage], values: Mapping[str, Any
         "listening": model.listening(evidence.model),
         "lede": result.lede(evidence, metrics, split),
         "result": metrics,
+        "best": result.best(metrics, values),
+        "hidden": values["render"]["hidden"],
         "actions": result.actions(evidence.per_action),
         "sight": sight.sight(evidence),
         "learnt": learnt.learnt(evidence),

@@ -28,4 +28,5 @@ def result() -> Result:
             line("table1", "text", "text GCN", figures_of(51.0, Estimate(1.0, -2.0, 3.5)), ""),
             line("table1", "all", "all of them", None, "train: error: train.batch: found 13 & 50%"),
         ),
+        {},
     )

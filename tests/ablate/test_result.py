@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from pipeline.ablate.result import COLUMNS, Result, line, read, write
+from pipeline.ablate.result import COLUMNS, Result, line, read, read_all, write
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.metrics.metrics import METRICS
 from tests.ablate.conftest import figures_of
@@ -16,7 +16,7 @@ def test_what_is_written_is_read_again(result, tmp_path):
 
 def test_a_single_seed_and_a_row_of_other_videos_are_read_again(tmp_path):
     alone = Result(
-        "table3", "joint", "mmit, val split", (line("table3", "v1-audio", "V1", figures_of(60.0, None, 1), ""),)
+        "table3", "joint", "mmit, val split", (line("table3", "v1-audio", "V1", figures_of(60.0, None, 1), ""),), {}
     )
     again = read(write(alone, tmp_path))
     assert again.lines[0].figures["top1"].spread != again.lines[0].figures["top1"].spread
@@ -43,3 +43,13 @@ def test_another_file_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(PlainError, match=r"table1-joint\.csv: not a table of `m3a ablate`"):
         read(path)
+
+
+def test_a_tuned_table_and_what_is_achievable_are_read_again(result, tmp_path):
+    lines = tuple(line._replace(tuning="tuned", settings="rate 2, decay 0") for line in result.lines)
+    tuned = result._replace(lines=lines, budget="12 trials", achievable=dict.fromkeys(METRICS, 81.5))
+    path = write(tuned, tmp_path)
+    assert path.name == "table1-frozen-tuned.csv"
+    assert read(path) == tuned
+    write(result, tmp_path)
+    assert [one.budget for one in read_all(tmp_path)] == ["12 trials", ""]

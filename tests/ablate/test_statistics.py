@@ -67,8 +67,9 @@ def test_a_single_seed_has_scipys_bootstrap_over_videos(rows, targets):
     theirs = stats.bootstrap((hits,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(0))
     ours = figures({"audio": rows["audio"][:1]}, actions=ACTIONS, bootstrap=4000, seed=1)["audio"]["top1"].interval
     assert ours.value == pytest.approx(hits.mean())
-    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=1.0)
-    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=1.0)
+    one_video = 100 / len(targets)  # the steps in which both can differ
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=1.01 * one_video)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=1.01 * one_video)
 
 
 def test_training_noise_is_in_the_difference_of_several_seeds_alone(rows, found):

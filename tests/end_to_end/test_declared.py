@@ -92,7 +92,7 @@ def variants(pipeline_run, tmp_path_factory):
         base / "clone" / BACKBONE,
         weights._header(origin),
     )
-    ablation = Result("table1", "joint", "sample, test split", (line("table1", "fc", "baseline", None, "not run"),))
+    ablation = Result("table1", "joint", "sample, test split", (line("table1", "fc", "baseline", None, "not run"),), {})
     (base / "clone/data/ablations").mkdir()
     write(ablation, base / "clone/data/ablations")
     return run_variants(pipeline_run, base / "clone", base / "watch", VARIANTS)

@@ -12,6 +12,9 @@ class Row(NamedTuple):
     """A row of a table."""
 
     label: str
+    tuning: str
+    settings: str
+    """What it was trained with, of a tuned table."""
     failed: str
     figures: list[Figure]
     """By column; none where it failed."""
@@ -25,15 +28,20 @@ class Table(NamedTuple):
     """An ablation in one mode."""
 
     anchor: str
+    ablation: str
     title: str
     mode: str
     """How its rows were trained, in words."""
     data: str
     note: str
+    budget: str
+    """Of the tuning of every row; empty where there was none."""
     seeds: int
     metrics: list[str]
     sources: list[str]
     rows: list[Row]
+    achievable: list[float | None]
+    """By metric, what perfect sight can reach; None where that is not known."""
     sample: bool
     """Whether it is the bundled sample's, which shows less."""
 
@@ -45,15 +53,18 @@ def ablations(results: Sequence[Result]) -> list[Table]:
 
 def _table(result: Result) -> Table:
     return Table(
-        anchor=f"{result.ablation}-{result.mode}",
+        anchor=result.name,
+        ablation=result.ablation,
         title=result.title,
         mode=tables.MODES[result.mode],
         data=result.data,
         note=result.note,
-        seeds=tables.seeds_of(result),
+        budget=result.budget,
+        seeds=result.seeds,
         metrics=list(tables.SHOWN.values()),
         sources=result.sources,
         rows=[_row(line, result.sources) for line in result.lines],
+        achievable=[result.achievable.get(metric) for metric in tables.SHOWN],
         sample=result.data.startswith("sample"),
     )
 
@@ -61,4 +72,6 @@ def _table(result: Result) -> Table:
 def _row(line: Line, sources: Sequence[str]) -> Row:
     figures = [line.figures[metric] for metric in tables.SHOWN] if line.figures else []
     published = [tables.published(line, source) for source in sources]
-    return Row(line.label, line.failed, figures, [figure.apart for figure in figures], published)
+    return Row(
+        line.label, line.tuning, line.settings, line.failed, figures, [figure.apart for figure in figures], published
+    )

@@ -1,11 +1,12 @@
 """The result: the metrics beside their references, action by action, and in a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.dataset.sample.achievable import achievable
 from pipeline.report.evidence import Evidence
 
 ABOUT = {
@@ -35,6 +36,19 @@ class Metric(NamedTuple):
     frequency: Figure
     chance: Figure
     lead: Figure
+
+
+class Best(NamedTuple):
+    """What perfect sight can reach on the bundled sample, and how near the model comes; percent."""
+
+    metric: str
+    related: float
+    """By each action's probability given all that is shown."""
+    independent: float
+    """By each action's probability given whether it is shown itself."""
+    of_related: float
+    """The model's figure, as a percentage of `related`."""
+    of_independent: float
 
 
 class Lede(NamedTuple):
@@ -75,6 +89,28 @@ def metrics(table: pa.Table) -> list[Metric]:
     found = {(row["row"], row["metric"]): Figure(row["value"], row["low"], row["high"]) for row in table.to_pylist()}
     rows = ("model", "frequency", "chance", "lead")
     return [Metric(name, about, *(found[row, name] for row in rows)) for name, about in ABOUT.items()]
+
+
+def best(metrics: Sequence[Metric], values: Mapping[str, Any]) -> list[Best]:
+    """The achievable beside each metric; nothing for other data, or a sample that hides nothing.
+
+    Args:
+        metrics: of the model.
+        values: the parameters by section.
+    """
+    hidden = values["render"]["hidden"]
+    if values["dataset"]["source"] != "sample" or not hidden:
+        return []
+    reached = achievable(hidden)
+    return [
+        Best(
+            metric.name,
+            reached["bayes"][metric.name],
+            reached["independent"][metric.name],
+            *(100.0 * metric.model.value / reached[ranker][metric.name] for ranker in ("bayes", "independent")),
+        )
+        for metric in metrics
+    ]
 
 
 def actions(per_action: pa.Table) -> list[dict[str, Any]]:

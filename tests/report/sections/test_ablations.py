@@ -27,7 +27,7 @@ def test_a_row_shows_what_differs_and_what_is_published(result):
 
 
 def test_tables_come_in_the_papers_order_joint_training_first(result, tmp_path):
-    controls = Result("controls", "joint", "sample", (line("controls", "model", "m", figures_of(1.0, None), ""),))
+    controls = Result("controls", "joint", "sample", (line("controls", "model", "m", figures_of(1.0, None), ""),), {})
     for one in (controls, result, result._replace(mode="joint")):
         write(one, tmp_path)
     assert [(one.ablation, one.mode) for one in read_all(tmp_path)] == [

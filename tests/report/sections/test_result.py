@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from pipeline.dataset.sample.achievable import achievable
+from pipeline.foundations.params import load_params
 from pipeline.foundations.tables import tables
 from pipeline.metrics.metrics import METRICS
+from pipeline.report import page
 from pipeline.report.sections import result
 from pipeline.report.sections.result import ABOUT, Figure
 
@@ -48,3 +51,29 @@ def test_actions_fall_by_precision_and_those_without_a_video_come_last():
         **{name: [1.0, np.nan, 1.0, 1.0] for name in ("low", "high", "chance")},
     }
     assert [row["action"] for row in result.actions(tables.from_columns("per_action", columns))] == list("cdab")
+
+
+@pytest.fixture
+def values(finished):
+    return load_params(finished / "params.yaml").model_dump(mode="json")
+
+
+def test_the_sample_shows_each_metric_as_a_percentage_of_the_achievable(evidence, stages, values):
+    values["render"]["hidden"] = 0.2
+    metrics = result.metrics(evidence.metrics)
+    found = result.best(metrics, values)
+    assert [one.metric for one in found] == list(METRICS)
+    reached = achievable(0.2)
+    for one, metric in zip(found, metrics, strict=True):
+        assert one.of_related == pytest.approx(100 * metric.model.value / reached["bayes"][metric.name])
+        assert one.of_independent >= one.of_related
+    html = page.render(evidence, stages, values)
+    assert f"{found[0].of_related:.0f}% of the achievable {reached['bayes']['map_sample']:.1f}" in html
+    assert "probability 0.2 (" in html
+
+
+@pytest.mark.parametrize(("section", "key", "value"), [("dataset", "source", "mmit"), ("render", "hidden", 0.0)])
+def test_other_data_and_a_sample_that_hides_nothing_have_no_known_limit(evidence, stages, values, section, key, value):
+    values[section][key] = value
+    assert result.best(result.metrics(evidence.metrics), values) == []
+    assert "of the achievable" not in page.render(evidence, stages, values)
