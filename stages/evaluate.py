@@ -42,7 +42,7 @@ def main(params: Params) -> str:
     )
     tables.write("metrics", TARGET / "metrics.parquet", figures.metrics)
     tables.write("per_action", TARGET / "per_action.parquet", figures.per_action)
-    headline = figures.headline | {"excluded": counts["excluded"], "train_mode": about.mode} | _warning()
+    headline = figures.headline | {"excluded": counts["excluded"]} | _warning()
     write_text(METRICS, json.dumps(headline, indent=2) + "\n")
     show(figures.metrics, console)
     return f"{counts['predictions']:,} videos scored, {counts['excluded']:,} excluded; {METRICS}"

@@ -36,7 +36,7 @@ def main(params: Params) -> str:
             scores, targets = tables.vectors(scored["scores"]), tables.multi_hot(scored["actions"], actions)
             found.append({name: metric(scores, targets) for name, metric in METRICS.items()})
     means = {name: round(float(np.mean([one[name] for one in found])), DECIMALS) for name in METRICS}
-    record = means | {"train_mode": "frozen", "repeats": len(found), "videos": viewed.num_rows}
+    record = means | {"repeats": len(found), "videos": viewed.num_rows}
     files.write_text(FIGURES, json.dumps(record, indent=2) + "\n")
     return f"{len(found)} seeds of {' + '.join(params.model.heads)} on frozen features; {FIGURES}"
 

@@ -1,4 +1,4 @@
-"""Train the CNN-GCN, jointly or its heads alone on frozen features."""
+"""Train the CNN-GCN."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pipeline.foundations.params import Params
 from pipeline.metrics.metrics import map_action, map_sample
 from pipeline.train.assemble import Design, Knowledge
 from pipeline.train.experiment import Targets, Videos, run
-from pipeline.train.frozen import Source, run_frozen
+from pipeline.train.frozen import Source
 from stages import stage
 
 VIDEOS = Videos(
@@ -31,16 +31,18 @@ METRICS = {"map_sample": map_sample, "map_action": map_action}
 @stage
 def main(params: Params) -> str:
     """Write the trained model and its learning curves."""
-    train, seed = params.train, params.seed + params.train.repeat
-    if train.mode == "frozen":
-        made = run_frozen(TARGETS, source_of(params, seed))
-    else:
-        design, execution = design_of(params), params.execution
-        made = run(
-            VIDEOS, KNOWLEDGE, TARGETS, design=design, train=train, metrics=METRICS, seed=seed, execution=execution
-        )
+    made = run(
+        VIDEOS,
+        KNOWLEDGE,
+        TARGETS,
+        design=design_of(params),
+        train=params.train,
+        metrics=METRICS,
+        seed=params.seed + params.train.seed_offset,
+        execution=params.execution,
+    )
     figures = ", ".join(f"{name} {value:.4g}" for name, value in made.record.items() if name.startswith("val/"))
-    heads = " + ".join(params.model.heads) + (" on frozen features" if train.mode == "frozen" else "")
+    heads = " + ".join(params.model.heads)
     return f"{heads} on {params.backbone.name}, {made.parameters:,} parameters, {made.videos:,} videos; {figures}"
 
 

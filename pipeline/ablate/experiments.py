@@ -22,6 +22,8 @@ from pipeline.foundations.tables import tables
 Mode = Literal["joint", "frozen"]
 TARGETS: Mapping[Mode, str] = {"joint": "evaluate", "frozen": "data/frozen/dvc.yaml:heads"}
 PREDICTIONS: Mapping[Mode, str] = {"joint": "data/predictions/predictions.parquet", "frozen": "data/frozen/predictions"}
+SWITCH = "data/frozen/params.yaml:runs"
+"""Gives data/frozen/dvc.yaml its stages; none of params.yaml's own."""
 LOCKS = ("dvc.lock", "data/raw/dvc.lock", "data/frozen/dvc.lock")
 """What tells DVC that a stage is as it was; taken along where git does not know them."""
 
@@ -47,13 +49,13 @@ def plan(ablation: Ablation, rows: Sequence[Row], *, mode: Mode, seeds: int, ext
     """
     jobs = []
     for row in rows:
-        changes = {**_preset(row), **row.changes, **extra, "train.mode": mode}
+        changes = {**_preset(row), **row.changes, **extra}
         stem = f"{ablation.name}-{row.name}-{mode}"
         if mode == "frozen":
-            frozen: Changes = {"frozen.purposes": ["ablate"], "frozen.repeats": seeds, "train.repeat": 0}
+            frozen: Changes = {"frozen.repeats": seeds, SWITCH: ["ablate"]}
             jobs.append(Job(row.name, stem, _overrides(changes | frozen)))
         else:
-            numbered = [(f"{stem}-{number + 1}", changes | {"train.repeat": number}) for number in range(seeds)]
+            numbered = [(f"{stem}-{number + 1}", changes | {"train.seed_offset": number}) for number in range(seeds)]
             jobs += [Job(row.name, name, _overrides(values)) for name, values in numbered]
     return jobs
 

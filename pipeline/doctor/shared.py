@@ -14,7 +14,7 @@ ADVICE = "mount a tmpfs at /dev/shm (Docker does, unless told otherwise): stages
 
 def batches(params: Params, actions: int) -> tuple[int, int]:
     """How many batches training's loader has under way at most, and the bytes of each."""
-    sound = FORM_SIZE if params.model.late_fusion or params.train.mode == "frozen" else 0
+    sound = FORM_SIZE if params.model.late_fusion else 0
     return at_once(params.execution.workers), batch_bytes(params.train, params.frames, actions=actions, sound=sound)
 
 

@@ -45,8 +45,6 @@ class Description:
     text_size: int | None
     """Columns of the node forms; None where no learner uses them."""
     batch_norm: BatchNorm
-    mode: Literal["joint", "frozen"] = "joint"
-    """How it was trained: with its 3D-CNN, or the heads alone on frozen features."""
 
 
 def save_model(folder: Path, model: MultiActionModel, description: Description) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.clips.packs import TABLE
@@ -106,7 +106,7 @@ def run(
     return Outcome(parameters, len(data.training), progress.history[-1])
 
 
-def make_learner(model: MultiActionModel, train: Train, team: Team) -> Learner:
+def make_learner(model: MultiActionModel, train: Train, team: Team, optimizer: optim.SGD | None = None) -> Learner:
     """The model on its device with its optimizer."""
     prepare_batch_norm(model, train, team)
     model.to(team.device)
@@ -114,7 +114,7 @@ def make_learner(model: MultiActionModel, train: Train, team: Team) -> Learner:
     average = None
     if train.ema is not None:
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(train.ema))  # type: ignore[no-untyped-call]
-    return Learner(model=model, optimizer=make_optimizer(model, train), average=average)
+    return Learner(model=model, optimizer=optimizer or make_optimizer(model, train), average=average)
 
 
 def prepare_batch_norm(model: nn.Module, train: Train, team: Team) -> None:

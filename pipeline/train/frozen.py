@@ -11,26 +11,22 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, optim
 
 from pipeline.foundations.params import Execution, Frozen, Lexicon, Model, Train, Transformer
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.shards import input_key
 from pipeline.model.checkpoint import Description, load_model, save_model
 from pipeline.model.determinism import reproducible
 from pipeline.model.model import MultiActionModel
 from pipeline.model.normalize import as_clips
 from pipeline.train.assemble import Design, Knowledge, assemble
 from pipeline.train.batches import in_order, load
-from pipeline.train.curves import Curves
 from pipeline.train.data import Examples
 from pipeline.train.distributed import Team, assembled
 from pipeline.train.experiment import (
-    Outcome,
     Targets,
     Videos,
-    digests,
     make_learner,
     make_loss,
     open_data,
@@ -39,6 +35,7 @@ from pipeline.train.experiment import (
 )
 from pipeline.train.heads_only import fit_heads
 from pipeline.train.loop import Metric
+from pipeline.train.optimizer import make_sgd
 from pipeline.train.split import read_split, split_of, write_splits
 from pipeline.train.state import Record
 
@@ -82,7 +79,9 @@ def freeze(target: Path, source: Source) -> int:
         _write_backbone(draft, source, design)
         with assembled(source.execution.device) as team, reproducible(source.train.threads):
             if team.size > 1:
-                raise PlainError(f"train.mode: frozen runs in one process, found {team.size}; leave torchrun out")
+                raise PlainError(
+                    f"features are computed in one process, but torchrun started {team.size}; leave it out"
+                )
             model, about = load_model(draft / BACKBONE)
             data = open_data(
                 source.videos,
@@ -135,7 +134,7 @@ def train_heads(folder: Path, source: Source, *, seed: int) -> tuple[MultiAction
 
     Args:
         folder: written by `freeze`.
-        source: the design whose heads, and the budget, rates and batches, as for joint training.
+        source: the design whose heads, and their epochs, batches and rates.
         seed: of the heads' weights, their forms and the order of the videos.
 
     Raises:
@@ -147,12 +146,13 @@ def train_heads(folder: Path, source: Source, *, seed: int) -> tuple[MultiAction
         fixed, about = load_model(folder / BACKBONE)
         model.backbone.load_state_dict(fixed.backbone.state_dict())
         model.backbone.requires_grad_(requires_grad=False)
-        learner = make_learner(model, source.train, team)
+        learner = make_learner(model, source.train, team, _optimizer(model, source))
         history = fit_heads(
             learner,
             training,
             validation,
             train=source.train,
+            frozen=source.frozen,
             seed=seed,
             loss=make_loss(source.train, training.targets.sum(0).cpu().numpy(), team),
             metrics=source.metrics,
@@ -160,25 +160,11 @@ def train_heads(folder: Path, source: Source, *, seed: int) -> tuple[MultiAction
         )
     result = learner.result.cpu().eval()
     result.batch_norm = about.batch_norm
-    return result, replace(description, mode="frozen", batch_norm=about.batch_norm), list(history)
+    return result, replace(description, batch_norm=about.batch_norm), list(history)
 
 
-def run_frozen(targets: Targets, source: Source) -> Outcome:
-    """As `pipeline.train.experiment.run`, on frozen features, which are kept in `.cache` for the next heads.
-
-    Raises:
-        PlainError: as `freeze` and `train_heads`.
-    """
-    design = source.design
-    made_by = (design.frames, design.backbone, design.gcn, design.normalization, source.train, source.frozen)
-    key = input_key(*made_by, source.seed, digests(source.videos, source.knowledge))
-    folder = files.cache_folder().absolute() / "frozen" / key
-    if not (folder / FEATURES).exists():
-        freeze(folder, source)
-    model, description, history = train_heads(folder, source, seed=source.seed)
-    save_model(targets.model, model, description)
-    with files.atomic_write(targets.curves) as draft, Curves(draft, board=None) as curves:
-        for record in history:
-            curves.log(record)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Outcome(parameters, read_split(folder / FEATURES, "train").views.shape[1], history[-1])
+def _optimizer(model: MultiActionModel, source: Source) -> optim.SGD:
+    """SGD over what is trained, at the rate and decay of frozen features."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    group = {"params": trained, "factor": 1.0, "weight_decay": source.frozen.weight_decay}
+    return make_sgd([group], source.frozen.learning_rate, source.train)

@@ -6,7 +6,7 @@ from math import isfinite
 import torch
 from torch import Tensor, nn
 
-from pipeline.foundations.params import Train
+from pipeline.foundations.params import Frozen, Train
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.seeds import seed_of
 from pipeline.model.model import MultiActionModel
@@ -24,6 +24,7 @@ def fit_heads(
     validation: Split,
     *,
     train: Train,
+    frozen: Frozen,
     seed: int,
     loss: Loss,
     metrics: Mapping[str, Metric],
@@ -35,7 +36,8 @@ def fit_heads(
         learner: a fresh model whose backbone asks for no gradient, and its optimizer; changed in place.
         training: what is learnt from; an epoch sees one view of every video, in turn.
         validation: what is looked at.
-        train: epochs, batches and rates, as in joint training.
+        train: gradient clipping, as in joint training.
+        frozen: epochs, batches and rates.
         seed: of the order of the videos.
         loss: of logits and targets.
         metrics: of the validation videos, by name.
@@ -45,30 +47,34 @@ def fit_heads(
         PlainError: the loss is not finite, or there are fewer videos than a batch holds.
     """
     history = []
-    for epoch in range(train.epochs):
+    for epoch in range(frozen.epochs):
         renew(epoch)
-        mean_loss = _epoch(learner, training, epoch, train=train, seed=seed, loss=loss)
-        record = {"train/loss": mean_loss, "train/learning_rate": learning_rate(epoch, train)}
-        if (epoch + 1) % train.validate_every == 0 or epoch + 1 == train.epochs:
+        mean_loss = _epoch(learner, training, epoch, train=train, frozen=frozen, seed=seed, loss=loss)
+        record = {"train/loss": mean_loss, "train/learning_rate": learning_rate(epoch, frozen)}
+        if epoch + 1 == frozen.epochs:
             record |= _validate(learner.result, validation, loss, metrics)
         history.append(record)
     return tuple(history)
 
 
-def _epoch(learner: Learner, training: Split, epoch: int, *, train: Train, seed: int, loss: Loss) -> float:
+def _epoch(
+    learner: Learner, training: Split, epoch: int, *, train: Train, frozen: Frozen, seed: int, loss: Loss
+) -> float:
     views_BC = training.views[epoch % len(training.views)]
-    batches = shuffled(len(views_BC), train.batch, seed=seed, purpose="train", epoch=epoch)
+    batches = shuffled(len(views_BC), frozen.batch, seed=seed, purpose="train", epoch=epoch)
     if not batches:
-        raise PlainError(f"train.batch: found {train.batch}, and {len(views_BC):,} training videos; expected no more")
+        raise PlainError(
+            f"frozen.batch is {frozen.batch}, but there are only {len(views_BC)} training videos; lower it"
+        )
     learner.model.train()
     total = 0.0
     for step, batch in enumerate(batches):
         rows = torch.tensor([pick.row for pick in batch], device=views_BC.device)
         torch.manual_seed(seed_of(seed, "step", epoch, step))
-        set_rate(learner.optimizer, learning_rate(epoch + step / len(batches), train))
+        set_rate(learner.optimizer, learning_rate(epoch + step / len(batches), frozen))
         value = loss(learner.model.logits(views_BC[rows], training.sounds[rows]), training.targets[rows])
         if not isfinite(value.item()):
-            raise PlainError(f"the loss is not a finite number in epoch {epoch + 1}; lower train.learning_rate")
+            raise PlainError(f"the loss is not a finite number in epoch {epoch + 1}; lower frozen.learning_rate")
         _step(learner, value, train)
         total += value.item()
     return total / len(batches)

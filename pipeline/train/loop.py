@@ -133,7 +133,7 @@ def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progr
 
 
 def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float:
-    """Learn from one batch; returns the loss. Nothing is learnt from a loss that is not finite."""
+    """Learn from one batch; returns the loss, unscaled. Nothing is learnt from a loss that is not finite."""
     try:
         with autocast(run):
             logits_BN = parallel(as_clips(batch.pictures, run.frames), batch.sounds)
@@ -148,7 +148,7 @@ def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float
     value = float(run.team.mean(loss.detach()))
     if isfinite(value):
         learner.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss * run.train.loss_scale).backward()  # type: ignore[no-untyped-call]
         if run.train.gradient_clip is not None:
             nn.utils.clip_grad_norm_(learner.model.parameters(), run.train.gradient_clip)
         learner.optimizer.step()

@@ -1,5 +1,6 @@
 """Stochastic gradient descent, as the paper trains."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn, optim
@@ -7,30 +8,38 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.foundations.params import Train
 
+BACKBONE = "backbone."
+"""Prefix of the backbone's parameters; all others are the head's."""
+
 
 def make_optimizer(model: nn.Module, train: Train) -> optim.SGD:
     """SGD with momentum; weight decay on everything but the scale and shift of batch norms.
 
-    Biases of other layers decay, as in the released code.
+    Biases of other layers decay, as in the released code. The head, all that is not under `backbone`, learns at
+    `train.head_rate` times the rate and has a decay of its own where `train.head_weight_decay` is set.
     """
     exempt = {id(parameter) for norm in batch_norms(model) for parameter in norm.parameters()}
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    decayed = [parameter for parameter in trained if id(parameter) not in exempt]
-    others = [parameter for parameter in trained if id(parameter) in exempt]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-    return optim.SGD(
-        [group for group in groups if group["params"]],
-        lr=train.learning_rate,
-        momentum=train.momentum,
-        nesterov=train.nesterov,
-        weight_decay=train.weight_decay,
-    )
+    head_decay = train.weight_decay if train.head_weight_decay is None else train.head_weight_decay
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            factor, decay = (1.0, train.weight_decay) if name.startswith(BACKBONE) else (train.head_rate, head_decay)
+            groups.setdefault((factor, 0.0 if id(parameter) in exempt else decay), []).append(parameter)
+    kinds = [{"params": held, "factor": factor, "weight_decay": decay} for (factor, decay), held in groups.items()]
+    return make_sgd(kinds, train.learning_rate, train)
+
+
+def make_sgd(groups: Sequence[dict[str, Any]], rate: float, train: Train) -> optim.SGD:
+    """SGD over groups of parameters, each with its `weight_decay` and its `factor` on the learning rate."""
+    optimizer = optim.SGD(list(groups), momentum=train.momentum, nesterov=train.nesterov)
+    set_rate(optimizer, rate)
+    return optimizer
 
 
 def set_rate(optimizer: optim.SGD, rate: float) -> None:
-    """Set the learning rate of every group."""
+    """Set the learning rate of every group, times the group's factor."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["factor"]
 
 
 def batch_norms(model: nn.Module) -> list[_BatchNorm]:

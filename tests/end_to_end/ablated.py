@@ -13,7 +13,8 @@ from tests.end_to_end.watch import Watch, Watched
 
 COMMAND = ("ablate", "relations", "--mode", "frozen", "--seeds", "2", "--rows", "gcn,transformer,transformer-merged")
 SETTINGS = (
-    "transformer.attention_heads=11", "transformer.block=full", "train.schedule=step", "frozen.views=1",
+    "transformer.attention_heads=11", "transformer.block=full", "train.schedule=step", "frozen.schedule=step",
+    "frozen.views=1",
     "evaluate.temporal_views=1", "evaluate.spatial_views=1", "execution.workers=1",
 )  # fmt: skip
 """Eleven attention heads divide the 384 + 100 features of merged forms, but not the 384 of sounds alone: the row in the

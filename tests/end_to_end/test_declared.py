@@ -48,9 +48,6 @@ VARIANTS = (
     VariantRun("fetch_weights", {"backbone": {"weights": BACKBONE}}, "backbone.safetensors ("),
     VariantRun("train", {"train": STEP, "model": {"late_fusion": True}}, "the backbone starts from"),
     VariantRun("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
-    VariantRun(
-        "train", {"train": STEP | {"mode": "frozen"}, "frozen": {"backbone": "start", "views": 1}}, "on frozen features"
-    ),
     VariantRun("report", {}, "report: "),
 )
 """What the sample's run leaves aside and others' take up: other scopes, published weights, another tested split, a

@@ -28,9 +28,13 @@ SMALL = {
         "epochs": 3, "batch": 4, "learning_rate": 0.01, "schedule": "step", "milestones": (2,), "warmup_epochs": 0,
         "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "loss": "bce", "gradient_clip": None, "ema": None,
         "jitter": (16, 20), "crop": 16, "flip": 0.5, "precise_bn_batches": 2, "freeze_batch_norm": False,
-        "threads": 1, "sync_batch_norm": True, "validate_every": 2, "mode": "joint", "repeat": 0,
+        "threads": 1, "sync_batch_norm": True, "validate_every": 2, "seed_offset": 0, "head_rate": 1.0,
+        "head_weight_decay": None, "loss_scale": 1.0, "warmup_rate": 1e-3,
     },
-    "frozen": {"backbone": "fc", "views": 2, "repeats": 2},
+    "frozen": {
+        "epochs": 3, "batch": 4, "learning_rate": 0.01, "weight_decay": 1e-4, "backbone": "fc", "views": 2,
+        "repeats": 2, "schedule": "step", "milestones": (2,), "warmup_epochs": 0,
+    },
     "execution": {"workers": 1, "device": "cpu", "checkpoint_minutes": 60.0, "tensorboard": None},
 }  # fmt: skip
 

@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -10,8 +9,8 @@ from pipeline.model.checkpoint import load_model
 from pipeline.model.normalize import as_clips
 from pipeline.train import frozen as frozen_features
 from pipeline.train.data import Pick
-from pipeline.train.experiment import Targets, open_data
-from pipeline.train.frozen import BACKBONE, FEATURES, Source, freeze, run_frozen, train_heads
+from pipeline.train.experiment import open_data
+from pipeline.train.frozen import BACKBONE, FEATURES, Source, freeze, train_heads
 from pipeline.train.split import read_split
 from tests.train.test_assemble import redesigned
 
@@ -64,13 +63,12 @@ def test_whatever_the_heads_the_features_and_the_fixed_model_are_the_same_bytes(
 
 
 def test_heads_learn_and_the_backbone_does_not(frozen, source):
-    model, description, history = train_heads(frozen, source, seed=7)
+    model, _, history = train_heads(frozen, source, seed=7)
     fixed, _ = load_model(frozen / BACKBONE)
-    assert description.mode == "frozen"
     for name, tensor in fixed.backbone.state_dict().items():
         assert torch.equal(model.backbone.state_dict()[name], tensor)
     losses = [record["train/loss"] for record in history]
-    assert len(losses) == source.train.epochs
+    assert len(losses) == source.frozen.epochs
     assert losses[-1] < losses[0]
 
 
@@ -86,7 +84,7 @@ def test_the_first_step_is_the_joint_loops_on_the_head_written_out(frozen, sourc
     from pipeline.train.assemble import assemble
     from pipeline.train.batches import shuffled
 
-    one = replace(source, train=source.train.model_copy(update={"epochs": 1, "batch": 12, "validate_every": 1}))
+    one = replace(source, frozen=source.frozen.model_copy(update={"epochs": 1, "batch": 12}))
     one = with_model(one, heads=("fc",))
     trained, _, _ = train_heads(frozen, one, seed=3)
     model, _, _ = assemble(one.knowledge, one.design, seed=3)
@@ -117,20 +115,6 @@ def test_late_fusion_hears_the_video_and_silence_adds_nothing(frozen, source):
     assert silent.any()
     assert torch.equal(heard[silent], unheard[silent])
     assert not torch.isclose(heard[~silent], unheard[~silent]).all()
-
-
-def test_a_second_design_finds_the_features_made(source, tmp_path, monkeypatch):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    made = []
-    monkeypatch.setattr(frozen_features, "freeze", lambda *given: made.append(given) or freeze(*given))
-    for number, heads in enumerate([("fc",), ("audio",)]):
-        targets = Targets(model=tmp_path / f"model{number}", curves=tmp_path / f"curves{number}")
-        outcome = run_frozen(targets, with_model(source, heads=heads))
-        assert outcome.videos == 12
-        assert np.isfinite(outcome.record["val/loss"])
-        assert load_model(targets.model)[1].mode == "frozen"
-        assert (targets.curves / "plots/metrics/train/loss.tsv").exists()
-    assert len(made) == 1
 
 
 @pytest.mark.parametrize("head", ["fc", "visual"])

@@ -90,6 +90,18 @@ def test_an_epoch_is_plain_sgd_written_out(setup):
         torch.testing.assert_close(weight, dict(model.named_parameters())[name], rtol=1e-7, atol=1e-9)
 
 
+def test_a_scaled_loss_is_the_rate_times_the_scale_and_the_decay_through_it(setup):
+    """By a power of two, so that nothing is rounded otherwise; the curves show the loss as it is."""
+    plain, data, run = setup(epochs=1, weight_decay=0.04, learning_rate=0.02)
+    scaled, _, other = setup(epochs=1, weight_decay=0.16, learning_rate=0.005, loss_scale=4.0)
+    histories = [
+        fit(learner, data, one, renew=ignore, log=ignore).history for learner, one in ((plain, run), (scaled, other))
+    ]
+    for name, weight in plain.model.state_dict().items():
+        assert torch.equal(weight, scaled.model.state_dict()[name]), name
+    assert histories[0][0]["train/loss"] == histories[1][0]["train/loss"]
+
+
 def test_training_learns(setup):
     """By far: rounding sends a run of so few videos another way, as another seed would.
 

@@ -38,6 +38,34 @@ def test_two_steps_are_nesterovs(model, params):
     torch.testing.assert_close(model[3].bias.detach(), expected)
 
 
+class Headed(nn.Module):
+    """A backbone with batch norm, and a head."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Conv3d(2, 3, 1), nn.BatchNorm3d(3))
+        self.head, self.sound = nn.Linear(3, 2), nn.Linear(4, 2, bias=False)
+
+
+def test_the_head_has_a_rate_and_a_decay_of_its_own(params):
+    """With gradients of zero, one step is w - rate * factor * decay * w."""
+    plain = {"learning_rate": 0.5, "weight_decay": 0.1, "nesterov": False, "momentum": 0.0}
+    model = Headed()
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    train = params.train.model_copy(update=plain | {"head_rate": 3.0, "head_weight_decay": 0.02})
+    make_optimizer(model, train).step()
+    shrunk = {"backbone.0": 1 - 0.5 * 0.1, "backbone.1": 1.0, "head": 1 - 1.5 * 0.02, "sound": 1 - 1.5 * 0.02}
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.detach(), shrunk[name.rpartition(".")[0]] * before[name])
+
+
+def test_without_a_decay_of_its_own_the_head_has_the_models(params):
+    groups = make_optimizer(Headed(), params.train.model_copy(update={"head_rate": 10.0})).param_groups
+    assert [(group["factor"], group["weight_decay"]) for group in groups] == [(1.0, 1e-4), (1.0, 0.0), (10.0, 1e-4)]
+
+
 def test_frozen_parameters_are_not_touched(model, params):
     model[0].requires_grad_(False)
     groups = make_optimizer(model, params.train).param_groups

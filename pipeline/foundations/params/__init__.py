@@ -37,6 +37,7 @@ from pipeline.foundations.params.learning import (
     Lexicon,
     Model,
     Scaling,
+    Schedule,
     Train,
     Transformer,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "Params",
     "Render",
     "Scaling",
+    "Schedule",
     "Scope",
     "Section",
     "SplitMini",

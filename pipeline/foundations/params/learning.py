@@ -111,13 +111,9 @@ class Model(Section):
         return self
 
 
-class Train(Section):
-    """SGD training."""
+class Schedule(Section):
+    """How long training takes, and its learning rate along the way."""
 
-    mode: Literal["joint", "frozen"]
-    """`frozen`: backbone features are computed once, and the heads alone are trained on them."""
-    repeat: Annotated[int, Field(ge=0)]
-    """Added to the seed of training alone: the same data and draws of splits, another run."""
     epochs: Count
     batch: Count
     learning_rate: Positive
@@ -126,10 +122,27 @@ class Train(Section):
     """Epochs from which the rate is 0.1, 0.01, ... of its start (step)."""
     warmup_epochs: Annotated[int, Field(ge=0)]
     warmup_rate: Positive
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if sorted(set(self.milestones)) != list(self.milestones):
+            raise ValueError(f"milestones {list(self.milestones)} must rise")
+        return self
+
+
+class Train(Schedule):
+    """SGD training of the whole model."""
+
+    head_rate: Positive
+    """Factor on the learning rate of all parameters outside the backbone."""
     momentum: Rate
     nesterov: bool
     weight_decay: NotNegative
+    head_weight_decay: NotNegative | None
+    """Of the parameters outside the backbone; None: `weight_decay`."""
     loss: Literal["bce", "wlsep"]
+    loss_scale: Positive
+    """Factor on the loss; 1 for the mean over videos and actions (Section 4.1)."""
     gradient_clip: Positive | None
     ema: Rate | None
     jitter: Annotated[tuple[int, int], Field(strict=False)]
@@ -149,21 +162,20 @@ class Train(Section):
     """Of the mathematics; part of the result's last bits."""
     validate_every: Count
     """Epochs between two looks at the validation split."""
+    seed_offset: Annotated[int, Field(ge=0)]
+    """Added to the seed of training alone: the same data and draws of splits, another run."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.crop <= self.jitter[0] <= self.jitter[1]:
             raise ValueError(f"jitter {list(self.jitter)} must rise and start at the crop of {self.crop} or above")
-        if sorted(set(self.milestones)) != list(self.milestones):
-            raise ValueError(f"milestones {list(self.milestones)} must rise")
         return self
 
 
-class Frozen(Section):
-    """What `train.mode: frozen` and the frozen ablations train heads on."""
+class Frozen(Schedule):
+    """Heads trained on the features of a fixed backbone; momentum, loss, clipping and averaging are `train`'s."""
 
-    purposes: Annotated[tuple[Literal["ablate"], ...], Field(strict=False)]
-    """For each, data/frozen/dvc.yaml has its stages."""
+    weight_decay: NotNegative
     backbone: Literal["start", "fc", "visual"]
     """As training starts (`backbone.weights`, or the seed); or trained jointly first, by a head without a lexicon."""
     views: Count
