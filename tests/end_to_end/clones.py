@@ -127,7 +127,7 @@ def declared_stages(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def frozen_stages(root: Path) -> dict[str, dict[str, Any]]:
-    """Likewise those of `m3a ablate --mode frozen`, as they are for each of their purposes."""
+    """Likewise those of `m3a ablate --mode frozen`, as they are where params.yaml beside them lists a run."""
     return {name: entry["do"] for name, entry in _stages(root, "data/frozen/dvc.yaml").items()}
 
 

@@ -22,7 +22,7 @@ CHANGES = {
     "train.milestones": [],
     "train.warmup_rate": 1e-4,
     "train.nesterov": False,
-    "frozen.purposes": ["ablate"],
+    "frozen.milestones": [4],
     "explain.baseline": "data/baselines/fc",
 }
 
@@ -63,8 +63,8 @@ def test_dvc_changes_the_line_it_should_and_no_other(tmp_path, override, gone, c
 def test_dvc_and_we_leave_the_same_text(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(TEXT, encoding="utf-8")
-    apply_overrides(path, ["train.epochs=3", "clips.short_side=null", "model.heads=[fc]", "frozen.purposes=[ablate]"])
-    changes = {"train.epochs": 3, "clips.short_side": None, "model.heads": ["fc"], "frozen.purposes": ["ablate"]}
+    apply_overrides(path, ["train.epochs=3", "clips.short_side=null", "model.heads=[fc]", "frozen.milestones=[4]"])
+    changes = {"train.epochs": 3, "clips.short_side": None, "model.heads": ["fc"], "frozen.milestones": [4]}
     assert path.read_text(encoding="utf-8") == edited(TEXT, changes)
 
 

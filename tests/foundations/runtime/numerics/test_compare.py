@@ -7,7 +7,7 @@ import pytest
 from tests.foundations.runtime.numerics import compare
 
 LOCK = "stages:\n  {name}:\n    outs:\n    - {{path: {path}, md5: {md5}}}\n"
-METRICS = {"map_sample": 60.0, "top1": 50.0, "train_mode": "joint", "excluded": 0, "nested": {"low": 1.0}}
+METRICS = {"map_sample": 60.0, "top1": 50.0, "excluded": 0, "nested": {"low": 1.0}}
 
 
 @pytest.fixture
