@@ -11,7 +11,19 @@ from pipeline.report.evidence import Evidence, read_evidence
 from pipeline.report.figures.curves import panels
 from pipeline.report.ledger import VERDICTS, exclusions, ledger
 from pipeline.report.origins import linked
-from pipeline.report.sections import ablations, bench, data, flow, learnt, lineage, model, relations, result, sight
+from pipeline.report.sections import (
+    ablations,
+    bench,
+    data,
+    flow,
+    found,
+    learnt,
+    lineage,
+    model,
+    relations,
+    result,
+    sight,
+)
 from pipeline.report.templating import filled
 
 PIPELINE = ("data/raw/dvc.yaml", "dvc.yaml")
@@ -64,6 +76,7 @@ def render(evidence: Evidence, stages: Sequence[Stage], values: Mapping[str, Any
         "actions": result.actions(evidence.per_action),
         "sight": sight.sight(evidence),
         "learnt": learnt.learnt(evidence),
+        "found": found.findings(evidence.ablations),
         "ablations": ablations.ablations(evidence.ablations),
         "bench": bench.bench(evidence.bench),
         "dag": flow.dag(stages, entries),

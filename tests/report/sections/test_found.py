@@ -1,0 +1,70 @@
+"""What the page claims comes from tuned tables with several seeds, in words that intervals allow."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.ablate.result import Result, line
+from pipeline.ablate.rows import ABLATIONS
+from pipeline.foundations.params import load_params
+from pipeline.metrics.intervals import Estimate
+from pipeline.report import page
+from pipeline.report.sections.found import QUESTIONS, findings
+from tests.ablate.conftest import figures_of
+
+LEADS = {
+    "free_matrix": Estimate(10.0, 8.0, 12.0),
+    "no_edges": Estimate(-0.4, -1.5, 0.7),
+    "fc": Estimate(-3.0, -5.0, -1.0),
+}
+
+
+@pytest.fixture
+def values(finished):
+    return load_params(finished / "params.yaml").model_dump(mode="json")
+
+
+def controls(budget: str = "Budget of each row: 12 trials.", seeds: int = 5) -> Result:
+    lines = [line("controls", "model", "audio + text GCNs", figures_of(60.0, None, seeds), "", tuning="tuned")]
+    for row, lead in LEADS.items():
+        lines.append(line("controls", row, row, figures_of(60.0 + lead.value, lead, seeds), "", tuning="tuned"))
+        lines.append(
+            line("controls", row, row, figures_of(20.0, Estimate(-40.0, -45.0, -35.0), seeds), "", tuning="untuned")
+        )
+    return Result("controls", "frozen", "sample, test split", tuple(lines), {}, budget)
+
+
+def test_every_row_of_a_question_is_one_of_its_table():
+    for question in QUESTIONS:
+        assert set(question.rows) <= {row.name for row in ABLATIONS[question.ablation].rows}
+
+
+def test_answers_come_from_tuned_rows_in_words_that_their_intervals_allow():
+    found = {finding.question: finding for finding in findings([controls()])}
+    assert set(found) == {"Does the GCN matter?", "Does the graph matter?"}
+    gcn = [(one.row, one.words) for one in found["Does the GCN matter?"].comparisons]
+    assert gcn == [("free_matrix", "better")] * 2 + [("fc", "worse")] * 2
+    assert {one.words for one in found["Does the graph matter?"].comparisons} == {"not told apart"}
+
+
+@pytest.mark.parametrize("result", [controls(budget=""), controls(seeds=1)])
+def test_a_single_rate_or_a_single_seed_answers_nothing(result):
+    assert findings([result]) == []
+
+
+def test_without_the_row_that_all_are_held_against_nothing_is_answered():
+    result = controls()
+    failed = result.lines[0]._replace(figures={}, failed="diverged")
+    assert findings([result._replace(lines=(failed, *result.lines[1:]))]) == []
+
+
+def test_the_page_has_it_second_and_claims_nothing_without_a_tuned_table(evidence, stages, values):
+    html = page.render(replace(evidence, ablations=[controls()]), stages, values)
+    sections = [part.split('"')[0] for part in html.split('<section id="')[1:]]
+    assert sections[:2] == ["result", "found"]
+    assert "<b>better</b>" in html
+    assert "free_matrix, against audio + text GCNs, mAP (by video)" in html
+    assert "Nothing is claimed here yet" not in html
+    alone = page.render(replace(evidence, ablations=[controls(budget="")]), stages, values)
+    assert "Nothing is claimed here yet" in alone
+    assert "train all rows at one rate, and settle nothing" in alone
