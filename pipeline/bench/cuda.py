@@ -19,7 +19,7 @@ from pipeline.bench.corpus import Corpus
 from pipeline.bench.measure import Rates, by_rate, rates
 from pipeline.bench.network import ACTIONS, ALL, EDGES, FRAMES, PAPER, SIZE, model_of
 from pipeline.foundations.params import Params
-from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
+from pipeline.model.backbones import BACKBONES
 from pipeline.model.determinism import reproducible
 from pipeline.model.loss import bce
 from pipeline.model.normalize import as_clips
@@ -137,7 +137,7 @@ def _rows(name: str, what: str, found: Rates, device: torch.device, *, flops: fl
 def flops_of(backbone: str, size: int) -> float:
     """Floating-point operations of one clip's way forward through the backbone; the heads add a thousandth."""
     with torch.device("meta"):
-        network, clip = ResNet3d(ARCHITECTURES[backbone]).eval(), torch.empty(1, 3, FRAMES, size, size)
+        network, clip = BACKBONES[backbone]().eval(), torch.empty(1, 3, FRAMES, size, size)
     with FlopCounterMode(display=False) as counter:
         network(clip)
     return float(counter.get_total_flops())

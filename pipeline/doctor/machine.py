@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from pipeline.doctor.finding import Finding, size
 from pipeline.doctor.needs import training
 from pipeline.foundations.params import Params
+from pipeline.foundations.params.choices import WORD_KINDS
 from pipeline.foundations.runtime.extras import lack, remedy
 from pipeline.foundations.runtime.numerics import NO_AVX2, has_avx2, processor
 
@@ -125,12 +126,11 @@ def extras(root: Path, params: Params) -> Iterator[Finding]:
     fetched = root / FETCHED
     asked = {
         "hub": (params.vggish.source == "hub" and not (fetched / "vggish.safetensors").exists(), "vggish.source: hub"),
-        "sentences": (
-            params.words.source == "sentences" and not (fetched / "words.bin").exists(), "words.source: sentences",
-        ),
         "dask": (params.execution.engine == "dask", "execution.engine: dask"),
         "tensorboard": (params.execution.tensorboard is not None, "execution.tensorboard"),
     }  # fmt: skip
+    if extra_of_words := WORD_KINDS[params.words.source].extra:
+        asked[extra_of_words] = (not (fetched / "words.bin").exists(), f"words.source: {params.words.source}")
     for extra, (needed, purpose) in asked.items():
         sentence = lack(extra, purpose) if needed else None
         if sentence is not None:

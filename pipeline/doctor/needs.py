@@ -15,7 +15,7 @@ from pipeline.doctor.finding import Finding, size
 from pipeline.doctor.shared import batches
 from pipeline.foundations.params import Frames, Params
 from pipeline.foundations.tables.schemas import FORM_SIZE
-from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
+from pipeline.model.backbones import BACKBONES, Backbone
 
 FLOAT = 4  # bytes
 COPIES = 2
@@ -59,7 +59,7 @@ def outputs(seen: Seen, params: Params) -> list[Need]:
     labels = sum(len(video.actions) for video in seen.annotations.videos) / max(1, len(seen.annotations.videos))
     forms = heard * (2 * len(seen.annotations.videos) + lenders * labels)
     scored = splits[params.evaluate.split] * len(seen.annotations.actions) * FLOAT
-    weights = parameters(ResNet3d(ARCHITECTURES[params.backbone.name])) * FLOAT
+    weights = parameters(BACKBONES[params.backbone.name]()) * FLOAT
     return [
         Need(copied * copy, f"training copies ({copied:,} x {size(copy)}, measured on {len(seen.probes)})"),
         Need(forms * form, f"sound ({forms:,.0f} forms of {form:,} bytes: raw, whitened, lexicon)"),
@@ -101,7 +101,7 @@ def free_memory() -> float:
 def training(params: Params) -> float:
     """Bytes that a training step takes on one device: three numbers a weight, and what a batch leaves for backward."""
     with torch.device("meta"):
-        network = ResNet3d(ARCHITECTURES[params.backbone.name])
+        network = BACKBONES[params.backbone.name]()
     clip = held_for_backward(network, params.frames, params.train.crop)
     return (3 + (params.train.ema is not None)) * FLOAT * parameters(network) + params.train.batch * clip
 
@@ -111,7 +111,7 @@ def parameters(network: torch.nn.Module) -> int:
     return sum(weight.numel() for weight in network.parameters())
 
 
-def held_for_backward(network: ResNet3d, frames: Frames, crop: int) -> float:
+def held_for_backward(network: Backbone, frames: Frames, crop: int) -> float:
     """Bytes that one clip leaves in a network between forward and backward: reckoned by PyTorch, without numbers.
 
     Args:

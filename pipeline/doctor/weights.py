@@ -13,8 +13,10 @@ from pipeline.audio.logmel import RATE, log_mel_patches
 from pipeline.audio.vggish import load_vggish
 from pipeline.doctor.finding import Finding
 from pipeline.foundations.params import Params
+from pipeline.foundations.params.choices import WORD_KINDS
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.model.heads import uses
 
 FOLDER = "models/pretrained"
 REFETCH = "dvc repro --force fetch_weights"
@@ -45,8 +47,8 @@ def sources(root: Path, params: Params) -> Iterator[Finding]:
         yield _untrained("vggish", params, f"untrained, from seed {params.seed}")
     else:
         yield _source(root, "vggish", "vggish.handle", params.vggish.handle.partition("#")[0])
-    if params.words.source == "gensim":
-        yield Finding("yellow", "words", f"not here yet: gensim's {params.words.name}", later)
+    if not WORD_KINDS[params.words.source].local:
+        yield Finding("yellow", "words", f"not here yet: {params.words.source}'s {params.words.name}", later)
     else:
         yield _source(root, "words", "words.name", params.words.name)
     if params.backbone.weights is None:
@@ -79,8 +81,7 @@ def _file(root: Path, name: str, entry: Mapping[str, Any], params: Params) -> Fi
 
 
 def _untrained(name: str, params: Params, note: str) -> Finding:
-    heard = {"audio", "audio_text"} & set(params.model.heads)
-    if not heard:
+    if not uses(params.model.heads, "audio"):
         return Finding("green", name, f"{note}; no head of model.heads hears")
     return Finding("yellow", name, f"{note}; scores from sound mean nothing", "vggish.source: hub, then dvc repro")
 

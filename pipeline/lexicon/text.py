@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.foundations.params import Words
+from pipeline.foundations.params.choices import WORD_KINDS
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.lexicon import words
@@ -35,7 +36,7 @@ def build(actions: pa.Table, path: Path, source: Words) -> Built:
     """
     vectors = words.load(path, source.size)
     names, spelled = actions["action"].to_pylist(), actions["words"].to_pylist()
-    whole = source.source == "sentences"
+    whole = WORD_KINDS[source.source].whole_names
     keys = [[name_key(name)] if whole else parts for name, parts in zip(names, spelled, strict=True)]
     missing = [[key for key in parts if key not in vectors] for parts in keys]
     bare = [name for name, parts, lost in zip(names, keys, missing, strict=True) if len(lost) == len(parts)]

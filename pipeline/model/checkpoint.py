@@ -18,7 +18,7 @@ from pipeline.foundations.params import Backbone, Frames, Gcn, Lexicon, Model, S
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.tables import finite
-from pipeline.model.backbones.resnet3d import BatchNorm
+from pipeline.model.backbones import BatchNorm
 from pipeline.model.model import MultiActionModel, build_model
 
 WEIGHTS = "model.safetensors"

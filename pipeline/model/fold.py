@@ -55,12 +55,12 @@ class FoldedVisual(nn.Module):
         return Z_BN + b[1] if b else Z_BN
 
 
-class LiteralVisual(nn.Module):
-    """A visual learner with its graph, where nothing folds."""
+class Unfolded(nn.Module):
+    """A learner with its graph, where nothing folds."""
 
     adjacency: Tensor
 
-    def __init__(self, learner: VisualHead, adjacency_NN: Tensor) -> None:
+    def __init__(self, learner: nn.Module, adjacency_NN: Tensor) -> None:
         super().__init__()
         self.learner = learner
         self.register_buffer("adjacency", adjacency_NN)
@@ -76,7 +76,9 @@ def _folded(head: nn.Module) -> nn.Module:
         learners, A = list(head.learners.values()), head.adjacency
         matrices = [learner.matrix(A) for learner in learners if isinstance(learner, LexiconHead)]
         lexical = [_linear(torch.stack(matrices).sum(0))] if matrices else []
-        return FoldedHead(lexical + [_visual(learner, A) for learner in learners if isinstance(learner, VisualHead)])
+        return FoldedHead(
+            lexical + [_other(learner, A) for learner in learners if not isinstance(learner, LexiconHead)]
+        )
     if isinstance(head, CrossHead) and all(isinstance(learner, LexiconTokens) for learner in head.learners.values()):
         any_video = head.fusion.fc.weight.new_zeros(1, head.fusion.fc.out_features)
         return FoldedHead([_linear(head.classifiers(any_video)[0])])
@@ -89,7 +91,7 @@ def _linear(matrix_NC: Tensor) -> nn.Module:
     return layer
 
 
-def _visual(learner: VisualHead, adjacency_NN: Tensor) -> nn.Module:
-    if isinstance(learner.relation, Gcn) and gcn_fast.holds(learner.relation):
+def _other(learner: nn.Module, adjacency_NN: Tensor) -> nn.Module:
+    if isinstance(learner, VisualHead) and isinstance(learner.relation, Gcn) and gcn_fast.holds(learner.relation):
         return FoldedVisual(learner.relation, adjacency_NN)
-    return LiteralVisual(learner, adjacency_NN)
+    return Unfolded(learner, adjacency_NN)

@@ -3,7 +3,8 @@
 Shape suffixes: B batch, C backbone features, N actions, D features of a node at a learner's input.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,7 @@ class FreeMatrix(nn.Module):
 
 
 Relation = Gcn | ActionTransformer
+LexiconName = Literal["audio", "text"]
 
 
 class FullyConnected(nn.Linear):
@@ -43,7 +45,7 @@ class FullyConnected(nn.Linear):
 class VisualHead(nn.Module):
     """Each node gets the video's own feature; the mean over nodes of the relations is the prediction Z_v."""
 
-    def __init__(self, relation: Relation) -> None:
+    def __init__(self, relation: Relation | FreeMatrix) -> None:
         super().__init__()
         self.relation = relation
 
@@ -79,12 +81,57 @@ class LexiconHead(nn.Module):
         return features_BC @ self.matrix(adjacency_NN).T
 
 
+class BuildRelation(Protocol):
+    """Makes a relation learner from nodes of `inputs` features to `outputs`, as the parameters describe it."""
+
+    def __call__(self, inputs: int, outputs: int, *, lexical: bool) -> Relation | FreeMatrix:
+        """The learner; `lexical` where its nodes are forms, so that it is the same for every video."""
+
+
+class HeadKind(NamedTuple):
+    """One of `model.heads`."""
+
+    build: Callable[[BuildRelation, int, int, Tensor | None], nn.Module]
+    """From C, N and its forms (N x D, where it has lexicons): a module from features (B x C) and graph to B x N."""
+    lexicons: tuple[LexiconName, ...] = ()
+    """Whose forms its nodes are, side by side; none where they are the video's own feature."""
+
+
+def _visual(relation: BuildRelation, C: int, N: int, forms_ND: Tensor | None) -> nn.Module:
+    return VisualHead(relation(C, N, lexical=False))
+
+
+def _lexical(relation: BuildRelation, C: int, N: int, forms_ND: Tensor | None) -> nn.Module:
+    if forms_ND is None:
+        raise ValueError("a head with a lexicon needs its forms")
+    return LexiconHead(relation(forms_ND.shape[1], C, lexical=True), forms_ND)
+
+
+def _fully_connected(relation: BuildRelation, C: int, N: int, forms_ND: Tensor | None) -> nn.Module:
+    return FullyConnected(C, N)
+
+
+HEADS: Mapping[str, HeadKind] = {
+    "visual": HeadKind(_visual),
+    "audio": HeadKind(_lexical, ("audio",)),
+    "text": HeadKind(_lexical, ("text",)),
+    "audio_text": HeadKind(_lexical, ("audio", "text")),
+    "fc": HeadKind(_fully_connected),
+}
+"""What each name in `model.heads` builds; `fc` stands alone, without a graph."""
+
+
+def uses(heads: Iterable[str], lexicon: LexiconName) -> bool:
+    """Whether one of some heads has forms of a lexicon."""
+    return any(lexicon in HEADS[name].lexicons for name in heads)
+
+
 class JointHead(nn.Module):
     """Z = Z_v + Z_a + Z_t, over any subset of the learners (Equation 3)."""
 
     adjacency: Tensor
 
-    def __init__(self, learners: Mapping[str, VisualHead | LexiconHead], adjacency_NN: Tensor) -> None:
+    def __init__(self, learners: Mapping[str, nn.Module], adjacency_NN: Tensor) -> None:
         super().__init__()
         self.learners = nn.ModuleDict(learners)
         self.register_buffer("adjacency", adjacency_NN)

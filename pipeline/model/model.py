@@ -9,10 +9,11 @@ from pipeline.foundations.params import Model as ModelParams
 from pipeline.foundations.params import Transformer as TransformerParams
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.schemas import FORM_SIZE
+from pipeline.model.backbones import BACKBONES, Backbone, BatchNorm
 from pipeline.model.backbones.pooling import Pooling
-from pipeline.model.backbones.resnet3d import ARCHITECTURES, BatchNorm, ResNet3d
 from pipeline.model.gcn import Gcn
 from pipeline.model.heads import (
+    HEADS,
     CrossHead,
     FreeMatrix,
     FullyConnected,
@@ -20,8 +21,8 @@ from pipeline.model.heads import (
     JointHead,
     LexiconHead,
     LexiconTokens,
+    Relation,
     SoundLayer,
-    VisualHead,
     VisualTokens,
 )
 from pipeline.model.transformer import ActionEncoder, ActionTransformer, CrossAttention
@@ -36,7 +37,7 @@ class MultiActionModel(nn.Module):
     whitened VGGish, B x P, zeros where a video is silent; without `sounds`, all are.
     """
 
-    def __init__(self, backbone: ResNet3d, pooling: Pooling, head: nn.Module, sound: SoundLayer | None = None) -> None:
+    def __init__(self, backbone: Backbone, pooling: Pooling, head: nn.Module, sound: SoundLayer | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling = pooling
@@ -139,7 +140,7 @@ def build_model(
     """
     if len(adjacency) != actions:
         raise PlainError(f"adjacency: found {len(adjacency)} actions, expected the vocabulary's {actions}")
-    network = ResNet3d(ARCHITECTURES[backbone.name])
+    network = BACKBONES[backbone.name]()
     head = build_head(
         features=network.features,
         model=model,
@@ -170,7 +171,7 @@ def build_head(
     """
     if "fc" in model.heads:
         return FullyConnected(features, len(adjacency))
-    lexical = [name for name in model.heads if name != "visual"]
+    lexical = [name for name in model.heads if HEADS[name].lexicons]
     forms: dict[str, Tensor] = {name: _forms(name, audio_forms, text_forms) for name in lexical}
     for name, matrix in forms.items():
         if len(matrix) != len(adjacency):
@@ -194,23 +195,17 @@ def _joint_head(
     adjacency_NN: Tensor,
     forms: dict[str, Tensor],
 ) -> JointHead:
-    def lexical(forms_ND: Tensor) -> LexiconHead:
-        if model.control == "free_matrix":
-            return LexiconHead(FreeMatrix(len(forms_ND), C), forms_ND)
-        return LexiconHead(relation(forms_ND.shape[1], C), forms_ND)
-
-    def relation(inputs: int, outputs: int) -> Gcn | ActionTransformer:
+    def relation(inputs: int, outputs: int, *, lexical: bool) -> Relation | FreeMatrix:
+        if lexical and model.control == "free_matrix":
+            return FreeMatrix(len(adjacency_NN), outputs)
         if model.relation == "transformer":
             return ActionTransformer(inputs, outputs, transformer)
         sizes = [inputs, *[gcn.hidden] * (gcn.layers - 1), outputs]
         return Gcn(sizes, slope=gcn.slope, bias=gcn.bias, last_activation=gcn.last_activation)
 
-    learners: dict[str, VisualHead | LexiconHead] = {}
-    for name in model.heads:
-        if name == "visual":
-            learners[name] = VisualHead(relation(C, len(adjacency_NN)))
-        else:
-            learners[name] = lexical(forms[name])
+    learners: dict[str, nn.Module] = {
+        name: HEADS[name].build(relation, C, len(adjacency_NN), forms.get(name)) for name in model.heads
+    }
     return JointHead(learners, adjacency_NN)
 
 
@@ -219,18 +214,18 @@ def _cross_head(
 ) -> CrossHead:
     if len(model.heads) not in (2, 3):
         raise PlainError(f"model.heads: found {list(model.heads)}; cross-attention joins two or three of them")
-    sizes = [C if name == "visual" else forms[name].shape[1] for name in model.heads]
+    sizes = [forms[name].shape[1] if name in forms else C for name in model.heads]
     learners: dict[str, VisualTokens | LexiconTokens] = {}
     for name, size in zip(model.heads, sizes, strict=True):
         encoder = ActionEncoder(size, transformer)
-        learners[name] = VisualTokens(encoder) if name == "visual" else LexiconTokens(encoder, forms[name])
+        learners[name] = LexiconTokens(encoder, forms[name]) if name in forms else VisualTokens(encoder)
     fusion = CrossAttention(sizes[0], sizes[1], sizes[-1], C, transformer)
     return CrossHead(learners, fusion, N)
 
 
 def _forms(name: str, audio: Tensor | None, text: Tensor | None) -> Tensor:
     """The forms that learner `name` uses, N x D."""
-    parts = {"audio": (audio,), "text": (text,), "audio_text": (audio, text)}[name]
+    parts = [{"audio": audio, "text": text}[lexicon] for lexicon in HEADS[name].lexicons]
     present = [part.float() for part in parts if part is not None]
     if len(present) < len(parts):
         raise PlainError(f"model.heads: {name} needs lexicon forms that were not given")

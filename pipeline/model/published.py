@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pipeline.model.backbones.resnet3d import ARCHITECTURES, BatchNorm, ResNet3d
+from pipeline.model.backbones import BACKBONES, BatchNorm
 
 Rules = list[tuple[str, str]]
 """Patterns of a whole name and what they become; #n is n - 1 (the authors count layers from 1)."""
@@ -122,7 +122,7 @@ def _rename(name: str, rules: Iterable[tuple[re.Pattern[str], str]]) -> str | No
 def backbone_tensors(name: str) -> dict[str, torch.Size]:
     """Names and shapes of a backbone's tensors within the model."""
     with torch.device("meta"):
-        state = ResNet3d(ARCHITECTURES[name]).state_dict()
+        state = BACKBONES[name]().state_dict()
     return {f"backbone.{key}": value.shape for key, value in state.items()}
 
 
@@ -134,7 +134,7 @@ def backbone_of(tensors: Mapping[str, Tensor]) -> str:
         expected = backbone_tensors(name)
         return len(shapes.items() & expected.items()), -len(expected)
 
-    return max(ARCHITECTURES, key=fit)
+    return max(BACKBONES, key=fit)
 
 
 def set_aside(names: Iterable[str]) -> dict[str, str]:

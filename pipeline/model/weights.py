@@ -20,7 +20,7 @@ from torch import Tensor
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import finite
-from pipeline.model.backbones.resnet3d import BatchNorm
+from pipeline.model.backbones import BatchNorm
 from pipeline.model.model import MultiActionModel
 from pipeline.model.published import (
     backbone_of,

@@ -16,6 +16,7 @@ from pipeline.foundations.tables.seeds import seed_of
 from pipeline.graph.normalize import normalize
 from pipeline.lexicon import audio as audio_lexicon
 from pipeline.model.checkpoint import Description
+from pipeline.model.heads import uses
 from pipeline.model.model import MultiActionModel, build_model
 from pipeline.model.weights import load as load_weights
 from pipeline.train.controls import controlled_edges, controlled_forms
@@ -36,12 +37,12 @@ class Design:
     @property
     def hears(self) -> bool:
         """Whether a learner starts from the audio lexicon."""
-        return bool({"audio", "audio_text"} & set(self.model.heads))
+        return uses(self.model.heads, "audio")
 
     @property
     def reads(self) -> bool:
         """Whether a learner starts from the text lexicon."""
-        return bool({"text", "audio_text"} & set(self.model.heads))
+        return uses(self.model.heads, "text")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ weights.json          of each: file, source, SHA-256, bytes, whether it was trai
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors.numpy import save
 
@@ -23,6 +23,9 @@ from pipeline.lexicon import sentences
 from pipeline.lexicon import words as word_files
 from pipeline.model.weights import convert, read_origin
 from pipeline.weights import downloads, gensim_data, vggish_hub
+
+if TYPE_CHECKING:
+    from gensim.models import KeyedVectors
 
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 """How torch.hub's published files are named: by the first digits of their SHA-256."""
@@ -93,16 +96,30 @@ def _vggish(path: Path, vggish: Vggish, seed: int, recording: Path) -> Weight:
 
 
 def _words(path: Path, words: Words, actions: Sequence[str]) -> Weight:
-    source = words.name
-    if words.source == "sentences":
-        vectors = sentences.embed_names(Path(words.name), actions, words.size)
-    elif words.source == "file":
-        vectors = word_files.load(Path(words.name), words.size)
-    else:
-        download = gensim_data.fetch_vectors(words.name)
-        vectors, source = word_files.load(download.path, words.size), download.source
+    vectors, source = VECTORS[words.source](words, actions)
     word_files.save(vectors, path)
     return _weight(path, source, trained=True, note=f"{len(vectors):,} vectors of {words.size}")
+
+
+def _of_file(words: Words, actions: Sequence[str]) -> "tuple[KeyedVectors, str]":
+    return word_files.load(Path(words.name), words.size), words.name
+
+
+def _of_gensim(words: Words, actions: Sequence[str]) -> "tuple[KeyedVectors, str]":
+    download = gensim_data.fetch_vectors(words.name)
+    return word_files.load(download.path, words.size), download.source
+
+
+def _of_sentences(words: Words, actions: Sequence[str]) -> "tuple[KeyedVectors, str]":
+    return sentences.embed_names(Path(words.name), actions, words.size), words.name
+
+
+VECTORS: Mapping[str, Callable[[Words, Sequence[str]], "tuple[KeyedVectors, str]"]] = {
+    "file": _of_file,
+    "gensim": _of_gensim,
+    "sentences": _of_sentences,
+}
+"""How each `words.source` gives vectors for the actions' names, and where they come from."""
 
 
 def _backbone(path: Path, name: str, weights: str) -> Weight:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.model.backbones.resnet3d import BatchNorm
+from pipeline.model.backbones import BatchNorm
 from pipeline.model.checkpoint import DESCRIPTION, WEIGHTS, load_model, save_model
 from pipeline.train.assemble import assemble
 

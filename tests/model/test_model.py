@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.model.backbones.resnet3d import BatchNorm
+from pipeline.model.backbones import BatchNorm
 from pipeline.model.heads import FullyConnected
 from pipeline.model.model import MultiActionModel, build_model
 

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.model.backbones.resnet3d import BatchNorm
+from pipeline.model.backbones import BatchNorm
 from pipeline.model.published import AUTHORS, our_names
 from pipeline.model.weights import convert, load, read_checkpoint, read_origin
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.foundations.params.choices import DatasetSource, WordSource
 from pipeline.foundations.params.section import Count, Decibels, Positive, Rate, Section
 
 Scope = Literal["mini", "full"]
@@ -12,7 +13,7 @@ Scope = Literal["mini", "full"]
 class Dataset(Section):
     """Where the videos and their labels are."""
 
-    source: Literal["sample", "mmit", "charades"]
+    source: DatasetSource
     """Whose layout of annotation files is read; `sample` is written in M-MiT's."""
     folder: str
     """Of the data set, which the other three start from; may lie outside the project, read-only."""
@@ -112,7 +113,7 @@ class Vggish(Section):
 class Words(Section):
     """Word vectors for the text lexicon."""
 
-    source: Literal["file", "gensim", "sentences"]
+    source: WordSource
     """A local GloVe or word2vec file; a model of gensim's downloader; a local transformers folder."""
     name: str
     """The file's path, the downloader's model name, or the folder."""

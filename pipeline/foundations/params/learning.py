@@ -4,9 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipeline.foundations.params.choices import BackboneName, HeadName
 from pipeline.foundations.params.section import Count, NotNegative, Positive, Rate, Section
 
-Head = Literal["visual", "audio", "text", "audio_text", "fc"]
 Layer = Literal["layer1", "layer2", "layer3", "layer4"]
 Scaling = Literal["antialiased", "released"]
 
@@ -51,7 +51,7 @@ class Frames(Section):
 class Backbone(Section):
     """The 3D-CNN."""
 
-    name: Literal["r2plus1d_34", "r2plus1d_18", "r3d_18", "i3d_50", "r3d_tiny", "r2plus1d_tiny"]
+    name: BackboneName
     weights: str | None
     """A published checkpoint, or the safetensors that `m3a convert-weights` makes of it; a file or an https address."""
     pooling: Literal["global", "released"]
@@ -95,7 +95,7 @@ class Transformer(Section):
 class Model(Section):
     """Which relation learners are summed (Equation 3)."""
 
-    heads: Annotated[tuple[Head, ...], Field(strict=False, min_length=1)]
+    heads: Annotated[tuple[HeadName, ...], Field(strict=False, min_length=1)]
     relation: Literal["gcn", "transformer"]
     control: Literal["none", "shuffled_forms", "random_forms", "no_edges", "rewired", "free_matrix"]
     """What the audio and text learners are deprived of, to ask what a gain comes from (`pipeline.train.controls`)."""

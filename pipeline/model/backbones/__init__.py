@@ -1,1 +1,14 @@
-"""3D-CNNs, and how their last map is pooled."""
+"""3D-CNNs by name, and how their last map is pooled."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from pipeline.model.backbones.backbone import Backbone, BatchNorm
+from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
+
+__all__ = ["BACKBONES", "Backbone", "BatchNorm"]
+
+BACKBONES: Mapping[str, Callable[[], Backbone]] = {
+    **{name: partial(ResNet3d, architecture) for name, architecture in ARCHITECTURES.items()},
+}
+"""What each `backbone.name` builds, its weights drawn from torch's random state."""

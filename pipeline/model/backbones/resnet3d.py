@@ -9,10 +9,12 @@ I3D      bottlenecks, inflated to 3 x 1 x 1 in every other block; time is halved
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from pipeline.model.backbones.backbone import Backbone
 
 Triple = tuple[int, int, int]
 """Time, height, width."""
@@ -49,14 +51,7 @@ ARCHITECTURES = {
 }
 
 
-class BatchNorm(NamedTuple):
-    """Settings of every batch norm of a backbone; part of what published weights mean."""
-
-    eps: float = 1e-5
-    momentum: float = 0.1
-
-
-class ResNet3d(nn.Module):
+class ResNet3d(Backbone):
     """A 3D-CNN, from clips to a feature map."""
 
     def __init__(self, architecture: Architecture) -> None:
@@ -79,18 +74,6 @@ class ResNet3d(nn.Module):
         x = self.pool(self.layer1(self.stem(clips)))
         feature_map: Tensor = self.layer4(self.layer3(self.layer2(x)))
         return feature_map
-
-    @property
-    def batch_norm(self) -> BatchNorm:
-        """The settings that every batch norm of this backbone has."""
-        norm = next(module for module in self.modules() if isinstance(module, nn.BatchNorm3d))
-        return BatchNorm(norm.eps, norm.momentum or 0.0)
-
-    @batch_norm.setter
-    def batch_norm(self, settings: BatchNorm) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm3d):
-                module.eps, module.momentum = settings
 
 
 class Residual(nn.Module):

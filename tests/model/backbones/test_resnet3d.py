@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.model.backbones.resnet3d import ARCHITECTURES, BatchNorm, Residual, ResNet3d, middle_width
+from pipeline.model.backbones import BatchNorm
+from pipeline.model.backbones.resnet3d import ARCHITECTURES, Residual, ResNet3d, middle_width
 
 # Convolution shapes of the published networks, as lists of (output, input, time, height, width).
 PUBLISHED = {

@@ -1,0 +1,35 @@
+"""The names that parameters choose among, so that params.yaml is checked without loading what they build.
+
+What a name builds stands in one table of the package that it belongs to; a test pairs names and tables.
+
+    HeadName         pipeline.model.heads.HEADS
+    BackboneName     pipeline.model.backbones.BACKBONES
+    WordSource       pipeline.weights.pretrained.VECTORS
+    DatasetSource    pipeline.dataset.dataset.READERS
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+HeadName = Literal["visual", "audio", "text", "audio_text", "fc"]
+BackboneName = Literal["r2plus1d_34", "r2plus1d_18", "r3d_18", "i3d_50", "r3d_tiny", "r2plus1d_tiny"]
+WordSource = Literal["file", "gensim", "sentences"]
+DatasetSource = Literal["sample", "mmit", "charades"]
+
+
+class WordKind(NamedTuple):
+    """What to know of a source of word vectors before they are there."""
+
+    local: bool
+    """`words.name` is a path, which must exist."""
+    whole_names: bool
+    """A vector is of an action's whole name, in the place of its words."""
+    extra: str | None = None
+    """What brings the library that it needs (`pipeline.foundations.runtime.extras`)."""
+
+
+WORD_KINDS: Mapping[WordSource, WordKind] = {
+    "file": WordKind(local=True, whole_names=False),
+    "gensim": WordKind(local=False, whole_names=False),
+    "sentences": WordKind(local=True, whole_names=True, extra="sentences"),
+}

@@ -1,0 +1,280 @@
+"""A thing is added in a few files: each addition is made in a copy of the project, counted, and used there."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import pytest
+
+from pipeline.dataset.dataset import READERS
+from pipeline.foundations.params.choices import WORD_KINDS, BackboneName, DatasetSource, HeadName, WordSource
+from pipeline.model.backbones import BACKBONES
+from pipeline.model.heads import HEADS
+from pipeline.weights.pretrained import VECTORS
+from tests.end_to_end.clones import clone, environment
+
+CHOICES = "pipeline/foundations/params/choices.py"
+TRAIN = """
+import os
+from pathlib import Path
+from pipeline.foundations.params import parse_params
+from pipeline.foundations.params.editing import edited
+from pipeline.model.checkpoint import load_model
+from pipeline.model.fold import fold
+from stages import train
+from tests.train.miniature import SMALL, changed, write_inputs, write_params
+import torch
+
+text = edited(Path("params.yaml").read_text(), CHANGES)
+params = parse_params(text, Path("params.yaml"))
+small = SMALL | {"backbone": {}, "model": {}}
+root = Path("miniature")
+write_inputs(root)
+write_params(root, changed(params, small))
+os.chdir(root)
+train.main()
+model, about = load_model(Path("models/m3a"))
+clips = torch.randn(2, 3, 8, 32, 32)
+with torch.no_grad():
+    assert torch.allclose(fold(model).scores(clips), model.scores(clips), atol=1e-5)
+print("used", type(model.backbone).__name__, *model.head.learners)
+"""
+
+
+class Addition(NamedTuple):
+    """What is added, and how it is seen to work."""
+
+    edits: dict[str, tuple[tuple[str, str], ...]]
+    """By file: texts, and what stands in their place; a file that is new has one, from nothing."""
+    script: str
+    """Uses it, in the copy."""
+    says: str
+    """The last line that the script prints."""
+
+
+def before(text: str, line: str) -> tuple[str, str]:
+    return text, line + text
+
+
+ADDITIONS = {
+    "a variant of a backbone": Addition(
+        {
+            CHOICES: (('"r2plus1d_tiny"]', '"r2plus1d_tiny", "r3d_flat"]'),),
+            "pipeline/model/backbones/resnet3d.py": (
+                before(
+                    '    "r3d_tiny": Arch',
+                    '    "r3d_flat": Architecture(kind="3d", blocks=(1, 1, 1, 1), widths=(8, 8, 8, 8)),\n',
+                ),
+            ),
+        },
+        TRAIN.replace("CHANGES", "{'backbone.name': 'r3d_flat'}"),
+        "used ResNet3d visual audio text",
+    ),
+    "a kind of backbone": Addition(
+        {
+            CHOICES: (('"r2plus1d_tiny"]', '"r2plus1d_tiny", "one_layer"]'),),
+            "pipeline/model/backbones/__init__.py": (
+                (
+                    "BACKBONES: Mapping[str, Callable[[], Backbone]] = {\n",
+                    '''class OneLayer(Backbone):
+    """A convolution over patches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = 12
+        self.layer4 = nn.Sequential(nn.Conv3d(3, 12, (1, 8, 8), stride=(1, 8, 8)), nn.BatchNorm3d(12), nn.ReLU())
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Feature map."""
+        return self.layer4(clips)
+
+
+BACKBONES: Mapping[str, Callable[[], Backbone]] = {
+    "one_layer": OneLayer,
+''',
+                ),
+                before("from pipeline.model.backbones.backbone", "from torch import Tensor, nn\n\n"),
+            ),
+        },
+        TRAIN.replace("CHANGES", "{'backbone.name': 'one_layer'}"),
+        "used OneLayer visual audio text",
+    ),
+    "a head": Addition(
+        {
+            CHOICES: (('"audio_text", "fc"]', '"audio_text", "prior", "fc"]'),),
+            "pipeline/model/heads.py": (
+                before(
+                    "HEADS: Mapping",
+                    '''class Prior(nn.Module):
+    """What each action starts from, the same for every video."""
+
+    def __init__(self, actions: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(actions))
+
+    def forward(self, features_BC: Tensor, adjacency_NN: Tensor) -> Tensor:
+        """Logits, B x N."""
+        return self.bias.expand(len(features_BC), -1)
+
+
+''',
+                ),
+                before('    "fc": HeadKind', '    "prior": HeadKind(lambda relation, C, N, forms_ND: Prior(N)),\n'),
+            ),
+        },
+        TRAIN.replace("CHANGES", "{'model.heads': ['visual', 'prior']}"),
+        "used ResNet3d visual prior",
+    ),
+    "a text embedding": Addition(
+        {
+            CHOICES: (
+                ('"sentences"]', '"sentences", "letters"]'),
+                before('    "sentences": WordKind', '    "letters": WordKind(local=False, whole_names=True),\n'),
+            ),
+            "pipeline/weights/pretrained.py": (
+                before(
+                    "VECTORS: Mapping",
+                    '''def _of_letters(words: Words, actions: Sequence[str]) -> "tuple[KeyedVectors, str]":
+    """How often each letter is in an action's name."""
+    from gensim.models import KeyedVectors
+
+    vectors = KeyedVectors(words.size)
+    counts = [[name.count(chr(97 + letter)) for letter in range(words.size)] for name in actions]
+    vectors.add_vectors([sentences.name_key(name) for name in actions], np.array(counts, np.float32))
+    return vectors, "letters"
+
+
+''',
+                ),
+                ('    "file": _of_file,\n', '    "file": _of_file,\n    "letters": _of_letters,\n'),
+                before("from safetensors", "import numpy as np\n"),
+            ),
+        },
+        """
+from pathlib import Path
+from pipeline.foundations.params import parse_params
+from pipeline.foundations.params.editing import edited
+from pipeline.foundations.tables import tables
+from pipeline.lexicon import text, words
+from pipeline.weights.pretrained import VECTORS
+
+changes = {"words.source": "letters", "words.size": 26}
+params = parse_params(edited(Path("params.yaml").read_text(), changes), Path("params.yaml"))
+names = ["diving", "singing in"]
+words.save(VECTORS[params.words.source](params.words, names)[0], Path("words.bin"))
+actions = {"action_id": [0, 1], "action": names, "words": [name.split() for name in names]}
+built = text.build(tables.from_columns("actions", actions), Path("words.bin"), params.words)
+print(built.table["form"].to_pylist()[1][8])
+""",
+        "3.0",
+    ),
+    "a data set": Addition(
+        {
+            CHOICES: (('"charades"]', '"charades", "listed"]'),),
+            "pipeline/dataset/dataset.py": (
+                ("import charades, mmit", "import charades, listed, mmit"),
+                ('    "mmit": mmit.read,\n', '    "mmit": mmit.read,\n    "listed": listed.read,\n'),
+            ),
+            "pipeline/dataset/listed.py": (
+                (
+                    "",
+                    '''"""A data set in one file: a split, a path and an action a line."""
+
+from pathlib import Path
+
+from pipeline.dataset.annotations import Annotations, Video
+
+
+def read(folder: Path) -> Annotations:
+    """Read it."""
+    rows = [line.split() for line in (folder / "list.txt").read_text(encoding="utf-8").splitlines()]
+    actions = tuple(dict.fromkeys(action for _, _, action in rows))
+    videos = tuple(
+        Video(path.rpartition(".")[0], path, split, (actions.index(action),)) for split, path, action in rows
+    )
+    return Annotations(actions, videos)
+''',
+                ),
+            ),
+        },
+        """
+import os
+from pathlib import Path
+from pipeline.foundations.params.editing import edited
+from pipeline.foundations.tables import tables
+from stages import index
+
+root = Path("set")
+(root / "videos").mkdir(parents=True)
+for name in "ab":
+    (root / "videos" / f"{name}.mp4").write_bytes(name.encode())
+(root / "list.txt").write_text("train a.mp4 diving\\nval b.mp4 singing\\n")
+place = {"folder": "set", "annotations": ".", "videos": "videos", "watch": "list.txt", "source": "listed"}
+path = Path("params.yaml")
+path.write_text(edited(path.read_text(), {f"dataset.{key}": value for key, value in place.items()}))
+index.main()
+print(*tables.read("videos", Path("data/index/videos.parquet"))["video_id"].to_pylist())
+""",
+        "a b",
+    ),
+}
+MOST = {
+    "a variant of a backbone": 2,
+    "a kind of backbone": 2,
+    "a head": 2,
+    "a text embedding": 2,
+    "a data set": 3,
+}
+"""Files that each addition may touch: HOUSE.md's goals."""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
+    return clone(tmp_path_factory.mktemp("additions") / "clone")
+
+
+@pytest.fixture
+def project(copy):
+    yield copy
+    _git(copy, "reset", "-q", "--hard")
+    _git(copy, "clean", "-qfd")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("thing", ADDITIONS)
+def test_a_thing_is_added_in_a_few_files_and_works(project, thing):
+    edits, script, says = ADDITIONS[thing]
+    for name, changes in edits.items():
+        path = project / name
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        for old, new in changes:
+            assert text.count(old) == 1 or not text, (name, old)
+            text = text.replace(old, new) if old else new
+        path.write_text(text, encoding="utf-8")
+    touched = _git(project, "status", "--porcelain", "--untracked-files=all").splitlines()
+    assert len(touched) == len(edits) <= MOST[thing]
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=project, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.splitlines()[-1] == says
+
+
+def _git(project: Path, *command: str) -> str:
+    return subprocess.run(["git", *command], cwd=project, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("names", "table"),
+    [
+        (HeadName, HEADS),
+        (BackboneName, BACKBONES),
+        (WordSource, WORD_KINDS),
+        (WordSource, VECTORS),
+        (DatasetSource, READERS),
+    ],
+    ids=["heads", "backbones", "word kinds", "word vectors", "data sets"],
+)
+def test_every_name_has_its_builder_and_every_builder_its_name(names, table):
+    assert set(get_args(names)) == set(table)
