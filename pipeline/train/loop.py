@@ -115,7 +115,10 @@ def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progr
     train, epoch = run.train, progress.epoch
     batches = shuffled(len(examples), train.batch, seed=run.seed, purpose="train", epoch=epoch)
     if not batches:
-        raise PlainError(f"train.batch: found {train.batch}, and {len(examples):,} training videos; expected no more")
+        raise PlainError(
+            f"train.batch is {train.batch}, but there are only {len(examples):,} training videos: "
+            "lower it or add videos"
+        )
     todo = batches[progress.step :]
     kept = time.monotonic()
     set_mode(learner.model, train)

@@ -56,7 +56,7 @@ def test_an_error_is_one_line(root, capfd):
         train.main()
     assert status.value.code == 1
     said = capfd.readouterr().err.splitlines()
-    assert said[-1] == "train: error: train.batch: found 13, and 12 training videos; expected no more"
+    assert said[-1] == "train: error: train.batch is 13, but there are only 12 training videos: lower it or add videos"
     assert not (root / "models/m3a").exists()
 
 

@@ -112,4 +112,4 @@ def test_no_training_video_with_a_copy_is_a_sentence(run, tmp_path, capfd):
     rewrite("splits", tmp_path / "data/splits/train.parquet", lambda columns: {name: [] for name in columns})
     with pytest.raises(SystemExit):
         run()
-    assert "train.batch: found 4, and 0 training videos; expected no more" in capfd.readouterr().err
+    assert "train.batch is 4, but there are only 0 training videos: lower it or add videos" in capfd.readouterr().err

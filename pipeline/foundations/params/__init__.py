@@ -1,13 +1,13 @@
-"""params.yaml as typed, frozen sections: read once at the edge, passed on as values.
+"""params.yaml as typed, frozen sections: read once by a stage, passed on as values.
 
-Every knob stands in params.yaml, with a comment; nothing has a default here, so that a file and what ran are
-the same. An unknown key, a wrong type or a value out of range is an error that names the key.
+Every parameter stands in params.yaml, with a comment; nothing has a default here, so that the file is what ran. An
+unknown key, a wrong type or a value out of range is an error that names the key.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from ruamel.yaml.error import YAMLError
 
 from pipeline.foundations.params.data import (
@@ -112,6 +112,16 @@ class Params(Section):
     evaluate: Evaluate
     explain: Explain
 
+    @model_validator(mode="after")
+    def _copies_are_large_enough(self) -> Self:
+        copied, largest = self.clips.short_side, self.train.jitter[1]
+        if copied is not None and copied < largest:
+            raise ValueError(
+                f"clips.short_side is {copied}, but train.jitter goes up to {largest}: training would enlarge its "
+                f"copies; set clips.short_side to {-(-largest * 6 // 5)}, a fifth above it, or to null"
+            )
+        return self
+
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check a parameter file.
@@ -158,7 +168,7 @@ def _sentence(fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{key}: missing parameter"
     if fault["type"] == "value_error":  # a rule of ours over a whole section, in our own words
-        return f"{key}: {fault['ctx']['error']}"
+        return f"{key}: {fault['ctx']['error']}" if fault["loc"] else str(fault["ctx"]["error"])
     return f"{key}: found {_short(fault['input'])}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
 
 

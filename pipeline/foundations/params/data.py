@@ -16,7 +16,7 @@ class Dataset(Section):
     source: DatasetSource
     """Whose layout of annotation files is read; `sample` is written in M-MiT's."""
     folder: str
-    """Of the data set, which the other three start from; may lie outside the project, read-only."""
+    """Of the data set; the other three paths start from it. It may be read-only and outside the project."""
     annotations: str
     """Folder of the annotation files."""
     videos: str
@@ -26,29 +26,29 @@ class Dataset(Section):
 
 
 class Execution(Section):
-    """How the work is done, never what: no stage declares this section, and no byte depends on it."""
+    """How work runs: no stage declares this section, and no result depends on it."""
 
     engine: Literal["local", "dask"]
     address: str | None
     """Dask scheduler to join, as tcp://host:port; null starts one on this machine."""
     workers: Count
-    """Processes that work on shards side by side."""
+    """Worker processes, each on shards of its own."""
     threads: Count
-    """Videos that one worker decodes side by side, each in a guarded process: where a GPU waits for them."""
+    """Videos that a worker decodes at the same time, each in a process of its own: more where a GPU waits."""
     gpus: Count
-    """GPUs of a machine that stages use where the device is CUDA, each by one worker; torchrun counts its own."""
+    """GPUs of a machine that stages use where the device is CUDA, one worker each; torchrun counts its own."""
     device: Literal["auto", "cpu", "cuda"]
     checkpoint_minutes: Positive
-    """Between two states of a training run that are kept within an epoch."""
+    """Between two checkpoints within an epoch."""
     tensorboard: str | None
-    """Folder for TensorBoard's log of each joint training run, one below it a run."""
+    """Folder for TensorBoard logs, a folder in it for each training run."""
 
 
 class Media(Section):
-    """Bounds on what a video file may ask of us (DESIGN.md, invariant 7)."""
+    """Limits for decoding one video, which is untrusted input (DESIGN.md, invariant 7)."""
 
     max_pixels: Count
-    """Largest width x height, acting before the first frame is allocated."""
+    """Largest width x height, checked before the first frame is allocated."""
     max_seconds: Positive
     """Decoding stops here, whatever the header says."""
     timeout_seconds: Positive
@@ -81,7 +81,7 @@ class Index(Section):
     """Parsing the annotations and hashing the files."""
 
     max_missing_rate: Rate
-    """Part of the annotated videos that may be absent on disk before the stage fails."""
+    """Fraction of the annotated videos that may be missing on disk before the stage fails."""
 
 
 class FilterSilent(Section):
@@ -130,7 +130,7 @@ class Whitening(Section):
 
 
 class AudioLexicon(Section):
-    """Which training videos lend their sound."""
+    """Which training videos' sounds are used."""
 
     scope: Scope
 

@@ -15,7 +15,7 @@ class Clips(Section):
     """Training copies of videos."""
 
     short_side: Count | None
-    """Pixels, a fifth or more above the largest scale of training, which scales again; null: as the video has it."""
+    """Pixels, best a fifth above the upper end of `train.jitter` and never below it; null: the video's own size."""
     quality: Annotated[int, Field(ge=1, le=100)]
     """JPEG quality of a stored frame."""
     max_failure_rate: Rate
@@ -27,7 +27,7 @@ class Frames(Section):
     """What one clip is, for training and testing alike."""
 
     fps: Positive
-    """The time line that frames are taken on, whatever the file's own rate."""
+    """Frames a second that videos are sampled at, whatever the file's own rate."""
     timeline: Literal["constant", "native"]
     """`native`: the file's own frames, of which a clip covers as many as last as long as `span` does (released)."""
     span: Positive
@@ -98,7 +98,7 @@ class Model(Section):
     heads: Annotated[tuple[HeadName, ...], Field(strict=False, min_length=1)]
     relation: Literal["gcn", "transformer"]
     control: Literal["none", "shuffled_forms", "random_forms", "no_edges", "rewired", "free_matrix"]
-    """What the audio and text learners are deprived of, to ask what a gain comes from (`pipeline.train.controls`)."""
+    """What is taken from the audio and text learners, to ask where a gain comes from (`pipeline.train.controls`)."""
     late_fusion: bool
     """Add a linear layer of each video's own whitened VGGish to the logits; a silent video adds nothing."""
 
@@ -159,9 +159,9 @@ class Train(Schedule):
     mixed_precision: bool
     """On CUDA only."""
     threads: Count
-    """Of the mathematics; part of the result's last bits."""
+    """Compute threads; results depend on their number in the last bits."""
     validate_every: Count
-    """Epochs between two looks at the validation split."""
+    """Epochs between validations."""
     seed_offset: Annotated[int, Field(ge=0)]
     """Added to the seed of training alone: the same data and draws of splits, another run."""
 

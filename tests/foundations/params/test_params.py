@@ -92,6 +92,12 @@ def test_every_key_has_a_comment():
         (JITTER, "jitter: [56]\n", "train.jitter"),
         (MILESTONES, "milestones: [20, 12]\n", "train: milestones [20, 12] must rise"),
         ("  count: 8 ", "  count: 17 ", "frames: count 17 is more than the span's 16 frames"),
+        (
+            "  short_side: 96 ",
+            "  short_side: 70 ",
+            "clips.short_side is 70, but train.jitter goes up to 72: training would enlarge its copies; set "
+            "clips.short_side to 87, a fifth above it, or to null",
+        ),
         ("adjacency:\n", "adjacency: 3\nold:\n", "adjacency: found 3; input should be a valid dictionary"),
     ],
 )
