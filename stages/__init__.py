@@ -47,13 +47,10 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
             if signal.getsignal(signal.SIGINT) is stop_early:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             params = load_params()
-            with (
-                _held(name, whole_process=work.__module__ == "__main__"),
-                recorded(name, params),
-                keep_work_until_success(),
-            ):
-                made = work(params)
-            say(f"{name}: {made}")
+            with _held(name, whole_process=work.__module__ == "__main__"), recorded(name, params):
+                with keep_work_until_success():
+                    made = work(params)
+                say(f"{name}: {made}")
         except PlainError as error:
             say(f"{name}: error: {error}")
             sys.exit(1)

@@ -33,9 +33,10 @@ def audit(
 ) -> None:
     """Check that everything is still what it was when it was made; one line a check, exit status 1 if any is red.
 
-    Files, code, parameters, tables, videos and weights are hashed or read again, and each table is held against its
-    neighbours. With `--against`, two runs are compared instead, on two machines say: every float of every table and
-    every tensor of the model within the tolerance (times the larger number, where that is above 1), all else exactly.
+    Files, code, parameters, tables, videos and weights are hashed or read again, tables are checked against each
+    other, and each stage's result must have the record of the run that made it. With `--against`, two runs are compared
+    instead, on two machines say: every float of every table and every tensor of the model within the tolerance (times
+    the larger number, where that is above 1), all else exactly.
     """
     from pipeline.foundations.params import load_params
     from pipeline.lineage import audit as auditor
@@ -99,6 +100,41 @@ def trace(
         page.print(tree.to_rich(node), soft_wrap=False)
 
 
+@app.command(rich_help_panel=LINEAGE, epilog="Example: m3a runs --diff 3f2a91c0 last")
+def runs(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run, by its name, its experiment's, or `last`: its stages.")
+    ] = None,
+    diff: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Tell what differs from run A to run B instead.")
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Print what the stages of a run said; RUN:STAGE for one of them.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs whose records are here: time, duration, revision, machine, parameters that differ, metrics.
+
+    A run is one `dvc repro` or experiment, with the stages that really ran in it. The parameters shown are those that
+    differ from params.yaml as it is now; a + at the revision says that tracked files differed from it.
+    """
+    from pipeline.cli import runs_tables
+    from pipeline.foundations.params import load_params
+    from pipeline.lineage import runs as known
+
+    found = known.read_runs(HERE)
+    if log is not None:
+        name, _, stage = log.partition(":")
+        for line in known.log_of(known.find(found, name), stage or None):
+            out.print(line, markup=False)
+    elif diff is not None:
+        runs_tables.print_differences(*(known.find(found, name) for name in diff), as_json=as_json)
+    elif run is not None:
+        runs_tables.print_stages(known.find(found, run), as_json=as_json)
+    else:
+        runs_tables.print_runs(found, load_params().model_dump(mode="json"), as_json=as_json)
+
+
 @app.command(rich_help_panel=LINEAGE, epilog="Example: m3a why train")
 def why(stage: Annotated[str, typer.Argument(metavar="STAGE", help="A stage of dvc.yaml.")]) -> None:
     """Tell why a stage would run again: what differs from its last run, line by line, and what follows from it."""
@@ -106,10 +142,11 @@ def why(stage: Annotated[str, typer.Argument(metavar="STAGE", help="A stage of d
     from pipeline.lineage import why as explanation
 
     reasons = explanation.why(HERE, load_params(), stage)
+    made = f"its result was {explanation.last_run(HERE, stage)}"
     if not reasons:
-        out.print(f"{stage} would not run again: all is as it was at its last run", markup=False)
+        out.print(f"{stage} would not run again: all is as it was; {made}", markup=False)
         return
-    out.print(f"{stage} would run again:", markup=False, style="bold")
+    out.print(f"{stage} would run again ({made}):", markup=False, style="bold")
     for reason in reasons:
         out.print(f"  {reason.kind}: {reason.what}", markup=False)
         for line in reason.detail:

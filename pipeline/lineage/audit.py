@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.digests import md5
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import sha256
+from pipeline.foundations.runtime.record_store import Record
 from pipeline.foundations.tables import tables
-from pipeline.lineage import consistency, lock
+from pipeline.lineage import consistency, lock, records
 from pipeline.lineage.lock import Recorded, Stage
+
+METRICS = "data/metrics.json"
 
 
 class Check(NamedTuple):
@@ -36,6 +40,7 @@ def audit(root: Path, params: Params) -> Iterator[Check]:
     """
     stages = lock.read_stages(root)
     yield from _files(root, stages)
+    yield from _records(root, stages)
     yield from _parameters(stages, params.model_dump(mode="json"))
     yield from _code(root, stages)
     yield from _tables(root)
@@ -52,7 +57,7 @@ def _files(root: Path, stages: Mapping[str, Stage]) -> Iterator[Check]:
     def now(path: str) -> str:
         if path not in digests:
             try:
-                digests[path] = lock.md5(root / path)
+                digests[path] = md5(root / path)
             except OSError as error:
                 digests[path] = error.strerror or "unreadable"
         return digests[path]
@@ -68,6 +73,42 @@ def _files(root: Path, stages: Mapping[str, Stage]) -> Iterator[Check]:
                 found = now(entry.path)
                 finding = "" if found == entry.md5 else f"{role}: {entry.md5}; now: {found}"
                 yield Check(group, f"{stage.name}: {entry.path}", not finding, finding)
+
+
+def _records(root: Path, stages: Mapping[str, Stage]) -> Iterator[Check]:
+    """One line a stage: the record of the run that made its result is there, and agrees with what lies here."""
+    for stage in stages.values():
+        record = records.record_of(root, stage)
+        what = f"{stage.name}: made by no known run"
+        if record is None:
+            finding = records.ABSENT
+        else:
+            what = f"{stage.name}: made by {record['session']}, {record['started']}, on {record['host']['name']}"
+            finding = "; ".join(_disagreements(root, stage, record))
+        yield Check("record", what, not finding, finding)
+
+
+def _disagreements(root: Path, stage: Stage, record: Record) -> Iterator[str]:
+    """What speaks against a record that names the digests, parameters and outputs of dvc.lock."""
+    if changed := record.get("changed_while_running"):
+        yield f"changed while it ran, so it may have read another version: {', '.join(changed)}"
+    if record["started"] > record["ended"]:
+        yield f"it ended before it began: {record['ended']}"
+    for out in stage.outs:
+        if record["metrics"] and out.path == METRICS and (root / METRICS).exists():
+            yield from _other_metrics(root / METRICS, record["metrics"])
+
+
+def _other_metrics(path: Path, recorded: Mapping[str, Any]) -> Iterator[str]:
+    """The metrics that are not as the record has them."""
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        yield f"{METRICS}: {error}"
+        return
+    for name in sorted({*found, *recorded}):
+        if found.get(name) != recorded.get(name):
+            yield f"{METRICS}: {name} was {recorded.get(name)}; now: {found.get(name)}"
 
 
 def _parameters(stages: Mapping[str, Stage], current: Mapping[str, Any]) -> Iterator[Check]:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pipeline.foundations.runtime.extras import require
 from pipeline.foundations.runtime.files import atomic_write
-from pipeline.lineage import lock
+from pipeline.lineage import crate_checks, lock
 from pipeline.lineage.finished import check_unchanged, keep, read_record
 from pipeline.lineage.lock import Recorded, Stage
 
@@ -32,11 +32,12 @@ TERMS = {"resourceUsage": "https://w3id.org/ro/terms/workflow-run#resourceUsage"
 """Terms beyond RO-Crate's own, inline: a reader needs no second context."""
 TOOL = {"@type": ["File", "SoftwareSourceCode"]}
 WORKFLOW, SETTINGS = "dvc.yaml", ("params.yaml", "dvc.lock", "data/raw/dvc.lock")
-README = "README.md"
+README, PROJECT_README = "README.md", "PROJECT-README.md"
+"""The project's own goes in by another name: the crate has its own, which says how to check it."""
 COMPLETED = "http://schema.org/CompletedActionStatus"
 FORMATS = {".py": "text/x-python", ".yaml": "application/yaml", ".lock": "application/yaml", ".md": "text/markdown",
            ".json": "application/json", ".html": "text/html", ".parquet": "application/vnd.apache.parquet",
-           ".txt": "text/plain", ".wav": "audio/wav"}  # fmt: skip
+           ".txt": "text/plain", ".result": "application/json", ".wav": "audio/wav"}  # fmt: skip
 OTHER_FORMAT = "application/octet-stream"
 
 
@@ -51,12 +52,13 @@ def write_crate(root: Path, target: Path) -> int:
     """
     require("crate", "m3a crate")
     stages = lock.read_stages(root)
-    records = {name: read_record(root, name) for name in stages}
+    records = {name: read_record(root, stage) for name, stage in stages.items()}
     with atomic_write(target) as draft:
         draft.mkdir()
         crate = _Builder(root, draft, stages, records).build()
         content = json.dumps(crate.metadata.generate(), indent=2, sort_keys=True, ensure_ascii=False)
         (draft / "ro-crate-metadata.json").write_text(content + "\n", encoding="utf-8")
+        crate_checks.write_sums(draft)
         return sum(path.is_file() for path in draft.rglob("*"))
 
 
@@ -87,12 +89,24 @@ class _Builder:
         for profile, name in PROFILES.items():
             properties = {"@type": "CreativeWork", "name": name, "version": profile.rpartition("/")[2]}
             crate.root_dataset.append_to("conformsTo", self._add(profile, properties))
-        if (self.root / README).exists():
-            self._file(README, about={"@id": "./"})
         workflow = self._workflow()
         actions = {name: self._action(name) for name in self.stages}
         self._run(workflow, actions)
+        self._checks()
         return crate
+
+    def _checks(self) -> None:
+        """What others need to recompute every digest, and the project's README."""
+        if (self.root / README).exists():
+            keep(self.root / README, self.folder / PROJECT_README, link=False)
+            self._described(PROJECT_README)
+        about = {crate_checks.README: {"about": {"@id": "./"}}}
+        for path in crate_checks.write_checks(self.folder, self.unchanged, self.records):
+            self._described(path, **about.get(path, {}))
+        self.crate.add_file(dest_path=crate_checks.ALL, properties={
+            "name": crate_checks.ALL, "encodingFormat": FORMATS[".txt"],
+            "description": "SHA-256 of every other file of the crate",
+        })  # fmt: skip
 
     def _add(self, identifier: str, properties: Mapping[str, Any]) -> Any:
         from rocrate.model.contextentity import ContextEntity
@@ -130,9 +144,14 @@ class _Builder:
         keep(source, self.folder / path, link=written)
         if source.is_dir():
             return self.crate.add_directory(dest_path=path, properties={"name": path, **properties})
+        return self._described(path, **properties)
+
+    def _described(self, path: str, **properties: Any) -> Any:
+        """A file that is in the crate already, as an entity."""
+        file = self.folder / path
         return self.crate.add_file(dest_path=path, properties={
-            "name": path, "contentSize": str(source.stat().st_size),
-            "encodingFormat": FORMATS.get(source.suffix, OTHER_FORMAT), **properties,
+            "name": path, "contentSize": str(file.stat().st_size),
+            "encodingFormat": FORMATS.get(file.suffix, OTHER_FORMAT), **properties,
         })  # fmt: skip
 
     def _workflow(self) -> Any:
@@ -166,7 +185,7 @@ class _Builder:
 
     def _revision(self, stage: str) -> str:
         git = self.records[stage]["git"]
-        return f"{git['revision']}, changed" if git["changed"] else str(git["revision"])
+        return f"{git['revision']}, changed: {', '.join(git['changed'])}" if git["changed"] else str(git["revision"])
 
     def _action(self, name: str) -> Any:
         """One stage's run: its tool, what it read, what it wrote, with which parameters, at what cost."""

@@ -92,7 +92,7 @@ def _maker(root: Path, stages: Mapping[str, Stage], path: str) -> Stage:
 def _describe(root: Path, makers: Mapping[str, Stage]) -> dict[str, Any]:
     """The whole of croissant.json."""
     digests = {path: sha256(root / path) for path in makers}
-    records = {stage.name: read_record(root, stage.name) for stage in makers.values()}
+    records = {stage.name: read_record(root, stage) for stage in makers.values()}
     content = hashlib.sha256("".join(digests.values()).encode()).hexdigest()
     return {
         "@context": CONTEXT,

@@ -1,32 +1,28 @@
 """A finished run, as an export needs it: records that say so, files that are still the same, copies kept with it."""
 
-import json
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from pipeline.foundations.runtime.digests import md5
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.record import FOLDER as RUNS
-from pipeline.lineage import lock
-from pipeline.lineage.lock import Recorded
+from pipeline.foundations.runtime.record_store import Record
+from pipeline.lineage.lock import Recorded, Stage
+from pipeline.lineage.records import ABSENT, record_of
 
 
-def read_record(root: Path, stage: str) -> Mapping[str, Any]:
-    """What a stage's last run left behind (record.py).
+def read_record(root: Path, stage: Stage) -> Record:
+    """The record of the run that made what dvc.lock says of a stage (record.py).
 
     Raises:
-        PlainError: there is none, or the run did not end well.
+        PlainError: none is known.
     """
-    path = root / RUNS / f"{stage}.json"
-    again = f"run `dvc repro --force {stage}`"
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PlainError(f"{path}: found no record of the stage's run, expected one; {again}") from error
-    if record.get("outcome") != "finished":
-        raise PlainError(f"{path}: found a run that {record.get('outcome')}, expected a finished one; {again}")
+    record = record_of(root, stage)
+    if record is None:
+        raise PlainError(
+            f"{stage.name}: {ABSENT}; `git pull` may bring it, `dvc repro --force --single-item {stage.name}` runs the "
+            "stage here and leaves one"
+        )
     return record
 
 
@@ -37,7 +33,7 @@ def check_unchanged(root: Path, entry: Recorded, stage: str) -> None:
         PlainError: it is not the same.
     """
     try:
-        found = lock.md5(root / entry.path)
+        found = md5(root / entry.path)
     except OSError as error:
         found = error.strerror or "unreadable"
     if found != entry.md5:

@@ -1,12 +1,5 @@
-"""dvc.lock as values: what each stage read, with which parameters, and what it wrote.
+"""dvc.lock as values: what each stage read, with which parameters, and what it wrote."""
 
-Digests are computed here, not by DVC, so that an auditor needs to trust one page of code: a file's digest is
-the MD5 of its bytes; a folder's is the MD5 of the JSON list of its files' digests and relative paths, sorted,
-with `.dir` at its end.
-"""
-
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +11,6 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.report.dag import is_code
 
 LOCKS = ("data/raw/dvc.lock", "dvc.lock")
-PAGE = "README.md"
-"""What a package's page is called; .dvcignore keeps those of pipeline/ out of folders' digests."""
 """The bundled sample's, where it was rendered, and the pipeline's."""
 UNDECLARED = ("stages/__init__.py", "pipeline/foundations/runtime", "pipeline/foundations/params")
 """Code that every stage runs and none declares: it says how the work is done, never what comes of it."""
@@ -133,41 +124,3 @@ def reach(stages: Mapping[str, Stage], name: str, *, down: bool) -> list[str]:
         frontier = {other for current in frontier for other in step(stages, current)} - seen
         seen |= frontier
     return [other for other in stages if other in seen]
-
-
-def md5(path: Path) -> str:
-    """A file's or folder's digest as DVC defines it.
-
-    Raises:
-        OSError: it is absent or cannot be read.
-    """
-    if path.is_dir():
-        return _md5_of_listing({file.relative_to(path).as_posix(): md5(file) for file in files_below(path)})
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def files_below(folder: Path) -> list[Path]:
-    """The files of a folder that count in its digest: as .dvcignore has it, no compiled code and no package's page."""
-    files = {file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
-    return sorted(file for file in files if file.name != PAGE or file.parent / "__init__.py" not in files)
-
-
-def md5_of_files(path: str, files: Mapping[str, bytes]) -> str:
-    """The digest of a file or folder of the project from the content of its files, by path."""
-    if path in files:
-        return md5_of(files[path])
-    pages = {name for name in files if f"{name.removesuffix(PAGE)}__init__.py" in files and name.endswith(f"/{PAGE}")}
-    counted = {name.removeprefix(f"{path}/"): md5_of(files[name]) for name in files.keys() - pages}
-    return _md5_of_listing(counted)
-
-
-def _md5_of_listing(digests: Mapping[str, str]) -> str:
-    """A folder's digest from its files', by path below it."""
-    listing = [{"md5": digests[name], "relpath": name} for name in sorted(digests)]
-    return md5_of(json.dumps(listing, sort_keys=True).encode()) + ".dir"
-
-
-def md5_of(content: bytes) -> str:
-    """The MD5 of bytes; an identifier that DVC chose, not a proof against forgery."""
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()

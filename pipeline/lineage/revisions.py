@@ -1,26 +1,24 @@
 """What a file or folder of code was when a stage ran, found in git by the digest that dvc.lock recorded."""
 
-import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from pipeline.foundations.runtime.record import FOLDER as RUNS
-from pipeline.lineage import lock
+from pipeline.foundations.runtime.digests import files_below, md5_of_files
 from pipeline.lineage.lock import Recorded
 
 Files = Mapping[str, bytes]
 """Content by path below the project, `/` between folders."""
 
 
-def as_it_ran(root: Path, entry: Recorded, stage: str) -> Files | None:
+def as_it_ran(root: Path, entry: Recorded, revision: str | None) -> Files | None:
     """The files that a recorded file or folder consisted of; None where that version was never committed.
 
-    The revision that the stage's record names comes first, then every one that changed the path, newest first.
+    The `revision` that the stage's record names, if any, comes first, then all that changed the path, newest first.
     """
-    for revision in _revisions(root, entry.path, stage):
-        files = _committed(root, revision, entry.path)
-        if files and lock.md5_of_files(entry.path, files) == entry.md5:
+    for candidate in _revisions(root, entry.path, revision):
+        files = _committed(root, candidate, entry.path)
+        if files and md5_of_files(entry.path, files) == entry.md5:
             return files
     return None
 
@@ -28,14 +26,13 @@ def as_it_ran(root: Path, entry: Recorded, stage: str) -> Files | None:
 def now(root: Path, path: str) -> Files:
     """The files on disk that a file or folder consists of; none where it is absent."""
     whole = root / path
-    found = lock.files_below(whole) if whole.is_dir() else [whole] if whole.is_file() else []
+    found = files_below(whole) if whole.is_dir() else [whole] if whole.is_file() else []
     return {file.relative_to(root).as_posix(): file.read_bytes() for file in found}
 
 
-def _revisions(root: Path, path: str, stage: str) -> Iterator[str]:
-    record = root / RUNS / f"{stage}.json"
-    if record.exists():
-        yield str(json.loads(record.read_text(encoding="utf-8"))["git"]["revision"])
+def _revisions(root: Path, path: str, revision: str | None) -> Iterator[str]:
+    if revision is not None:
+        yield revision
     yield from _git(root, "log", "--format=%H", "--", path).decode().split()
 
 

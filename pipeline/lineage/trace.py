@@ -1,14 +1,16 @@
 """`m3a trace WHAT`: everything that went into a number, a file or a stage, and everything it went into."""
 
+import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.record import FOLDER as RUNS
-from pipeline.lineage import lock, trace_rows
+from pipeline.foundations.runtime.record_store import Record
+from pipeline.lineage import lock, records, trace_rows
 from pipeline.lineage.lock import Stage
+from pipeline.lineage.records import Lying
 from pipeline.lineage.tree import Node
 
 METRICS = "data/metrics.json"
@@ -29,19 +31,30 @@ def trace(root: Path, what: str) -> Node:
     Raises:
         PlainError: nothing of that name is known, or nothing has run here yet.
     """
-    stages = lock.read_stages(root)
+    lying = {name: records.lying(root, stage) for name, stage in lock.read_stages(root).items()}
+    stages = {name: result.stage for name, result in lying.items()}
     if what in stages:
-        return Node(what, "a stage", (*_upward(root, stages, stages[what], set()), _downward(stages, [what])))
+        return Node(what, "a stage", (*_upward(root, lying, what, set()), _downward(stages, [what])))
     if found := _file(root, stages, what) or _metric(root, what):
-        return _trace_file(root, stages, found)
+        return _trace_file(root, lying, found)
     if rows := trace_rows.video(root, stages, what) or trace_rows.action(root, what):
         return rows
     if not (root / VIDEOS).exists():
         raise PlainError(f"{what}: not a metric, stage or file that git holds, and no results yet: make repro")
+    if near := _nearest(root, stages, what):
+        raise PlainError(f"{what}: not known here; did you mean {' or '.join(near)}?")
     raise PlainError(
         f"{what}: not known here; expected a metric of {METRICS}, a file that dvc.lock names, a stage "
         f"({', '.join(stages)}), a video id or an action"
     )
+
+
+def _nearest(root: Path, stages: Mapping[str, Stage], what: str) -> list[str]:
+    """The names most like it: of stages, files, metrics and actions; else of videos that begin alike."""
+    files = {entry.path for stage in stages.values() for entry in (*stage.outs, *stage.deps)}
+    metrics = json.loads((root / METRICS).read_text(encoding="utf-8")) if (root / METRICS).exists() else {}
+    near = difflib.get_close_matches(what, [*stages, *sorted(files), *metrics, *trace_rows.action_names(root)])
+    return near or difflib.get_close_matches(what, trace_rows.videos_like(root, what))
 
 
 def _file(root: Path, stages: Mapping[str, Stage], what: str) -> _Found | None:
@@ -71,7 +84,8 @@ def _metric(root: Path, what: str) -> _Found | None:
     return None if value is None else _Found(Node(what, f"a metric: {json.dumps(value)}", ()), METRICS)
 
 
-def _trace_file(root: Path, stages: Mapping[str, Stage], found: _Found) -> Node:
+def _trace_file(root: Path, lying: Mapping[str, Lying], found: _Found) -> Node:
+    stages = {name: result.stage for name, result in lying.items()}
     makers = [stage for stage in stages.values() if any(lock.holds(out.path, found.path) for out in stage.outs)]
     readers = [
         stage.name
@@ -79,26 +93,27 @@ def _trace_file(root: Path, stages: Mapping[str, Stage], found: _Found) -> Node:
         if any(lock.holds(dep.path, found.path) or lock.holds(found.path, dep.path) for dep in stage.deps)
     ]
     seen: set[str] = set()
-    made = [Node("made by", stage.name, _upward(root, stages, stage, seen)) for stage in makers]
+    made = [Node("made by", stage.name, _upward(root, lying, stage.name, seen)) for stage in makers]
     origin = made or [Node("made by", "no stage: it comes from outside or from git", ())]
     return found.node._replace(children=(*found.node.children, *origin, _downward(stages, readers)))
 
 
-def _upward(root: Path, stages: Mapping[str, Stage], stage: Stage, seen: set[str]) -> tuple[Node, ...]:
+def _upward(root: Path, lying: Mapping[str, Lying], name: str, seen: set[str]) -> tuple[Node, ...]:
     """How a stage ran, and what it read, each with how it was made; a stage that was shown is not shown again."""
-    if stage.name in seen:
+    if name in seen:
         return (Node("shown above", "", ()),)
-    seen.add(stage.name)
+    seen.add(name)
+    stage = lying[name].stage
     params = Node("parameters", "", tuple(Node(key, json.dumps(value), ()) for key, value in stage.params.items()))
     code = Node(
         "code", f"{len(stage.code)} files and folders", tuple(Node(dep.path, dep.md5, ()) for dep in stage.code)
     )
     inputs = []
     for dep in stage.inputs:
-        makers = [other for other in stages.values() if any(_touch(out.path, dep.path) for out in other.outs)]
-        made = tuple(Node("made by", maker.name, _upward(root, stages, maker, seen)) for maker in makers)
+        makers = [key for key, other in lying.items() if any(_touch(out.path, dep.path) for out in other.stage.outs)]
+        made = tuple(Node("made by", maker, _upward(root, lying, maker, seen)) for maker in makers)
         inputs.append(Node(dep.path, dep.md5, made))
-    return (*_run(root, stage.name), *_weights(root, stage), params, code, Node("inputs", "", tuple(inputs)))
+    return (*_run(lying[name]), *_weights(root, stage), params, code, Node("inputs", "", tuple(inputs)))
 
 
 def _weights(root: Path, stage: Stage) -> tuple[Node, ...]:
@@ -119,23 +134,33 @@ def _touch(a: str, b: str) -> bool:
     return lock.holds(a, b) or lock.holds(b, a)
 
 
-def _run(root: Path, name: str) -> tuple[Node, ...]:
-    """The record of a stage's last run, where one was left."""
-    path = root / RUNS / f"{name}.json"
-    if not path.exists():
-        return (Node("run", "no record on this machine: its outputs came from DVC's cache", ()),)
-    record = json.loads(path.read_text(encoding="utf-8"))
+def _run(result: Lying) -> tuple[Node, ...]:
+    """The run that made a stage's result, and what is to be said of it."""
+    notes = (Node("note", result.note, ()),) if result.note and result.record else ()
+    if result.record is None:
+        return (Node("run", result.note, ()),)
+    return (*notes, Node("run", *run_lines(result.record)))
+
+
+def run_lines(record: Record) -> tuple[str, tuple[Node, ...]]:
+    """A run in a line, and what there is to say of it."""
     git, host = record["git"], record["host"]
-    revision = git["revision"][:12] + (" and uncommitted changes" if git["changed"] else "")
-    versions = ", ".join(f"{package} {version}" for package, version in record["versions"].items())
-    return (
-        Node("run", f"{record['started']}, {record['seconds']:.1f} s, {record['outcome']}", (
-            Node("git revision", revision, ()),
-            Node("machine", f"{host['name']}, {host['cpu']}, {record['device']}", ()),
-            Node("versions", versions, ()),
-            Node("peak memory", _memory(record["peak_memory_mb"]), ()),
-        )),
-    )  # fmt: skip
+    changed = (Node("not committed", ", ".join(git["changed"]), ()),) if git["changed"] else ()
+    experiment = (Node("experiment", record["experiment"], ()),) if record.get("experiment") else ()
+    incidents = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in record["incidents"].items())
+    cpu, io = record["cpu_seconds"], record["io_mb"]
+    gpus = [f"{gpu['name']}, {gpu['peak_memory_mb']:,.0f} of {gpu['memory_mb']:,.0f} MB" for gpu in record["gpus"]]
+    return f"{record['session']}, {record['started']}, {record['seconds']:.1f} s, {record['outcome']}", (
+        Node("git revision", git["revision"][:12], changed),
+        *experiment,
+        Node("machine", f"{host['name']}, {host['cpu']}, {record['device']}", ()),
+        *(Node("GPU", gpu, ()) for gpu in gpus),
+        Node("versions", ", ".join(f"{package} {version}" for package, version in record["versions"].items()), ()),
+        Node("processor time", f"{cpu['self']:.1f} s, its children {cpu['children']:.1f} s", ()),
+        Node("read and written", f"{io['read']:,.1f} MB, {io['written']:,.1f} MB", ()),
+        Node("peak memory", _memory(record["peak_memory_mb"]), ()),
+        *((Node("incidents", incidents, ()),) if incidents else ()),
+    )
 
 
 def _memory(peaks: Mapping[str, float]) -> str:

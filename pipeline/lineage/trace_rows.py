@@ -15,6 +15,8 @@ from pipeline.lineage.tree import Node
 
 FIRST = 5
 """Predictions, neighbours and videos that are shown."""
+ALIKE, COMPARED = 3, 5_000
+"""Letters with which a video that may be meant begins, and how many such are compared."""
 
 
 def video(root: Path, stages: Mapping[str, Stage], video_id: str) -> Node | None:
@@ -27,7 +29,7 @@ def video(root: Path, stages: Mapping[str, Stage], video_id: str) -> Node | None
             if missing
             else None
         )
-    names = _actions(root)
+    names = action_names(root)
     children = [
         Node("file", entry["path"], (Node("sha256", entry["sha256"]), Node("bytes", f"{entry['bytes']:,}"))),
         Node("labels", ", ".join(names[action] for action in entry["actions"])),
@@ -45,7 +47,7 @@ def video(root: Path, stages: Mapping[str, Stage], video_id: str) -> Node | None
 
 def action(root: Path, name: str) -> Node | None:
     """All that the tables say of an action, by its name; None where the vocabulary does not have it."""
-    names = _actions(root)
+    names = action_names(root)
     if name not in names:
         return None
     number = names.index(name)
@@ -64,6 +66,15 @@ def action(root: Path, name: str) -> Node | None:
     return Node(name, "an action", tuple(children))
 
 
+def videos_like(root: Path, what: str) -> list[str]:
+    """Ids of videos that begin with the same letters, the first thousands of them: comparing all would take minutes."""
+    videos = _table(root, "data/index/videos.parquet")
+    if videos is None:
+        return []
+    alike = videos.filter(pc.starts_with(videos["video_id"], what[:ALIKE]))["video_id"]
+    return list(alike[:COMPARED].to_pylist())
+
+
 def _table(root: Path, path: str) -> Any:
     """A table of the pipeline, or None where its stage has not run."""
     return tables.read(TABLES[path], root / path) if (root / path).exists() else None
@@ -75,7 +86,8 @@ def _row(root: Path, path: str, key: str, value: Any) -> Mapping[str, Any] | Non
     return rows[0] if rows else None
 
 
-def _actions(root: Path) -> list[str]:
+def action_names(root: Path) -> list[str]:
+    """The vocabulary, by id; empty where it has not been read yet."""
     table = _table(root, "data/index/actions.parquet")
     return list(table["action"].to_pylist()) if table is not None else []
 

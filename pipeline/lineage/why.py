@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.foundations.params import Params
+from pipeline.foundations.runtime.digests import md5
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.lineage import lock, revisions
+from pipeline.lineage import lock, records, revisions
 from pipeline.lineage.audit import lookup
 from pipeline.lineage.lock import Recorded, Stage
 
@@ -44,19 +45,35 @@ def why(root: Path, params: Params, name: str) -> list[Reason]:
     return own + above
 
 
+def last_run(root: Path, name: str) -> str:
+    """Which run made the stage's result that dvc.lock names, in a few words.
+
+    Raises:
+        PlainError: no stage has run here.
+    """
+    record = records.record_of(root, lock.read_stages(root)[name])
+    if record is None:
+        return records.ABSENT
+    changed = f", with changes to {', '.join(record['git']['changed'])}" if record["git"]["changed"] else ""
+    revision = f"git {record['git']['revision'][:12]}{changed}"
+    return f"made by run {record['session']}, {record['started']}, on {record['host']['name']}, {revision}"
+
+
 def consequences(root: Path, name: str) -> list[str]:
     """The stages that would follow, where the outputs of `name` came out differently."""
     return lock.reach(lock.read_stages(root), name, down=True)
 
 
 def _own_reasons(root: Path, current: Mapping[str, Any], stage: Stage) -> Iterator[Reason]:
+    record = records.record_of(root, stage)
+    revision = str(record["git"]["revision"]) if record else None
     for key, used in stage.params.items():
         now = lookup(current, key)
         if now != used:
             yield from _parameter_reasons(key, used, now)
     for dep in stage.code:
         if _now(root, dep) != dep.md5:
-            yield from _code_reasons(root, dep, stage.name)
+            yield from _code_reasons(root, dep, revision)
     for dep in stage.inputs:
         if (now := _now(root, dep)) != dep.md5:
             yield Reason("input", dep.path, (f"was {dep.md5}", f"now {now}"))
@@ -77,14 +94,14 @@ def _parameter_reasons(key: str, used: Any, now: Any) -> Iterator[Reason]:
 
 def _now(root: Path, entry: Recorded) -> str:
     try:
-        return lock.md5(root / entry.path)
+        return md5(root / entry.path)
     except OSError:
         return "absent"
 
 
-def _code_reasons(root: Path, dep: Recorded, stage: str) -> Iterator[Reason]:
+def _code_reasons(root: Path, dep: Recorded, revision: str | None) -> Iterator[Reason]:
     """One reason a file that changed, appeared or went away, with its lines."""
-    before, after = revisions.as_it_ran(root, dep, stage), revisions.now(root, dep.path)
+    before, after = revisions.as_it_ran(root, dep, revision), revisions.now(root, dep.path)
     if before is None:
         yield Reason("code", dep.path, ("the version that ran was never committed; its lines are not known",))
         return

@@ -106,7 +106,7 @@ class FileAccess:
             self.of_stage[self._at_work].add((folder / name).relative_to(self.root).as_posix())
 
     def _turn(self, mark: str) -> None:
-        """A stage begins, once every folder is watched as it is now, or has ended."""
+        """A stage begins, or goes on, once every folder is watched as it is now; or it has ended, or pauses."""
         word, _, stage = mark.partition(".")
         if word == "begin":
             self._add_below(self.root)

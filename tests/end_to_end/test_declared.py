@@ -131,7 +131,7 @@ def _outs(entry: dict) -> list[str]:
 def test_a_stage_opens_no_file_that_it_does_not_declare(ran, stage):
     entry = ran.stages[stage]
     declared = [_inside(ran.root, path) for path in [*entry["deps"], *_outs(entry)]] + [*UNDECLARED]
-    work = [f".cache/{stage}", f".cache/{stage}.lock", f".cache/{stage}.running", f"data/runs/{stage}.json"]
+    work = [f".cache/{stage}", f".cache/{stage}.lock", f".cache/{stage}.running", f"data/runs/{stage}.jsonl"]
     opened = {path for path in ran.watched[stage].opened if not _lies_in(path, [*declared, *work, *HOUSEKEEPING])}
     if stage in FROZEN:
         opened = {path for path in opened - IN_EXPERIMENTS if not path.endswith("/.gitignore")}

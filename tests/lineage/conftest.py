@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from pipeline.foundations.runtime import digests, record_store
 from pipeline.foundations.tables import tables
-from pipeline.lineage import lock
 
 RUNS = {
     "index": {
@@ -39,6 +39,8 @@ def finished(tmp_path):
     for name in RUNS:
         _write(root / f"stages/{name}.py", f'"""Stage {name}."""\n')
     _write(root / "pipeline/lexicon/text.py", '"""Forms of text."""\n')
+    _write(root / "pipeline/lexicon/__init__.py", '"""Lexicons."""\n')
+    _write(root / "pipeline/lexicon/README.md", "# A page that counts in no digest\n")
     _write(root / "pipeline/foundations/runtime/files.py", '"""How files are written."""\n')
     _write(root / "data/raw/annotations/trainingSet.txt", "waving/a.mp4,0\n")
     _write(root / "dvc.yaml", "stages: {}\n")
@@ -48,7 +50,7 @@ def finished(tmp_path):
         (root / path).mkdir(parents=True)
     _write_tables(root)
     for minute, name in enumerate(RUNS):
-        _write(root / f"data/runs/{name}.json", json.dumps(_record(name, minute)))
+        _write(root / f"data/runs/{name}.jsonl", json.dumps(_record(root, name, minute)) + "\n")
     _write(root / "dvc.lock", json.dumps({"schema": "2.0", "stages": {name: _entry(root, name) for name in RUNS}}))
     return root
 
@@ -62,22 +64,38 @@ def _entry(root, name):
     run = RUNS[name]
     return {
         "cmd": f"python -m stages.{name}",
-        "deps": [{"path": path, "hash": "md5", "md5": lock.md5(root / path)} for path in run["deps"]],
+        "deps": [{"path": path, "hash": "md5", "md5": digests.md5(root / path)} for path in run["deps"]],
         "params": {"params.yaml": run["params"]},
-        "outs": [{"path": path, "hash": "md5", "md5": lock.md5(root / path)} for path in run["outs"]],
+        "outs": [{"path": path, "hash": "md5", "md5": digests.md5(root / path)} for path in run["outs"]],
     }
 
 
-def _record(name, minute):
+def _record(root, name, minute):
+    run = RUNS[name]
+    deps, outs = ({path: digests.md5(root / path) for path in run[kind]} for kind in ("deps", "outs"))
     return {
+        "id": f"20260102T03{minute:02}00Z-00000000",
+        "key": record_store.key_of(name, deps, run["params"], outs),
         "stage": name,
+        "session": "c0ffee00",
+        "experiment": None,
+        "deps": deps,
+        "params": run["params"],
+        "outs": outs,
+        "metrics": {},
+        "changed_while_running": [],
+        "log": [f"{name}: made"],
+        "incidents": {},
+        "gpus": [],
+        "cpu_seconds": {"self": 20.5, "children": 0.0},
+        "io_mb": {"read": 1.0, "written": 0.5, "read_from_disk": 0.0, "written_to_disk": 0.5},
         "outcome": "finished",
         "started": f"2026-01-02T03:{minute:02}:00+00:00",
         "ended": f"2026-01-02T03:{minute:02}:30+00:00",
         "seconds": 30.25,
         "peak_memory_mb": {"self": 146.9, "largest_child": 0.0},
         "device": "cpu",
-        "git": {"revision": "c0ffee" * 6 + "c0ff", "changed": False},
+        "git": {"revision": "c0ffee" * 6 + "c0ff", "changed": []},
         "host": {"name": "vm", "system": "Linux", "cpu": "AMD EPYC"},
         "versions": {"python": "3.11.7", "dvc": "3.67.1"},
     }

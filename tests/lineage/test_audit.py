@@ -50,7 +50,7 @@ def _outputs(root):
 def test_a_run_is_green_from_top_to_bottom(pipeline_run):
     checks = _audit(pipeline_run)
     assert [check for check in checks if not check.green] == []
-    groups = {"code", "input", "output", "parameter", "git", "table", "consistency", "videos", "weights"}
+    groups = {"code", "input", "output", "parameter", "git", "record", "table", "consistency", "videos", "weights"}
     assert {check.group for check in checks} == groups
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
 from importlib import resources
 
 import pytest
@@ -14,6 +15,7 @@ from rocrate_validator.models import Severity, ValidationSettings
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.foundations.runtime import record_store
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.lineage.crate import write_crate
 from tests.extras import WITHOUT
@@ -29,6 +31,7 @@ BIOSCHEMAS_1_1 = {
 }
 """Where the terms of RO-Crate 1.1 differ from those of 1.3, whose context rocrate brings along."""
 
+PLAIN = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 UNKNOWN = {
     "The Action SHOULD have an agent that is a Person or Organization",
     "The Application SHOULD have a url",
@@ -163,12 +166,16 @@ def test_it_replaces_an_earlier_crate_and_counts_its_files(crate, finished):
 def test_what_lies_outside_the_project_is_named_and_left_there(finished, tmp_path):
     (tmp_path / "my annotations").mkdir()
     (tmp_path / "my annotations/trainingSet.txt").write_text("waving/a.mp4,0\n")
-    lock = finished / "dvc.lock"
-    lock.write_text(lock.read_text().replace("data/raw/annotations", str(tmp_path / "my annotations")))
+    for path in (finished / "dvc.lock", finished / "data/runs/index.jsonl"):
+        path.write_text(path.read_text().replace("data/raw/annotations", str(tmp_path / "my annotations")))
+    record = json.loads((finished / "data/runs/index.jsonl").read_text())
+    record["key"] = record_store.key_of("index", *(record[part] for part in ("deps", "params", "outs")))
+    (finished / "data/runs/index.jsonl").write_text(json.dumps(record))
     write_crate(finished, tmp_path / "crate")
     outside = [e for e in ROCrate(str(tmp_path / "crate")).get("#run-index")["object"] if "outside" in e.id]
     assert [entity["name"] for entity in outside] == [str(tmp_path / "my annotations")]
     assert not list((tmp_path / "crate").rglob("trainingSet.txt"))
+    assert _check(tmp_path / "crate") == []
 
 
 @pytest.mark.parametrize("path", ["data/splits/train.parquet", "stages/split_mini.py"])
@@ -179,12 +186,44 @@ def test_a_file_that_is_no_longer_what_it_was_is_refused_by_name(finished, tmp_p
     assert not (tmp_path / "crate").exists()
 
 
-@pytest.mark.parametrize("change", [None, "failed"])
+@pytest.mark.parametrize("change", [None, '"failed"'])
 def test_a_stage_without_the_record_of_a_finished_run_is_refused_by_name(finished, tmp_path, change):
-    path = finished / "data/runs/split_mini.json"
-    path.unlink() if change is None else path.write_text(json.dumps({"outcome": change}))
-    with pytest.raises(PlainError, match=r"split_mini\.json: found .*dvc repro --force split_mini"):
+    path = finished / "data/runs/split_mini.jsonl"
+    path.unlink() if change is None else path.write_text(path.read_text().replace('"finished"', change))
+    with pytest.raises(PlainError, match=r"split_mini: made elsewhere; record absent; .* --single-item split_mini"):
         write_crate(finished, tmp_path / "crate")
+
+
+def _check(crate):
+    """What the README's commands print, and whether all ended well."""
+    commands = (crate / "README.md").read_text().split("```sh\n")[1].split("```")[0]
+    done = subprocess.run(["sh", "-s"], cwd=crate, input=commands, capture_output=True, text=True, env=PLAIN)
+    return done.stdout.splitlines()
+
+
+def test_its_readmes_commands_recompute_every_digest(crate):
+    assert _check(crate) == []
+    listed = (crate / "md5sums.txt").read_text() + (crate / "md5folders.txt").read_text()
+    graph = json.loads((crate / "ro-crate-metadata.json").read_text())["@graph"]
+    named = {entity["identifier"].removeprefix("md5:") for entity in graph if "identifier" in entity}
+    assert named == {line.split()[0] for line in listed.splitlines()}
+    assert len((crate / "md5folders.txt").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "failures"),
+    [
+        ("data/splits/train.parquet", ["data/splits/train.parquet: FAILED"] * 2),
+        ("pipeline/lexicon/text.py", ["pipeline/lexicon/text.py: FAILED", "pipeline/lexicon: FAILED"]),
+        ("records/index.result", ["records/index.result: FAILED"] * 2),
+        ("PROJECT-README.md", ["PROJECT-README.md: FAILED"]),
+    ],
+)
+def test_its_readmes_commands_see_a_changed_byte(crate, path, failures):
+    content = (crate / path).read_bytes()
+    (crate / path).unlink()  # what stages wrote is linked
+    (crate / path).write_bytes(content[:-2] + b"~" + content[-1:])
+    assert _check(crate) == failures
 
 
 def test_the_command_writes_it_and_says_how_many_files(finished, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from pipeline.foundations.runtime import digests
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.lineage import lock
 from pipeline.lineage.lock import Recorded, Stage
@@ -34,7 +35,7 @@ def test_digests_of_a_file_and_a_folder_are_dvcs_own(tmp_path):
     for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "add", "-q", "folder", "file.bin"]):
         subprocess.run(command, cwd=tmp_path, check=True, env=environment())
     for name in ("folder", "file.bin"):
-        assert f"md5: {lock.md5(tmp_path / name)}\n" in (tmp_path / f"{name}.dvc").read_text()
+        assert f"md5: {digests.md5(tmp_path / name)}\n" in (tmp_path / f"{name}.dvc").read_text()
 
 
 def test_a_packages_page_is_in_no_digest_and_other_pages_are(tmp_path, root):

@@ -1,10 +1,10 @@
 """Code as it ran, found in git: by the digest that dvc.lock holds, of a file or of a folder."""
 
-import json
 import subprocess
 
 import pytest
 
+from pipeline.foundations.runtime import digests
 from pipeline.lineage import lock, revisions
 from pipeline.lineage.lock import Recorded
 
@@ -13,12 +13,11 @@ FIRST = {"code/a.py": "A = 1\n", "code/below/b.py": "B = 1\n"}
 
 @pytest.fixture
 def project(tmp_path):
-    """A repository of a folder of code with two revisions, of which the record of stage `work` names the first."""
+    """A repository of a folder of code with two revisions; a file names the first."""
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     _commit(tmp_path, FIRST)
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
-    (tmp_path / "data/runs").mkdir(parents=True)
-    (tmp_path / "data/runs/work.json").write_text(json.dumps({"git": {"revision": head.strip(), "changed": False}}))
+    (tmp_path / "first").write_text(head.strip())
     return tmp_path
 
 
@@ -38,17 +37,17 @@ def _write(root, files):
 
 
 @pytest.mark.parametrize("path", ["code", "code/a.py", "code/below"])
-@pytest.mark.parametrize("stage", ["work", "one without a record"])
-def test_what_ran_is_found_in_an_older_revision(project, path, stage):
-    ran = Recorded(path, lock.md5(project / path))
+@pytest.mark.parametrize("known", [True, False])
+def test_what_ran_is_found_in_an_older_revision(project, path, known):
+    ran = Recorded(path, digests.md5(project / path))
     _commit(project, {"code/a.py": "A = 2\n", "code/below/b.py": "B = 2\n"})
     expected = {name: text.encode() for name, text in FIRST.items() if lock.holds(path, name)}
-    assert revisions.as_it_ran(project, ran, stage) == expected
+    assert revisions.as_it_ran(project, ran, (project / "first").read_text() if known else None) == expected
 
 
 def test_what_was_never_committed_is_not_found(project):
     _write(project, {"code/a.py": "A = 3\n"})
-    assert revisions.as_it_ran(project, Recorded("code", lock.md5(project / "code")), "work") is None
+    assert revisions.as_it_ran(project, Recorded("code", digests.md5(project / "code")), None) is None
 
 
 def test_what_is_there_now_leaves_byte_code_out(project):

@@ -9,6 +9,7 @@ import importlib.abc
 import importlib.machinery
 import os
 import sys
+import time
 from pathlib import Path
 
 FOLDER = os.environ.get("M3A_RECORD")
@@ -53,6 +54,34 @@ def _watch_params(module: object) -> None:
     section.__getattribute__, section.model_dump = noting, dumping
 
 
+def _mark(word: str) -> None:
+    """Have the watch on opened files (tests/end_to_end/file_access.py) take a turn, and wait until it has."""
+    mark = Path(str(FOLDER)).parent / "marks" / f"{word}.{STAGE}"
+    mark.touch()
+    while mark.exists():
+        time.sleep(0.01)
+
+
+def _look_away(module: object) -> None:
+    """Have what the record of the run reads, which is git's state and all that is declared, not be the stage's."""
+    ask, result = module._git, module.result  # type: ignore[attr-defined]
+
+    def asking() -> object:
+        _mark("pause")
+        found = ask()
+        _mark("begin")
+        return found
+
+    def resulting(*args: object) -> object:
+        _mark("pause")
+        return result(*args)
+
+    module._git, module.result = asking, resulting  # type: ignore[attr-defined]
+
+
+PATCHES = {"pipeline.foundations.params": _watch_params, "pipeline.foundations.runtime.record": _look_away}
+
+
 class _Watcher(importlib.abc.MetaPathFinder):
     """Notes each import of a project module, and hands it on to the ordinary finder."""
 
@@ -62,12 +91,12 @@ class _Watcher(importlib.abc.MetaPathFinder):
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.origin is not None and spec.loader is not None:
             _note("module", os.path.relpath(spec.origin))
-            if name == "pipeline.foundations.params":
+            if name in PATCHES:
                 execute = spec.loader.exec_module
 
                 def exec_module(module: object) -> None:
                     execute(module)  # type: ignore[arg-type]
-                    _watch_params(module)
+                    PATCHES[name](module)
 
                 spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

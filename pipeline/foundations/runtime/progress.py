@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 PLAIN_LINE_SECONDS = 30.0
+_said: list[str] = []
 T = TypeVar("T")
 
 
@@ -29,4 +30,10 @@ def track(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
 
 def say(line: str) -> None:
     """Print one line for the reader of the log (standard error, so that pipes stay clean)."""
+    _said.append(line)
     console.print(line, markup=False)
+
+
+def said() -> list[str]:
+    """The lines that this process has printed so far."""
+    return list(_said)

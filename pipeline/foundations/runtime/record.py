@@ -1,95 +1,228 @@
-"""What each run of a stage leaves behind: when, how long, with what, on which machine.
+"""What each run of a stage leaves behind: what it read and wrote, when, how long, with what, on which machine.
 
-Kept beside the outputs and outside their hashes, in data/runs/STAGE.json, so that same bytes stay same bytes.
+The record is no output: same bytes stay same bytes. Where records are kept: record_store.py.
 """
 
 import importlib.metadata
 import json
 import os
 import platform
+import re
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
+
+import psutil
+from packaging.requirements import Requirement
 
 from pipeline.foundations.params import Params
-from pipeline.foundations.runtime import memory
-from pipeline.foundations.runtime.files import write_text
+from pipeline.foundations.runtime import incidents, record_store, resources
+from pipeline.foundations.runtime.declared import Declared, declared, kept_by_git
+from pipeline.foundations.runtime.digests import files_below, md5
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.interrupts import INTERRUPTED
 from pipeline.foundations.runtime.numerics import numerics_in_use, processor
+from pipeline.foundations.runtime.progress import said, say
 from pipeline.foundations.tables import tables
 
-FOLDER = Path("data/runs")
+HERE = Path()
 PACKAGES = ("av", "dvc", "gensim", "numpy", "pandas", "pyarrow", "scikit-learn", "tensorflow", "tensorflow-cpu",
             "torch")  # fmt: skip
+"""Of which versions are told even where the project itself is not installed."""
+TOOLS = ("dev", "lock")
+"""Extras that no result depends on."""
+SHELLS = {"sh", "bash", "dash", "zsh"}
+LONGEST_LOG = 1000
+"""Lines of a stage's log that are kept; of a longer one the beginning and the end."""
 
 
 @contextmanager
 def recorded(stage: str, params: Params) -> Iterator[None]:
-    """Leave a record of what runs inside, whether it ends well or not; of torchrun's processes, the first does."""
+    """Leave a record of what runs inside, however it ends; of torchrun's processes, the first does."""
     if os.environ.get("RANK", "0") != "0":
         yield
         return
-    started, clock = datetime.now(UTC), time.monotonic()
-    outcome = "failed"
+    start, clock = datetime.now(UTC), time.monotonic()
+    first_line = len(said())
+    place = record_store.folder(HERE)
+    record = _beginning(stage, params, start)
+    _attempt(lambda: record_store.begin(place, record))
+    outcome: dict[str, Any] = {"outcome": "finished", "exit": 0}
     try:
         yield
-        outcome = "finished"
+    except BaseException as error:
+        outcome = _failure(error)
+        raise
     finally:
-        content = {
-            "stage": stage,
-            "outcome": outcome,
-            "started": started.isoformat(timespec="seconds"),
-            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - clock, 3),
-            "peak_memory_mb": _peak_memory_mb(),
-            "rows_read": _outside_work(tables.rows_read),
-            "rows_written": _outside_work(tables.rows_written),
-            "seed": params.seed,
-            "execution": params.execution.model_dump(mode="json"),
-            "device": _device(),
-            "numerics": numerics_in_use(),
-            "git": _git(),
-            "host": {"name": platform.node(), "system": platform.platform(), "cpu": processor()},
-            "versions": {"python": platform.python_version(), **_versions()},
-        }
-        write_text(FOLDER / f"{stage}.json", json.dumps(content, indent=2) + "\n")
+        log = [*said()[first_line:], *outcome.pop("error", ())]
+        record |= outcome | _costs(clock) | {"log": _shortened(log)}
+        if outcome["outcome"] == "finished":
+            record |= result(stage, start)
+        _attempt(lambda: record_store.end(place, record))
+        if record.get("key"):
+            _attempt(lambda: record_store.track(HERE, record))
 
 
-def _outside_work(rows: dict[str, int]) -> dict[str, int]:
+def result(stage: str, start: datetime) -> dict[str, Any]:
+    """What a run read, with which parameters, and what it wrote, by the digests that DVC is about to write down.
+
+    What has changed since `start` is named: it is not known which version the stage read. Empty for a stage that
+    dvc.yaml does not have.
+    """
+    found = declared(HERE, stage)
+    if found is None:
+        return {}
+    deps = {path: _digest(path) for path in found.deps}
+    outs = {path: _digest(path) for path in found.outs}
+    return {
+        "key": record_store.key_of(stage, deps, found.params, outs),
+        "deps": deps,
+        "params": dict(found.params),
+        "outs": outs,
+        "changed_while_running": [path for path in found.deps if _last_change(path) > start.timestamp()],
+        "metrics": _metrics(found),
+    }
+
+
+def _digest(path: str) -> str:
+    try:
+        return md5(HERE / path)
+    except OSError as error:
+        return error.strerror or "unreadable"
+
+
+def _last_change(path: str) -> float:
+    """When a file, or the latest of a folder's, was last written."""
+    whole = HERE / path
+    files = files_below(whole) if whole.is_dir() else [whole]
+    return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+
+
+def _metrics(found: Declared) -> dict[str, Any]:
+    """The metrics that the stage wrote, as JSON has them."""
+    values: dict[str, Any] = {}
+    for path in found.metrics:
+        with suppress(OSError, ValueError):
+            values |= json.loads((HERE / path).read_text(encoding="utf-8"))
+    return values
+
+
+def _beginning(stage: str, params: Params, start: datetime) -> dict[str, Any]:
+    """What is known when a run begins."""
+    return {
+        "id": f"{start:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        "stage": stage,
+        "session": _session(),
+        "experiment": os.environ.get("DVC_EXP_NAME"),
+        "started": start.isoformat(timespec="milliseconds"),
+        "process": os.getpid(),
+        "seed": params.seed,
+        "execution": params.execution.model_dump(mode="json"),
+        "numerics": numerics_in_use(),
+        "git": _git(),
+        "host": {"name": platform.node(), "system": platform.platform(), "cpu": processor()},
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _costs(clock: float) -> dict[str, Any]:
+    """What the run took, until now."""
+    gpus = resources.gpus()
+    return {
+        "ended": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "seconds": round(time.monotonic() - clock, 3),
+        "cpu_seconds": resources.cpu_seconds(),
+        "io_mb": resources.io_mb(),
+        "peak_memory_mb": resources.peak_memory_mb(),
+        "device": gpus[0]["name"] if gpus else "cpu",
+        "gpus": gpus,
+        "incidents": dict(incidents.so_far()),
+        "rows_read": _outside_work(tables.rows_read),
+        "rows_written": _outside_work(tables.rows_written),
+    }
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    """How a run ended that did not finish, with what there is to say of it, line by line."""
+    if isinstance(error, KeyboardInterrupt):
+        return {"outcome": "stopped", "exit": INTERRUPTED}
+    plain = isinstance(error, PlainError)
+    lines = [f"error: {error}"] if plain else "".join(traceback.format_exception(error)).splitlines()
+    return {"outcome": "failed", "exit": 1, "error": lines}
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    if len(lines) <= LONGEST_LOG:
+        return lines
+    half = LONGEST_LOG // 2
+    return [*lines[:half], f"... {len(lines) - 2 * half:,} lines are not kept ...", *lines[-half:]]
+
+
+def _attempt(write: Callable[[], object]) -> None:
+    """A result without a record is still a result; `m3a audit` will say that its record is absent."""
+    try:
+        write()
+    except (PlainError, OSError) as error:
+        say(f"this run leaves no record: {error}")
+
+
+def _outside_work(rows: Mapping[str, int]) -> dict[str, int]:
     """Rows by table, without the shards of work in progress."""
     return {path: count for path, count in sorted(rows.items()) if ".cache" not in Path(path).parts}
 
 
-def _peak_memory_mb() -> dict[str, float]:
-    """Largest resident set of this process, and of its largest child where it had one that told."""
-    peaks = {"self": memory.peak_mb(), "largest_child": memory.largest_child_mb()}
-    return {name: round(peak, 1) for name, peak in peaks.items() if peak is not None}
+def _session() -> str:
+    """A name for the `dvc repro` that this run belongs to; a stage that is run by hand is one by itself."""
+    process = psutil.Process()
+    if "DVC_STAGE" in os.environ:
+        with suppress(psutil.Error):
+            process = next((other for other in process.parents() if other.name() not in SHELLS), process)
+    parts = (platform.node(), process.pid, process.create_time(), os.environ.get("DVC_EXP_NAME"))
+    return sha256(repr(parts).encode()).hexdigest()[:8]
 
 
-def _device() -> str:
-    """The accelerator that PyTorch used; only asked where the stage has loaded PyTorch."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        return str(torch.cuda.get_device_name())
-    return "cpu"
+def _git() -> dict[str, Any]:
+    """The revision, and the tracked files that differ from it, without those that DVC and this record write."""
+    try:
+        own = kept_by_git(HERE)
+    except OSError:
+        own = set()
+    status = _ask("git", "status", "--porcelain", "-z", "--untracked-files=no")
+    names = [entry[3:] for entry in status.split("\0") if re.match(r"[ A-Z?!]{2} ", entry)]
+    return {"revision": _ask("git", "rev-parse", "HEAD").strip() or "unknown", "changed": list(_by_people(names, own))}
 
 
-def _git() -> dict[str, str | bool]:
-    revision = _ask("git", "rev-parse", "HEAD")
-    return {"revision": revision, "changed": bool(_ask("git", "status", "--porcelain", "--untracked-files=no"))}
+def _by_people(names: Iterable[str], own: set[str]) -> Iterator[str]:
+    for name in names:
+        if Path(name).name != "dvc.lock" and name not in own and record_store.TRACKED not in Path(name).parents:
+            yield name
 
 
 def _ask(*command: str) -> str:
     run = subprocess.run(command, check=False, capture_output=True, text=True)
-    return run.stdout.strip() if run.returncode == 0 else "unknown"
+    return run.stdout if run.returncode == 0 else ""
 
 
 def _versions() -> dict[str, str]:
-    """Of the packages that matter to the result, those that are installed: TensorFlow comes with an extra."""
-    return {name: version for name in PACKAGES if (version := _version(name)) is not None}
+    """Of all libraries that the project runs with, extras included, those that are there."""
+    names = {*PACKAGES, *_requirements()}
+    return {name: version for name in sorted(names) if (version := _version(name)) is not None}
+
+
+def _requirements() -> Iterator[str]:
+    """The libraries that the project asks for, but for its developers' tools."""
+    with suppress(importlib.metadata.PackageNotFoundError):
+        for line in importlib.metadata.requires("m3a") or ():
+            requirement = Requirement(line)
+            if not any(f'extra == "{extra}"' in str(requirement.marker) for extra in TOOLS):
+                yield requirement.name
 
 
 def _version(name: str) -> str | None:

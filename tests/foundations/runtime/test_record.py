@@ -1,16 +1,20 @@
 """What a stage leaves behind about its run, whether it ends well or not."""
 
-import json
 import os
+import stat
 import subprocess
 import sys
+import time
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from pipeline.foundations.runtime import memory, record
+from pipeline.foundations.runtime import digests, incidents, memory, record, record_store
 from pipeline.foundations.runtime.engines import run_tasks
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.runtime.record import recorded
 from pipeline.foundations.tables import tables
 
@@ -32,7 +36,9 @@ def folder(tmp_path, monkeypatch):
 
 
 def _read(folder):
-    return json.loads((folder / "data/runs/whiten.json").read_text())
+    found = record_store.read(folder, "whiten")
+    assert len(found) == 1
+    return found[0]
 
 
 def _grow() -> Path:
@@ -57,7 +63,9 @@ def test_a_package_that_is_not_installed_is_left_out(folder, params, monkeypatch
     with recorded("whiten", params):
         pass
     found = _read(folder)
-    assert (found["outcome"], found["versions"].keys()) == ("finished", {"python", "numpy"})
+    assert found["outcome"] == "finished"
+    assert {"python", "numpy", "torch", "joblib"} <= found["versions"].keys()
+    assert not {"no-such-package", "ruff", "pytest", "uv"} & found["versions"].keys()
 
 
 def test_a_stage_without_workers_names_its_own_peak_alone(folder, root):
@@ -83,4 +91,154 @@ def test_of_torchruns_processes_the_first_alone_leaves_a_record(folder, params, 
     monkeypatch.setenv("RANK", "1")
     with recorded("whiten", params):
         pass
-    assert not (folder / "data/runs").exists()
+    assert record_store.read(folder, "whiten") == []
+    assert list(folder.iterdir()) == []
+
+
+DVC_YAML = """\
+stages:
+  whiten:
+    cmd: python -m stages.whiten
+    params: [seed, whitening.method]
+    deps: [code, "${whitening.path}"]
+    outs: [made.txt]
+    metrics: [{metrics.json: {cache: false}}]
+"""
+
+
+@pytest.fixture
+def declared(folder):
+    """The current folder, with a dvc.yaml that has the stage, and what that reads."""
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    (folder / "params.yaml").write_text("seed: 3\nwhitening: {method: fit, path: given.npz}\n")
+    (folder / "code").mkdir()
+    (folder / "code/a.py").write_text("A = 1\n")
+    (folder / "given.npz").write_bytes(b"given")
+    for path in (folder / "code/a.py", folder / "given.npz"):
+        os.utime(path, (1, 1))
+    return folder
+
+
+def _work(text="made"):
+    Path("made.txt").write_text(text)
+    Path("metrics.json").write_text('{"map": 1.5}')
+
+
+def test_a_finished_run_is_found_by_what_it_read_and_wrote(declared, params):
+    with recorded("whiten", params):
+        _work()
+    found = _read(declared)
+    outs = {"made.txt": digests.md5(Path("made.txt")), "metrics.json": digests.md5(Path("metrics.json"))}
+    deps = {"code": digests.md5(Path("code")), "given.npz": digests.md5(Path("given.npz"))}
+    values = {"seed": 3, "whitening.method": "fit"}
+    assert (found["outs"], found["deps"], found["params"]) == (outs, deps, values)
+    assert found["key"] == record_store.key_of("whiten", deps, values, outs)
+    assert (found["exit"], found["metrics"], found["changed_while_running"]) == (0, {"map": 1.5}, [])
+
+
+def test_git_gets_one_record_of_each_result_and_the_store_all(declared, params):
+    for text in ("made", "made", "other", "made"):
+        with recorded("whiten", params):
+            _work(text)
+    lines = record_store.tracked(declared, "whiten").read_text().splitlines()
+    assert len(lines) == 2
+    assert len(record_store.read(declared, "whiten")) == 4
+
+
+def test_a_record_is_read_only_and_nothing_is_left_of_its_beginning(declared, params):
+    with recorded("whiten", params):
+        _work()
+    (file,) = (record_store.folder(declared) / "whiten").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o444
+
+
+def test_what_changed_meanwhile_is_named(declared, params):
+    with recorded("whiten", params):
+        _work()
+        Path("code/a.py").write_text("A = 2\n")
+        os.utime("code/a.py", (time.time() + 1, time.time() + 1))
+    assert _read(declared)["changed_while_running"] == ["code"]
+
+
+def test_an_output_that_is_absent_is_said_to_be(declared, params):
+    with recorded("whiten", params):
+        Path("made.txt").write_text("alone")
+    assert _read(declared)["outs"]["metrics.json"] == "No such file or directory"
+
+
+def test_it_tells_what_it_cost(declared, params):
+    with recorded("whiten", params):
+        subprocess.run([sys.executable, "-c", "sum(range(3_000_000)); open('big', 'wb').write(bytes(5_000_000))"])
+        _work()
+    found = _read(declared)
+    assert found["cpu_seconds"]["children"] > 0.02
+    assert found["cpu_seconds"]["self"] > 0
+    assert found["io_mb"]["written"] >= 5
+    assert found["gpus"] == []
+
+
+def test_what_it_said_is_kept_and_a_long_log_in_part(declared, params, monkeypatch):
+    monkeypatch.setattr(record, "LONGEST_LOG", 4)
+    with recorded("whiten", params):
+        for number in range(10):
+            say(f"line {number}")
+        _work()
+    kept = ["line 0", "line 1", "... 6 lines are not kept ...", "line 8", "line 9"]
+    assert _read(declared)["log"] == kept
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "last"),
+    [
+        (PlainError("the disk is full"), ("failed", 1), "error: the disk is full"),
+        (ZeroDivisionError("by nothing"), ("failed", 1), "ZeroDivisionError: by nothing"),
+        (KeyboardInterrupt(), ("stopped", 130), "begun"),
+    ],
+)
+def test_how_it_ended_is_told_and_why(declared, params, error, outcome, last):
+    with pytest.raises(type(error)), recorded("whiten", params):  # noqa: PT012
+        say("begun")
+        raise error
+    found = _read(declared)
+    assert (found["outcome"], found["exit"]) == outcome
+    assert found["log"][-1] == last
+    assert "key" not in found
+    assert not record_store.tracked(declared, "whiten").exists()
+
+
+def test_incidents_are_counted(declared, params, monkeypatch):
+    monkeypatch.setattr(incidents, "_counts", Counter())
+    with recorded("whiten", params):
+        incidents.count(incidents.LOST_WORKERS)
+        incidents.add(Counter({incidents.REPEATED_CALLS: 2}))
+        _work()
+    assert _read(declared)["incidents"] == {"lost_workers": 1, "repeated_decoder_calls": 2}
+
+
+def test_what_dvc_and_the_record_write_is_no_change_of_gits(declared, params):
+    for name in ("dvc.lock", "metrics.json", "data/runs/whiten.jsonl", "other.py", "code/a.py"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("committed\n")
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@e.org", "commit", "-qm", "c"],
+    ):
+        subprocess.run(["git", *command], check=True)
+    revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    for name in ("dvc.lock", "metrics.json", "data/runs/whiten.jsonl", "code/a.py", "params.yaml"):
+        Path(name).write_text(Path(name).read_text() + " ")
+    Path("new.txt").write_text("not tracked")
+    with recorded("whiten", params):
+        _work()
+    assert _read(declared)["git"] == {"revision": revision, "changed": ["code/a.py", "params.yaml"]}
+
+
+def test_a_store_that_cannot_be_written_costs_the_record_alone(declared, params, capsys):
+    record_store.folder(declared).parent.mkdir()
+    record_store.folder(declared).write_text("a file is in the way")
+    with recorded("whiten", params):
+        _work()
+    assert "this run leaves no record: " in capsys.readouterr().err
+    assert Path("made.txt").exists()
+    assert record_store.tracked(declared, "whiten").exists()

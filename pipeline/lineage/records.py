@@ -1,0 +1,113 @@
+"""The record of the run that made what lies here, found by digests and never by a stage's name alone."""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.foundations.runtime import record_store
+from pipeline.foundations.runtime.digests import md5
+from pipeline.foundations.runtime.record_store import Record
+from pipeline.lineage.lock import Recorded, Stage
+
+ABSENT = "made elsewhere; record absent"
+"""What is said of a result of which no known run says that it made it."""
+
+
+class Lying(NamedTuple):
+    """A stage's result as it lies here, and the run that made it."""
+
+    stage: Stage
+    """With what went into it, as dvc.lock has it, or as another run's record where that made what lies here."""
+    record: Record | None
+    """Of the latest run that made it; None where none of the known ones did."""
+    note: str
+    """What is to be said of it: that the record is absent, or that dvc.lock names something else."""
+
+
+def lying(root: Path, stage: Stage) -> Lying:
+    """What lies here of a stage in dvc.lock, and its record.
+
+    Where its outputs are not those that dvc.lock names, it is another run's result, if one is known that made it.
+    Outputs that are absent are taken as dvc.lock names them.
+    """
+    others = [out.path for out in stage.outs if not _same(root, out)]
+    if not others:
+        record = record_of(root, stage)
+        return Lying(stage, record, "" if record else ABSENT)
+    note = f"not what dvc.lock names: {', '.join(others)}; `dvc checkout` restores that"
+    here = {out.path: _digest(root, out.path) for out in stage.outs}
+    for record in reversed(finished(root, stage.name)):
+        if record["outs"] == here:
+            return Lying(as_stage(record), record, note)
+    outs = tuple(Recorded(path, digest) for path, digest in here.items())
+    return Lying(Stage(stage.name, (), outs, {}), None, f"{ABSENT}; {note}")
+
+
+def as_stage(record: Record) -> Stage:
+    """A run's record as an entry of dvc.lock."""
+    deps, outs = (tuple(Recorded(*item) for item in record[kind].items()) for kind in ("deps", "outs"))
+    return Stage(record["stage"], deps, outs, record["params"])
+
+
+def record_of(root: Path, stage: Stage) -> Record | None:
+    """The record of the latest run that made what dvc.lock says of a stage; None where no known one did."""
+    found = records_of(root, stage)
+    return found[-1] if found else None
+
+
+def records_of(root: Path, stage: Stage) -> list[Record]:
+    """The records of all runs that made what dvc.lock says of a stage, by time."""
+    key = key_of(stage)
+    here = [record for record in finished(root, stage.name) if record["key"] == key]
+    return here or [record for record in _in_history(root, stage.name, key) if is_whole(record)]
+
+
+def key_of(stage: Stage) -> str:
+    """The key of a stage's result."""
+    return record_store.key_of(stage.name, _by_path(stage.deps), stage.params, _by_path(stage.outs))
+
+
+def _by_path(entries: tuple[Recorded, ...]) -> Mapping[str, str]:
+    return {entry.path: entry.md5 for entry in entries}
+
+
+def finished(root: Path, stage: str) -> list[Record]:
+    """The records of a stage's runs that ended well and made a result, by time."""
+    return [record for record in record_store.read(root, stage) if record.get("key") and is_whole(record)]
+
+
+def is_whole(record: Record) -> bool:
+    """Whether a record is what it was when it was written: of a finished run, and under the key of what it holds."""
+    parts = [record.get(part) for part in ("deps", "params", "outs")]
+    whole = all(isinstance(part, dict) for part in parts) and record.get("outcome") == "finished"
+    return whole and record_store.key_of(record["stage"], *parts) == record["key"]  # type: ignore[arg-type]
+
+
+def _in_history(root: Path, stage: str, key: str) -> Iterator[Record]:
+    """Records in the commits of any branch or experiment, where the working tree has none."""
+    path = (record_store.TRACKED / f"{stage}.jsonl").as_posix()
+    revisions = _git(root, "log", "--all", "--format=%H", f"-S{key}", "--", path).split()
+    for revision in revisions:
+        for record in record_store.parse(_git(root, "show", f"{revision}:{path}")):
+            if record["key"] == key:
+                yield record
+                return
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """What git prints; empty where it has nothing to say, or there is no repository."""
+    run = subprocess.run(["git", *arguments], cwd=root, check=False, capture_output=True)
+    return run.stdout.decode("utf-8", errors="replace") if run.returncode == 0 else ""
+
+
+def _same(root: Path, out: Recorded) -> bool:
+    """Whether an output is what dvc.lock names, or absent."""
+    return not (root / out.path).exists() or _digest(root, out.path) == out.md5
+
+
+def _digest(root: Path, path: str) -> str:
+    try:
+        return md5(root / path)
+    except OSError as error:
+        return error.strerror or "unreadable"
