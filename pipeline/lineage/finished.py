@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from pipeline.foundations.runtime.digests import md5
+from pipeline.foundations.runtime.digests import files_below, md5
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.record_store import Record
 from pipeline.lineage.lock import Recorded, Stage
@@ -58,7 +58,7 @@ def keep(source: Path, target: Path, *, link: bool) -> None:
     files = [source]
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
-        files = lock.files_below(source)
+        files = files_below(source)
     for file in files:
         place = target / file.relative_to(source)
         if not place.exists():

@@ -50,8 +50,8 @@ def test_a_packages_page_is_in_no_digest_and_other_pages_are(tmp_path, root):
     for name in ("pipeline/room", "data"):
         files = {file.relative_to(tmp_path).as_posix(): file.read_bytes() for file in tmp_path.glob(f"{name}/**/*.*")}
         recorded = (tmp_path / f"{name}.dvc").read_text()
-        assert f"md5: {lock.md5(tmp_path / name)}\n" in recorded
-        assert f"md5: {lock.md5_of_files(name, files)}\n" in recorded
+        assert f"md5: {digests.md5(tmp_path / name)}\n" in recorded
+        assert f"md5: {digests.md5_of_files(name, files)}\n" in recorded
     assert "nfiles: 2\n" in (tmp_path / "pipeline/room.dvc").read_text()
 
 

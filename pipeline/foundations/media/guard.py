@@ -21,6 +21,7 @@ from pipeline.foundations.media import wire
 from pipeline.foundations.media.child import OUT_OF_MEMORY
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.params import Media
+from pipeline.foundations.runtime import incidents
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.processes import sigint_blocked
 
@@ -93,6 +94,7 @@ class Guard:
                 self._child = None
                 if fresh:
                     raise Undecodable(self._why(code)) from error
+                incidents.count(incidents.REPEATED_CALLS)
             else:
                 self._pending = False
                 if isinstance(answer, Exception):

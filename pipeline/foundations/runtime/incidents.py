@@ -5,7 +5,7 @@ A worker's counts travel to the stage with each result; the stage's record tells
 
 from collections import Counter
 
-LOST_WORKERS, REPEATED_TASKS, REPEATED_CALLS = "lost_workers", "repeated_tasks", "repeated_decoder_calls"
+LOST_WORKERS, REPEATED_CALLS = "lost_workers", "repeated_decoder_calls"
 _counts: Counter[str] = Counter()
 
 

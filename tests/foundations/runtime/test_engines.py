@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.foundations.runtime import dask_engine, incidents
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.numerics import SETTINGS
 from pipeline.foundations.runtime.shards import shards, total
@@ -78,6 +80,81 @@ def test_a_worker_that_computes_otherwise_than_the_stage_is_refused(cluster, wor
         monkeypatch.setenv(name, value)
     with pytest.raises(PlainError, match=r"portable arithmetic and the Dask worker tcp://.* with native"):
         work(engine="dask", address=cluster)
+
+
+@pytest.fixture
+def alone(root, tmp_path):
+    """Starts a scheduler, and workers that nobody starts again."""
+    native = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    file = tmp_path / "scheduler.json"
+    with ExitStack() as cleanup:
+
+        def start(role, *options):
+            command = [sys.executable, "-m", "dask", role, "--scheduler-file", file, "--no-dashboard", *options]
+            process = cleanup.enter_context(subprocess.Popen(command, cwd=root, env=native, stderr=subprocess.DEVNULL))
+            cleanup.callback(process.kill)
+            return process
+
+        def worker():
+            return start("worker", "--nthreads", "1", "--no-nanny", "--local-directory", tmp_path)
+
+        scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        while not file.exists():
+            time.sleep(0.05)
+        yield scheduler, worker, json.loads(file.read_text())["address"]
+
+
+@pytest.mark.timeout(120)
+def test_where_no_worker_is_left_it_says_so_and_gives_up(alone, work, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(dask_engine, "PATIENCE", 3.0)
+    monkeypatch.setattr(incidents, "_counts", Counter())
+    _, worker, address = alone
+    worker()
+    (tmp_path / "broken").touch()
+    with pytest.raises(PlainError, match=r"no Dask worker has been there for 3 s, and \d tasks are left; what was"):
+        work(engine="dask", address=address, fails="dies once")
+    said = capfd.readouterr().err
+    assert re.search(r"a Dask worker was lost: tcp://.*; \d tasks go on with 0 workers", said)
+    assert "tasks wait for one, for 3 s at most" in said
+    assert incidents.so_far() == {"lost_workers": 1}
+
+
+@pytest.mark.timeout(120)
+def test_where_no_worker_is_left_one_that_comes_goes_on(alone, work, tmp_path, monkeypatch, capfd):
+    _, worker, address = alone
+    worker()
+    (tmp_path / "broken").touch()
+
+    class Starting(dask_engine._Workers):
+        def look(self, left):
+            before = self._said
+            super().look(left)
+            if self._said and not before:
+                worker()
+
+    monkeypatch.setattr(dask_engine, "_Workers", Starting)
+    assert work(engine="dask", address=address, fails="dies once")[0].decode() == SQUARES
+    assert "no Dask worker is there" in capfd.readouterr().err
+
+
+@pytest.mark.timeout(120)
+def test_a_scheduler_that_goes_away_is_told(alone, work, tmp_path, monkeypatch):
+    (tmp_path / "broken").touch()
+    scheduler, worker, address = alone
+    worker()
+    monkeypatch.setattr(dask_engine._Workers, "look", _killing(scheduler, dask_engine._Workers.look))
+    with pytest.raises(PlainError, match=r"the Dask scheduler (no longer answers|gave up the tasks): .* is kept"):
+        work(engine="dask", address=address, fails="waits")
+
+
+def _killing(process, look):
+    def looking(self, left):
+        process.kill()
+        process.wait()
+        time.sleep(1)
+        look(self, left)
+
+    return looking
 
 
 def test_a_worker_that_is_lost_in_the_middle_costs_its_shard_alone(cluster, work, tmp_path):

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 import stages
 from pipeline import foundations
-from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime import files, incidents
 from pipeline.foundations.runtime.engines import run_tasks
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.shards import input_key, shards, total
@@ -31,6 +31,8 @@ def square(items, target, *, log: Path, fails: str = ""):
         with log.open("a") as file:
             file.write(f"{item}\n")
         if fails and item == 5 and log.with_name("broken").exists():
+            if fails == "waits":
+                time.sleep(30)
             if fails == "dies once":
                 log.with_name("broken").unlink()
             if fails.startswith("dies"):
@@ -164,7 +166,8 @@ def test_a_worker_that_is_killed_ends_in_a_plain_error_and_the_work_goes_on(work
 
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=[pytest.mark.slow, needs("dask")])])
-def test_a_worker_that_is_lost_costs_what_was_at_work_and_the_run_ends_well(work, log, engine, capfd):
+def test_a_worker_that_is_lost_costs_what_was_at_work_and_the_run_ends_well(work, log, engine, capfd, monkeypatch):
+    monkeypatch.setattr(incidents, "_counts", Counter())
     log.with_name("broken").touch()
     assert work(fails="dies once", workers=2, engine=engine) == (SQUARES, {"items": 10, "odd": 5})
     again = Counter(done(log))
@@ -172,8 +175,9 @@ def test_a_worker_that_is_lost_costs_what_was_at_work_and_the_run_ends_well(work
     assert 5 in {item for item, times in again.items() if times == 2}
     assert max(again.values()) == 2
     assert len({item // 3 for item, times in again.items() if times == 2}) <= 2  # shards: the lost worker's, and one
-    if engine == "local":
-        assert "a worker process was killed; " in capfd.readouterr().err
+    said = "a worker process was killed; " if engine == "local" else "a Dask worker was lost: "
+    assert said in capfd.readouterr().err
+    assert incidents.so_far()["lost_workers"] == 1
 
 
 def _interrupted(work, log):

@@ -1,0 +1,168 @@
+"""Tasks on a Dask cluster, by Dask's own futures: joblib's Dask backend waits for ever for a worker that was killed."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from pipeline.foundations.params import Execution
+from pipeline.foundations.runtime import incidents
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.extras import require
+from pipeline.foundations.runtime.numerics import Numerics, numerics_in_use
+from pipeline.foundations.runtime.processes import why_no_locks
+from pipeline.foundations.runtime.progress import say
+from pipeline.foundations.runtime.tasks import KILLED, Ended, Task, on_one_thread
+
+LOOK = 1.0
+"""Seconds between two looks at which workers are there."""
+PATIENCE = 300.0
+"""Seconds to wait while there is no worker: a cluster that grows by need may take minutes to start its first."""
+ANSWER = "10s"
+"""How long the scheduler may take to answer."""
+
+
+def run_on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[Ended]:
+    """Run tasks on the cluster at `execution.address`, or on one that is started here.
+
+    What a lost worker was at is done again by another; each that is lost is told, and counted in the stage's record.
+
+    Raises:
+        PlainError: a task's workers were killed again and again, no worker has been there for `PATIENCE` seconds, or
+            the scheduler is gone; or whatever a task raises.
+    """
+    with _client(execution) as client:
+        from dask.distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        workers = _Workers(client)
+        done: SimpleQueue[Any] = SimpleQueue()
+        futures = [client.submit(_on_worker, task, numerics_in_use(), pure=False) for task in tasks]
+        for future in futures:
+            future.add_done_callback(done.put)
+        try:
+            for left in range(len(futures), 0, -1):
+                yield _result(_next(done, workers, left), workers, left)
+            workers.look(0)
+        except KilledWorker as error:
+            raise PlainError(KILLED) from error
+        except FutureCancelledError as error:
+            raise PlainError(
+                f"the Dask scheduler gave up the tasks: {error}; what was finished is kept. Run again"
+            ) from error
+        finally:
+            with suppress(OSError, TimeoutError):  # the scheduler is gone, and the tasks with it
+                client.cancel(futures)
+
+
+def _next(done: "SimpleQueue[Any]", workers: "_Workers", left: int) -> Any:
+    """The next future that has ended."""
+    while True:
+        workers.look_sometimes(left)
+        with suppress(Empty):
+            return done.get(timeout=LOOK)
+
+
+def _result(future: Any, workers: "_Workers", left: int) -> Ended:
+    """What a future's task gave. It lies with the worker until it is asked for: lost with it, it is made again."""
+    while True:
+        try:
+            ended: Ended = future.result(timeout=LOOK)
+        except TimeoutError:
+            workers.look_sometimes(left)
+        else:
+            return ended
+
+
+class _Workers:
+    """The workers of a cluster: which have come and gone."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._known: set[str] = set()
+        self._looked = self._last_seen = time.monotonic()
+        self._said = False
+
+    def look_sometimes(self, left: int) -> None:
+        """Look once a while, as `look`."""
+        if time.monotonic() - self._looked >= LOOK:
+            self.look(left)
+
+    def look(self, left: int) -> None:
+        """Tell which workers were lost since the last look, while `left` tasks are to be done.
+
+        Raises:
+            PlainError: there has been none for too long, or the scheduler does not answer.
+        """
+        try:
+            here = set(self._client.sync(self._client.scheduler.ncores, workers=None, callback_timeout=ANSWER))
+        except (OSError, TimeoutError) as error:
+            raise PlainError(
+                f"the Dask scheduler no longer answers: {error or f'not within {ANSWER}'}; what was finished is kept. "
+                "Start it, and run again"
+            ) from error
+        self._looked = time.monotonic()
+        lost, self._known = self._known - here, here
+        for address in sorted(lost):
+            incidents.count(incidents.LOST_WORKERS)
+            say(f"a Dask worker was lost: {address}; {left:,} tasks go on with {len(here):,} workers")
+        if here or not left:
+            self._last_seen, self._said = self._looked, False
+        elif self._looked - self._last_seen >= PATIENCE:
+            raise PlainError(
+                f"no Dask worker has been there for {PATIENCE:g} s, and {left:,} tasks are left; what was finished is "
+                "kept. Start workers (--nthreads 1), and run again"
+            )
+        elif not self._said:
+            say(f"no Dask worker is there; {left:,} tasks wait for one, for {PATIENCE:g} s at most")
+            self._said = True
+
+
+@contextmanager
+def _client(execution: Execution) -> Iterator[Any]:
+    """Join the cluster at `execution.address`, or start one on this machine; Dask is an optional extra.
+
+    Raises:
+        PlainError: Dask is not installed, no scheduler answers, or its workers cannot have locks here.
+    """
+    if execution.address is None and (reason := why_no_locks()):
+        raise PlainError(
+            f"execution.engine is dask, which starts no workers here: {reason}; mount a tmpfs there, set "
+            "execution.engine to local, or execution.address to a running scheduler's"
+        )
+    require("dask", "execution.engine: dask")
+    from dask.distributed import Client, LocalCluster
+
+    with ExitStack() as cleanup:
+        address = execution.address
+        if address is None:
+            cluster = LocalCluster(n_workers=execution.workers, threads_per_worker=1, dashboard_address=None)
+            address = cleanup.enter_context(cluster).scheduler_address
+        try:
+            client = Client(address, timeout=ANSWER)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise PlainError(f"execution.address: no Dask scheduler answers at {address}: {error}") from error
+        yield cleanup.enter_context(client)
+
+
+def _on_worker(task: Task, numerics: Numerics) -> Ended:
+    """Run a task where no other runs in the same process: what PyTorch is set to, and the GPU, are the process's.
+
+    Raises:
+        PlainError: others may run there, or the worker computes otherwise than the stage.
+    """
+    from dask.distributed import get_worker
+
+    worker = get_worker()
+    if worker.state.nthreads > 1:
+        raise PlainError(
+            f"execution.address: the Dask worker {worker.address} runs {worker.state.nthreads} tasks at once in one "
+            "process; expected one: start workers with one thread each (--nthreads 1, or as many processes as cores)"
+        )
+    if numerics_in_use() != numerics:
+        raise PlainError(
+            f"numerics: the stage computes with {numerics} arithmetic and the Dask worker {worker.address} with "
+            f'{numerics_in_use()}: start workers where `eval "$(m3a numerics)"` has set the environment'
+        )
+    return on_one_thread(task)
