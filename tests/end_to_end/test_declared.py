@@ -25,7 +25,7 @@ FROZEN = list(YAML(typ="safe").load(ROOT / "data/frozen/dvc.yaml")["stages"])
 ALL = [*STAGES, *FROZEN]
 DESIGN = {"frames", "backbone", "lexicon", "gcn", "transformer", "model"}
 """Sections that models/m3a/model.json carries, so that a model is rebuilt as it was trained."""
-HOUSEKEEPING = {"params.yaml", ".gitignore", ".dvcignore"}
+HOUSEKEEPING = {"params.yaml", ".gitignore", ".gitattributes", ".dvcignore"}
 """Of parameters each read is watched by itself; the others DVCLive reads for git and DVC, which it reports to."""
 IN_EXPERIMENTS = {
     "dvc.yaml", "dvc.lock", "data/raw/dvc.yaml", "data/raw/dvc.lock", "data/frozen/dvc.yaml", "data/frozen/dvc.lock",
