@@ -30,7 +30,7 @@ lock:  ## renew requirements.lock after pyproject.toml; newer releases: UPGRADE=
 repro:  ## run the pipeline; print the metrics and where the report is
 	$(call need)
 	dvc repro || { echo 'What a run needs and has not: make doctor' >&2; exit 1; }
-	m3a trace data/metrics.json --html data/report/trace.html
+	m3a trace map_sample --html data/report/trace.html
 	m3a show
 	@echo 'to go on, with m3a and dvc in this shell: . $(VENV)/bin/activate; m3a --help'
 

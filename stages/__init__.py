@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -36,6 +37,9 @@ from pipeline.foundations.runtime.files import (  # noqa: E402
 from pipeline.foundations.runtime.processes import stage_lock  # noqa: E402
 from pipeline.foundations.runtime.record import recorded  # noqa: E402
 
+REPORT = "report"
+"""The stage beside whose page that of the lineage lies."""
+
 
 def stage(work: Callable[[Params], str]) -> Callable[[], None]:
     """Make a stage of `work`: it gets the parameters and returns the line that says what it made."""
@@ -51,6 +55,8 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
                 with keep_work_until_success():
                     made = work(params)
                 say(f"{name}: {made}")
+            if name == REPORT and Path("dvc.lock").exists():
+                _renew_trace()
         except PlainError as error:
             say(f"{name}: error: {error}")
             sys.exit(1)
@@ -67,6 +73,12 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     return run
+
+
+def _renew_trace() -> None:
+    """Write the page of lineage beside the report anew; in a process of its own, since it is no part of the stage."""
+    own = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"}
+    subprocess.run([sys.executable, "-m", "pipeline.lineage.page"], check=False, env=own)
 
 
 def _held(name: str, *, whole_process: bool) -> AbstractContextManager[None]:

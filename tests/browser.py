@@ -64,7 +64,7 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
 
-    def open(self, page: Path, *, width: int, height: int = 900, dark: bool = False) -> None:
+    def open(self, page: Path, *, width: int, height: int = 900, dark: bool = False, fragment: str = "") -> None:
         """Open a file in a window of some size, and wait until all of it is loaded."""
         phone = width < PHONE
         self._call(
@@ -74,7 +74,7 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
         self.errors, self.requests = [], []
-        self._call("Page.navigate", url=page.absolute().as_uri())
+        self._call("Page.navigate", url=page.absolute().as_uri() + fragment)
         while self._next().get("method") != "Page.loadEventFired":
             pass
 

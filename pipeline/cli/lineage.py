@@ -88,10 +88,9 @@ def trace(
 
     node = lineage_of(HERE, what)
     if html is not None:
-        from pipeline.foundations.runtime.files import write_text
-        from pipeline.lineage.page import render
+        from pipeline.lineage.page import write
 
-        write_text(html, render(node))
+        write(HERE, what, html)
         say(f"{html}: the lineage of {what}, self-contained")
     elif as_json:
         write_json(tree.to_json(node))

@@ -1,9 +1,51 @@
 """A lineage as a page of its own, to be clicked through: with times, machine and revision, which no output holds."""
 
+from pathlib import Path
+
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.files import write_text
+from pipeline.foundations.runtime.progress import say
+from pipeline.foundations.tables import tables
+from pipeline.lineage.trace import chain, trace
 from pipeline.lineage.tree import Node
+from pipeline.report.evidence import TABLES
 from pipeline.report.templating import filled
+from pipeline.report.tracing import identity
+
+FIGURE = "map_sample"
+"""What the report's page of lineage is about."""
+PAGE = Path("data/report/trace.html")
 
 
-def render(node: Node) -> str:
-    """The page of a lineage: every line that others explain opens by a click."""
-    return filled("trace.html.jinja", {"root": node}) + "\n"
+def render(node: Node, links: list[Node], of: str = "") -> str:
+    """The page of a lineage.
+
+    Args:
+        node: the whole, as a tree whose lines open by a click.
+        links: the stages behind it in a line each, from it upward.
+        of: which run's result it tells of; the page warns a reader whom the report of another run sent.
+    """
+    return filled("trace.html.jinja", {"root": node, "chain": links, "of": of}, script="trace.js") + "\n"
+
+
+def write(root: Path, what: str, target: Path) -> None:
+    """Write the page of the lineage of `what`.
+
+    Raises:
+        PlainError: that is not known, nothing has run here yet, or the page cannot be written.
+    """
+    schema, measured = TABLES["metrics"]
+    of = identity(tables.read(schema, root / measured)) if (root / measured).exists() else ""
+    write_text(target, render(trace(root, what), chain(root, what), of))
+
+
+def main() -> None:
+    """Renew the page beside the report, which stage `report` has just written."""
+    try:
+        write(Path(), FIGURE, PAGE)
+    except PlainError as error:
+        say(f"{PAGE}: not renewed: {error}")
+
+
+if __name__ == "__main__":
+    main()

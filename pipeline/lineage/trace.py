@@ -2,13 +2,14 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.record_store import Record
 from pipeline.lineage import lock, records, trace_rows
+from pipeline.lineage.kinds import kind_of
 from pipeline.lineage.lock import Stage
 from pipeline.lineage.records import Lying
 from pipeline.lineage.tree import Node
@@ -57,12 +58,52 @@ def _nearest(root: Path, stages: Mapping[str, Stage], what: str) -> list[str]:
     return near or difflib.get_close_matches(what, trace_rows.videos_like(root, what))
 
 
+def chain(root: Path, what: str) -> list[Node]:
+    """The stages behind a metric, a file or a stage, from it upward, each with what it is about in a line.
+
+    Empty for what comes from no stage.
+    """
+    lying = {name: records.lying(root, stage) for name, stage in lock.read_stages(root).items()}
+    stages = {name: result.stage for name, result in lying.items()}
+    found = _file(root, stages, what) or _metric(root, what)
+    last = [what] if what in stages else _makers(stages, found.path) if found else []
+    above = {other for name in last for other in [name, *lock.reach(stages, name, down=False)]}
+    return [_link(root, lying[name]) for name in reversed(stages) if name in above]
+
+
+def _link(root: Path, result: Lying) -> Node:
+    """A stage in the chain."""
+    stage, record = result.stage, result.record
+    outs = ", ".join(f"{kind_of(root, out.path)} ({out.path})" for out in stage.outs)
+    params = ", ".join(f"{key} = {json.dumps(value)}" for key, value in stage.params.items())
+    code = ", ".join(dep.path for dep in stage.code)
+    read = ", ".join(f"{kind_of(root, dep.path)} ({dep.path})" for dep in stage.inputs)
+    lines = (Node("from", read), Node("parameters", params), Node("code", code), *_ran(result.note, record))
+    return Node(stage.name, outs, tuple(line for line in lines if line.detail))
+
+
+def _ran(note: str, record: Record | None) -> Iterator[Node]:
+    """When, where and by which revision a stage of the chain ran, and what is to be said of it."""
+    if note:
+        yield Node("note" if record else "made", note)
+    if record:
+        when, host = record["started"][:19].replace("T", " "), record["host"]
+        yield Node("made", f"{when} UTC in {record['seconds']:.1f} s, run {record['session']}")
+        yield Node("machine", f"{host['name']}, {host['cpu']}, {record['device']}")
+        yield Node("revision", record["git"]["revision"][:12])
+
+
+def _makers(stages: Mapping[str, Stage], path: str) -> list[str]:
+    """The stages that wrote a file, or what holds it."""
+    return [name for name, stage in stages.items() if any(lock.holds(out.path, path) for out in stage.outs)]
+
+
 def _file(root: Path, stages: Mapping[str, Stage], what: str) -> _Found | None:
     path = what.removeprefix("./").rstrip("/")
     known = [entry for stage in stages.values() for entry in (*stage.outs, *stage.deps)]
     if not any(lock.holds(entry.path, path) for entry in known):
         return None
-    return _Found(Node(path, "a folder" if (root / path).is_dir() else "a file", _figures(root, path)), path)
+    return _Found(Node(path, kind_of(root, path), _figures(root, path)), path)
 
 
 def _figures(root: Path, path: str) -> tuple[Node, ...]:
@@ -86,14 +127,14 @@ def _metric(root: Path, what: str) -> _Found | None:
 
 def _trace_file(root: Path, lying: Mapping[str, Lying], found: _Found) -> Node:
     stages = {name: result.stage for name, result in lying.items()}
-    makers = [stage for stage in stages.values() if any(lock.holds(out.path, found.path) for out in stage.outs)]
+    makers = _makers(stages, found.path)
     readers = [
         stage.name
         for stage in stages.values()
         if any(lock.holds(dep.path, found.path) or lock.holds(found.path, dep.path) for dep in stage.deps)
     ]
     seen: set[str] = set()
-    made = [Node("made by", stage.name, _upward(root, lying, stage.name, seen)) for stage in makers]
+    made = [Node("made by", name, _upward(root, lying, name, seen)) for name in makers]
     origin = made or [Node("made by", "no stage: it comes from outside or from git", ())]
     return found.node._replace(children=(*found.node.children, *origin, _downward(stages, readers)))
 
@@ -112,7 +153,7 @@ def _upward(root: Path, lying: Mapping[str, Lying], name: str, seen: set[str]) -
     for dep in stage.inputs:
         makers = [key for key, other in lying.items() if any(_touch(out.path, dep.path) for out in other.stage.outs)]
         made = tuple(Node("made by", maker, _upward(root, lying, maker, seen)) for maker in makers)
-        inputs.append(Node(dep.path, dep.md5, made))
+        inputs.append(Node(dep.path, f"{kind_of(root, dep.path)}, {dep.md5}", made))
     return (*_run(lying[name]), *_weights(root, stage), params, code, Node("inputs", "", tuple(inputs)))
 
 
@@ -176,4 +217,4 @@ def _downward(stages: Mapping[str, Stage], readers: list[str]) -> Node:
         for name, stage in stages.items()
         if name in below
     ]
-    return Node("went into", "" if lines else "nothing", tuple(lines))
+    return Node("went into", "" if lines else "no further stage", tuple(lines))

@@ -25,6 +25,7 @@ from pipeline.report.sections import (
     sight,
 )
 from pipeline.report.templating import filled
+from pipeline.report.tracing import identity
 
 PIPELINE = ("data/raw/dvc.yaml", "dvc.yaml")
 EXCLUSIONS_SHOWN = 500
@@ -92,6 +93,7 @@ def render(evidence: Evidence, stages: Sequence[Stage], values: Mapping[str, Any
         "lexicons": relations.lexicons(evidence),
         "settings": model.settings(evidence.model),
         "lineage": lineage.lineage(evidence, stages, entries, values),
+        "traced": identity(evidence.metrics),
         "learners": model.learners(evidence.model),
         "late_fusion": evidence.model["model"]["late_fusion"],
     }

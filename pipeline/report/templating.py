@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 
-def filled(template: str, context: Mapping[str, Any]) -> str:
+def filled(template: str, context: Mapping[str, Any], *, script: str = "page.js") -> str:
     """A page from its template, which finds our style sheet as `css`, our script as `js` and its `script_hash`."""
     environment = Environment(
         loader=PackageLoader("pipeline.report"),
@@ -19,9 +19,9 @@ def filled(template: str, context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = _inline("page.js")
-    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    ours = {"css": _inline("page.css"), "js": script, "script_hash": Markup(f"sha256-{digest}")}  # noqa: S704
+    inline = _inline(script)
+    digest = b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    ours = {"css": _inline("page.css"), "js": inline, "script_hash": Markup(f"sha256-{digest}")}  # noqa: S704
     return environment.get_template(template).render({**ours, **context})
 
 

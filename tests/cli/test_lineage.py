@@ -1,6 +1,7 @@
 """Lineage on the command line: two small runs, and the real pipeline in a clone."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -84,6 +85,12 @@ def test_a_run_is_audited_traced_and_explained(pipeline_run, monkeypatch, tmp_pa
     assert answer.startswith("train would not run again: all is as it was; its result was made by run ")
     assert run.invoke(app, ["trace", "map_sample", "--html", str(tmp_path / "trace.html")]).exit_code == 0
     assert "<summary><b>made by</b>" in (tmp_path / "trace.html").read_text()
+    beside = (pipeline_run.root / "data/report/trace.html").read_text()  # written by `dvc repro` itself
+    assert beside == (tmp_path / "trace.html").read_text()
+    led = re.search(r'href="trace\.html#(\w+)"', (pipeline_run.root / "data/report/index.html").read_text())[1]
+    assert f'data-of="{led}"' in beside
+    nearest = str(run.invoke(app, ["trace", "map_sampel"]).exception)
+    assert "did you mean map_sample" in nearest
     if installed("crate"):
         crate = run.invoke(app, ["crate", str(tmp_path / "crate")])
         assert crate.exit_code == 0

@@ -22,18 +22,19 @@ def test_every_page_begins_with_the_shared_head():
         assert "<style>" not in text
 
 
-def test_the_policy_names_our_script_and_nothing_else():
+@pytest.mark.parametrize("name", ["page.js", "trace.js"])
+def test_the_policy_names_the_pages_script_and_nothing_else(name):
     root = {"label": "a <b>", "detail": "", "children": []}
-    html = filled("trace.html.jinja", {"root": root})
+    html = filled("trace.html.jinja", {"root": root, "chain": [], "of": ""}, script=name)
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)[1]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
-    script = (TEMPLATES / "page.js").read_bytes()
+    script = (TEMPLATES / name).read_bytes()
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == f"'sha256-{b64encode(hashlib.sha256(script).digest()).decode()}'"
     assert rules["img-src"] == "data:"
     assert html.index("Content-Security-Policy") < html.index("<title>")
 
 
-@pytest.mark.parametrize("name", ["page.html.jinja", "compare.html.jinja"])
+@pytest.mark.parametrize("name", ["page.html.jinja", "compare.html.jinja", "trace.html.jinja"])
 def test_a_script_stands_on_the_page_as_it_was_hashed(name):
     assert "<script>{{ js }}</script>" in (TEMPLATES / name).read_text(encoding="utf-8")
