@@ -18,6 +18,7 @@ def main(params: Params) -> str:
     index = build_index(
         annotations,
         Path(params.dataset.folder, params.dataset.videos),
+        stores=[Path(params.dataset.folder, store) for store in params.dataset.stores],
         max_missing_rate=params.index.max_missing_rate,
         workers=params.execution.workers,
     )

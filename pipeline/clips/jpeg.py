@@ -5,6 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
+Image.preinit()  # loads the formats now: a guarded process loads nothing later
+
 
 def encode_jpeg(frame: np.ndarray, quality: int) -> bytes:
     """One picture, uint8 H x W x 3, as JPEG; its colours at full size, without which scaling again costs more."""

@@ -5,6 +5,7 @@ so that one reading names many of them, each with its file, its line, what was f
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ SENTENCE = 400  # characters of one fault that are shown
 MOST_ACTIONS = int(np.iinfo(np.int16).max) + 1  # action ids are int16 in every table
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BETWEEN_WORDS = re.compile(r"[+/_\s]+")
+_JOINS = {"‐": "-", "‑": "-", "’": "'"}  # typographic hyphens and the apostrophe, as word vectors spell them
+_POSSESSIVE = "'s"
 
 
 class Video(NamedTuple):
@@ -125,14 +128,51 @@ def video_id_of(path: str) -> str:
     return stem if dot and "/" not in suffix and stem and not stem.endswith("/") else path
 
 
+class Ids:
+    """Gives each video its id, and knows where it stood first."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[str, Path, int]] = {}
+
+    def take(self, path: str, file: Path, line: int) -> tuple[str, str]:
+        """The id of a video, and what is wrong: it stands twice.
+
+        Where another video's path differs in its suffix alone, a later one keeps it: `a.mp4` is a, `a.webm` beside it
+        a.webm.
+        """
+        here = path, file, line
+        for video_id in (video_id_of(path), path):
+            first = self._first.setdefault(video_id, here)
+            if first is here:
+                return video_id, ""
+            if first[0] == path:
+                break
+        _, first_file, first_line = first
+        if file == first_file:
+            return video_id, f"found the video {path!r} again, first on line {first_line:,}; expected each once"
+        where = f"{first_file.name} has on line {first_line:,}"
+        return video_id, f"found the video {path!r}, which {where}; expected each in one split"
+
+
 def whole_number(text: str) -> int | None:
     """The number that plain digits spell; None for anything else, and for more digits than any index has."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
 def words_of(action: str) -> list[str]:
-    """The words of an action's name, in lower case: `hitting/colliding` and `playing+music` have two each."""
-    return [word for word in _BETWEEN_WORDS.split(action.lower()) if word]
+    """The words of an action's name, in lower case: `hitting/colliding` and `playing+music` have two each.
+
+    Punctuation and a possessive `'s` are no part of a word; a hyphen within one is. A name without any letter or digit
+    has its signs as words.
+    """
+    joined = "".join(_JOINS.get(sign, sign) for sign in action.lower())
+    spaced = "".join(sign if _is_of_a_word(sign) else " " for sign in joined)
+    words = [word.strip("-'").removesuffix(_POSSESSIVE).replace("'", "") for word in spaced.split()]
+    return [word for word in words if word] or [word for word in _BETWEEN_WORDS.split(action.lower()) if word]
+
+
+def _is_of_a_word(sign: str) -> bool:
+    return sign in "-'" or sign.isalnum() or unicodedata.category(sign).startswith("M")  # an accent of its own
 
 
 def vocabulary(file: Path, rows: list[tuple[int, str, int]], faults: Faults) -> tuple[str, ...]:

@@ -2,10 +2,15 @@
 
 Later stages open only what stands in the `videos` table and refuse files that changed since. A video that is
 absent, or no readable file below the videos' folder, is left out by name with a reason (DESIGN.md, invariant 1).
+
+One rule on links: a video, or a folder on its way, may be a link that leads below the videos' folder or one of
+`dataset.stores`. It is followed here, once: column `path` has the file that it led to, whole where that is in a store,
+and later stages open that file and no link.
 """
 
 import os
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,18 +40,29 @@ class Index(NamedTuple):
     """Schema `exclusions`: the annotated videos that cannot be used, and why."""
 
 
-def build_index(annotations: Annotations, root: Path, *, max_missing_rate: float, workers: int) -> Index:
+def build_index(
+    annotations: Annotations, root: Path, *, stores: Sequence[Path] = (), max_missing_rate: float, workers: int
+) -> Index:
     """Look at every annotated video below `root` and hash it; unchanged files keep the hash of an earlier run.
+
+    Args:
+        annotations: the videos.
+        root: the folder that their paths start from.
+        stores: other folders that links may lead to.
+        max_missing_rate: of videos that cannot be used.
+        workers: threads.
 
     Raises:
         PlainError: the folder is absent, or more than `max_missing_rate` of the videos cannot be used.
     """
-    states, reasons = survey(annotations.videos, root, workers=workers)
+    states, reasons = survey(annotations.videos, root, stores=stores, workers=workers)
     check_missing(reasons, len(annotations.videos), root, max_missing_rate)  # before hours of hashing
     found = dict(zip(states, digests(list(states.values()), workers=workers), strict=True))
     reasons |= {video_id: digest.reason for video_id, digest in found.items() if digest.reason}
     check_missing(reasons, len(annotations.videos), root, max_missing_rate)
     usable = [video for video in annotations.videos if video.video_id not in reasons]
+    home = Path(os.path.realpath(root))
+    usable = [video._replace(path=_below(states[video.video_id].path, home)) for video in usable]
     sizes = [states[video.video_id].bytes for video in usable]
     sha256 = [found[video.video_id].sha256 for video in usable]
     reasons |= dict.fromkeys(annotations.unlabelled, UNLABELLED)
@@ -58,15 +74,25 @@ def build_index(annotations: Annotations, root: Path, *, max_missing_rate: float
     )
 
 
-def survey(videos: Sequence[Video], root: Path, *, workers: int) -> tuple[dict[str, FileState], dict[str, str]]:
-    """By video id: the files that are there, and for the others the reason; nothing is opened.
+def _below(path: str, home: Path) -> str:
+    """A file's path as the table has it: below `home`, or whole."""
+    return path.removeprefix(f"{home}/")
+
+
+def survey(
+    videos: Sequence[Video], root: Path, *, stores: Sequence[Path] = (), workers: int
+) -> tuple[dict[str, FileState], dict[str, str]]:
+    """By video id: the files that are there, links followed, and for the others the reason; nothing is opened.
 
     Raises:
-        PlainError: `root` is no folder.
+        PlainError: `root` is no folder, or a store is none.
     """
+    for store in stores:
+        if not store.is_dir():
+            raise PlainError(f"dataset.stores: found no folder at {store}, expected those that links may lead to")
     if not root.is_dir():
         raise PlainError(f"dataset.videos: found no folder at {root}, expected the one that holds the videos")
-    look = _looker(root)
+    look = _looker(root, stores)
     states: dict[str, FileState] = {}
     reasons: dict[str, str] = {}
     for video, found in track(_looks(videos, look, workers), total=len(videos), label="looking for videos"):
@@ -87,9 +113,10 @@ def _looks(
             yield from zip(batch, found, strict=True)
 
 
-def _looker(root: Path) -> Callable[[str], FileState | str]:
+def _looker(root: Path, stores: Sequence[Path]) -> Callable[[str], FileState | str]:
     """A function from a video's path to the state of its file, or to the reason why it cannot be used."""
     home = os.path.realpath(root)
+    allowed = tuple(f"{os.path.realpath(str(folder))}/" for folder in (home, *stores))
     real_folder = cache(os.path.realpath)  # a folder holds many videos
 
     def look(path: str) -> FileState | str:
@@ -99,17 +126,27 @@ def _looker(root: Path) -> Callable[[str], FileState | str]:
             if linked := stat.S_ISLNK(found.st_mode):
                 found = os.stat(full)  # noqa: PTH116 (a million of them)
         except FileNotFoundError:
-            return "no such file"
+            return _absent(home, path)
         except OSError as error:
             return f"cannot be read: {error.strerror}"
-        real = os.path.realpath(full) if linked else f"{real_folder(full.rpartition('/')[0])}/"
-        if not real.startswith(f"{home}/"):
-            return "a link that leads out of the videos' folder"
+        folder, _, name = full.rpartition("/")
+        real = os.path.realpath(full) if linked else f"{real_folder(folder)}/{name}"
+        if not real.startswith(allowed):
+            return f"a link that leads out of the videos' folder, to {real}; dataset.stores names where links may lead"
         if not stat.S_ISREG(found.st_mode):
             return "not a regular file"
-        return FileState(full, found.st_size, found.st_mtime_ns)
+        return FileState(real, found.st_size, found.st_mtime_ns)
 
     return look
+
+
+def _absent(home: str, path: str) -> str:
+    """Why a file is not found, where that can be said."""
+    for form in ("NFC", "NFD"):
+        other = unicodedata.normalize(form, path)
+        if other != path and os.path.lexists(f"{home}/{other}"):
+            return f"no such file; one whose name is written in Unicode's {form} is there: rename it, or write it so"
+    return "no such file: a link leads to nothing" if os.path.islink(f"{home}/{path}") else "no such file"  # noqa: PTH114
 
 
 def check_missing(reasons: dict[str, str], videos: int, root: Path, most: float) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 from pipeline.dataset.annotations import (
     Annotations,
     Faults,
+    Ids,
     Split,
     Video,
     lines,
     path_fault,
-    video_id_of,
     vocabulary,
     whole_number,
 )
@@ -37,12 +37,12 @@ def read(folder: Path) -> Annotations:
     actions = _read_categories(folder / CATEGORIES, faults)
     labels = _Labels(len(actions))
     videos: list[Video] = []
-    seen: dict[str, tuple[Path, int]] = {}
+    ids = Ids()
     with _no_cycles():
         for split, name in SPLIT_FILES.items():
             file = folder / name
             if split != "test" or file.exists():
-                videos += _read_split(file, split, labels, seen, faults)
+                videos += _read_split(file, split, labels, ids, faults)
     faults.check()
     return Annotations(actions=actions, videos=tuple(videos), merged_labels=labels.merged)
 
@@ -66,7 +66,7 @@ def read_split(file: Path, split: Split, actions: int) -> tuple[Video, ...]:
         PlainError: the file is absent, or lines are malformed, each named.
     """
     faults = Faults()
-    videos = _read_split(file, split, _Labels(actions), {}, faults)
+    videos = _read_split(file, split, _Labels(actions), Ids(), faults)
     faults.check()
     return tuple(videos)
 
@@ -115,10 +115,8 @@ class _Labels:
         return index
 
 
-def _read_split(
-    file: Path, split: Split, labels: _Labels, seen: dict[str, tuple[Path, int]], faults: Faults
-) -> list[Video]:
-    """The videos of one file; `seen` remembers where each id stood first, over all files."""
+def _read_split(file: Path, split: Split, labels: _Labels, ids: Ids, faults: Faults) -> list[Video]:
+    """The videos of one file; `ids` are those of all files."""
     videos: list[Video] = []
     faults_before = faults.count
     for number, line in lines(file, faults):
@@ -132,11 +130,10 @@ def _read_split(
         if fault:
             faults.add(file, number, fault)
             continue
-        video_id = video_id_of(path)
-        if video_id in seen:
-            faults.add(file, number, _again(path, file, *seen[video_id]))
+        video_id, fault = ids.take(path, file, number)
+        if fault:
+            faults.add(file, number, fault)
             continue
-        seen[video_id] = file, number
         try:
             videos.append(Video(video_id, path, split, labels.read(rest)))
         except ValueError as error:
@@ -144,10 +141,3 @@ def _read_split(
     if not videos and faults.count == faults_before:
         faults.add(file, 1, "found no video, expected one a line")
     return videos
-
-
-def _again(path: str, file: Path, first_file: Path, first_line: int) -> str:
-    """The fault of a video that stands twice."""
-    if file == first_file:
-        return f"found the video {path!r} again, first on line {first_line:,}; expected each once"
-    return f"found the video {path!r}, which {first_file.name} has on line {first_line:,}; expected each in one split"

@@ -74,7 +74,7 @@ def by_folder(videos: pa.Table, actions: Sequence[str]) -> dict[int, np.ndarray]
     Raises:
         PlainError: a video has no folder, or its folder names no action.
     """
-    matched = pc.extract_regex(videos["path"], _FOLDER).combine_chunks()
+    matched = pc.extract_regex(videos["video_id"], _FOLDER).combine_chunks()  # a file may lie elsewhere: a link
     folders = pc.fill_null(matched.field("folder"), "").dictionary_encode()  # a few names, a million times
     rows, names, action_of = folders.indices.to_numpy(), folders.dictionary.to_pylist(), _folder_names(actions)
     for folder in sorted(set(names) - action_of.keys()):

@@ -56,7 +56,7 @@ def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | 
         yield Finding("red", "annotations", str(error), "correct the files, or the section dataset")
         return None
     yield from counts(annotations, params.split_mini)
-    finding, present = presence(annotations, root / dataset.folder / dataset.videos, params)
+    finding, present = presence(annotations, root, params)
     yield finding
     if not present:
         return None
@@ -120,9 +120,11 @@ def _count(subject: str, found: int, published: Published | None, key: str, unit
     return Finding("green" if alike else "yellow", subject, line, advice)
 
 
-def presence(annotations: Annotations, videos: Path, params: Params) -> tuple[Finding, list[Path]]:
+def presence(annotations: Annotations, root: Path, params: Params) -> tuple[Finding, list[Path]]:
     """Whether the annotated files are there, and those that are."""
-    states, reasons = survey(annotations.videos, videos, workers=params.execution.workers)
+    videos = root / params.dataset.folder / params.dataset.videos
+    stores = [root / params.dataset.folder / store for store in params.dataset.stores]
+    states, reasons = survey(annotations.videos, videos, stores=stores, workers=params.execution.workers)
     present = sorted(Path(state.path) for state in states.values())
     line = f"{len(present):,} of {len(annotations.videos):,} annotated videos are there"
     try:

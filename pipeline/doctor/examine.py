@@ -21,5 +21,6 @@ def examine(root: Path, params: Params) -> Iterator[Finding]:
         yield needs.disk(seen, params, root)
         yield needs.memory(seen, params)
     yield shared_memory(params, len(seen.annotations.actions) if seen else 0)
+    yield machine.decoder(params)
     yield machine.arithmetic(params)
     yield machine.accelerator(params)

@@ -11,8 +11,10 @@ from packaging.requirements import Requirement
 
 from pipeline.doctor.finding import Finding, size
 from pipeline.doctor.needs import training
+from pipeline.foundations.media.guard import Guard
 from pipeline.foundations.params import Params
 from pipeline.foundations.params.choices import WORD_KINDS
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.extras import lack, remedy
 from pipeline.foundations.runtime.numerics import NO_AVX2, has_avx2, processor
 
@@ -32,6 +34,22 @@ def arithmetic(params: Params) -> Finding:
     if not has_avx2():
         return Finding("yellow", "arithmetic", f"{processor()} has no AVX2", NO_AVX2)
     return Finding("green", "arithmetic", f"portable, on {processor()}: the same bytes on every x86-64 CPU with AVX2")
+
+
+def decoder(params: Params) -> Finding:
+    """What holds the process that decodes videos, of which nobody knows who made them."""
+    with Guard(params.media) as guard:
+        try:
+            lacking = guard.walls().lacking()
+        except PlainError as error:
+            return Finding("red", "decoder", str(error), "make install")
+    if not lacking:
+        return Finding("green", "decoder", "locked in by Landlock and seccomp: no files, no network, no programs")
+    advice = (
+        "decoding works, behind limits and with an empty environment; Landlock needs Linux 5.13 and lsm=landlock, and "
+        "the profile of a container may forbid either: for data of strangers, run where both are"
+    )
+    return Finding("yellow", "decoder", f"not locked in by all means: {'; '.join(lacking)}", advice)
 
 
 def accelerator(params: Params) -> Finding:

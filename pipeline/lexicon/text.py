@@ -1,6 +1,6 @@
 """The text lexicon, one-to-one: each action's form is the mean vector of its name's words (Section 4.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,8 @@ class Built(NamedTuple):
 def build(actions: pa.Table, path: Path, source: Words) -> Built:
     """Look up every action's words; `playing+music` and `hitting/colliding` are averaged over theirs.
 
+    A hyphenated word is looked up whole, then by its parts.
+
     Args:
         actions: table `actions`.
         path: the vectors that stage fetch_weights wrote.
@@ -36,8 +38,10 @@ def build(actions: pa.Table, path: Path, source: Words) -> Built:
     """
     vectors = words.load(path, source.size)
     names, spelled = actions["action"].to_pylist(), actions["words"].to_pylist()
-    whole = WORD_KINDS[source.source].whole_names
-    keys = [[name_key(name)] if whole else parts for name, parts in zip(names, spelled, strict=True)]
+    if WORD_KINDS[source.source].whole_names:
+        keys = [[name_key(name)] for name in names]
+    else:
+        keys = [[part for word in parts for part in _looked_up(word, vectors)] for parts in spelled]
     missing = [[key for key in parts if key not in vectors] for parts in keys]
     bare = [name for name, parts, lost in zip(names, keys, missing, strict=True) if len(lost) == len(parts)]
     if bare:
@@ -50,6 +54,12 @@ def build(actions: pa.Table, path: Path, source: Words) -> Built:
         {"action_id": actions["action_id"], "action": names, "form": forms, "words": spelled, "missing": missing},
     )
     return Built(table, tuple(dict.fromkeys(word for lost in missing for word in lost)))
+
+
+def _looked_up(word: str, vectors: Container[str]) -> list[str]:
+    """What stands for a word: itself; or, of a hyphenated one without a vector, its parts where one of them has one."""
+    parts = [part for part in word.split("-") if part]
+    return parts if word not in vectors and any(part in vectors for part in parts) else [word]
 
 
 def mean_vector(vectors: Sequence[np.ndarray]) -> np.ndarray:

@@ -3,11 +3,16 @@
 import hashlib
 import os
 import random
+import unicodedata
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
 from pipeline.dataset import index
 from pipeline.dataset.annotations import Annotations, Video
+from pipeline.foundations.media.faults import Undecodable
+from pipeline.foundations.media.unchanged import check
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 
@@ -37,8 +42,8 @@ def annotations(*paths: str, unlabelled: tuple[str, ...] = ()) -> Annotations:
 GOOD = annotations("swimming/a.mp4", "swimming/b c.MP4", "playing+music/d.mp4")
 
 
-def build(what: Annotations, root, *, most=0.0, workers=2) -> index.Index:
-    return index.build_index(what, root, max_missing_rate=most, workers=workers)
+def build(what: Annotations, root, *, stores=(), most=0.0, workers=2) -> index.Index:
+    return index.build_index(what, root, stores=stores, max_missing_rate=most, workers=workers)
 
 
 def reasons(table) -> dict[str, str]:
@@ -124,11 +129,68 @@ def test_what_is_no_file_below_the_folder_is_left_out_with_a_reason(root, make, 
     assert reasons(found.missing)[path.rpartition(".")[0]].startswith(reason)
 
 
+def test_a_refused_link_says_where_it_leads_and_which_key_would_allow_it(root):
+    _link_out(root)
+    found = build(annotations("swimming/a.mp4", "swimming/x.mp4"), root, most=0.5)
+    leads = f"to {root.parent.resolve()}/outside.mp4; dataset.stores names where links may lead"
+    assert reasons(found.missing)["swimming/x"].endswith(leads)
+
+
+@pytest.mark.parametrize("make", [_link_out, _folder_link_out], ids=["every video a link", "folders on other disks"])
+def test_a_link_may_lead_to_a_store_and_later_stages_open_the_file_there(root, make):
+    """As DVC's cache with `cache.type symlink`, git-annex and the caches of hubs keep files."""
+    make(root)
+    path = "swimming/x.mp4" if make is _link_out else "linked/x.mp4"
+    videos = build(annotations("swimming/a.mp4", path), root, stores=[root.parent]).videos
+    assert videos["video_id"].to_pylist() == ["swimming/a", path.removesuffix(".mp4")]
+    stored = Path(videos["path"][1].as_py())
+    assert videos["path"][0].as_py() == "swimming/a.mp4"
+    assert root / stored == stored.resolve() == (root / path).resolve()
+    assert stored.read_bytes() == b"secret"
+    check(root / stored, bytes=6, sha256=videos["sha256"][1].as_py())
+    refused = pytest.raises(Undecodable, match="not a regular file but a symbolic link")
+    with refused if make is _link_out else nullcontext():
+        check(root / path, bytes=6, sha256=videos["sha256"][1].as_py())  # never by the link
+
+
+def test_a_link_from_one_store_to_elsewhere_is_refused(root):
+    _link_out(root)
+    (root.parent / "store").mkdir()
+    (root.parent / "store/x.mp4").symlink_to(root.parent / "outside.mp4")
+    (root / "swimming/y.mp4").symlink_to(root.parent / "store/x.mp4")
+    found = build(annotations("swimming/a.mp4", "swimming/y.mp4"), root, stores=[root.parent / "store"], most=0.5)
+    assert "outside.mp4; dataset.stores" in reasons(found.missing)["swimming/y"]
+
+
+def test_a_folder_whose_name_only_begins_as_a_store_is_none(root):
+    (root.parent / "store").mkdir()
+    (root.parent / "store2").mkdir()
+    (root.parent / "store2/x.mp4").write_bytes(b"secret")
+    (root / "swimming/y.mp4").symlink_to(root.parent / "store2/x.mp4")
+    found = build(annotations("swimming/a.mp4", "swimming/y.mp4"), root, stores=[root.parent / "store"], most=0.5)
+    assert list(reasons(found.missing)) == ["swimming/y"]
+
+
+def test_an_absent_store_is_named(root):
+    with pytest.raises(PlainError, match=r"dataset\.stores: found no folder at .*nowhere"):
+        build(GOOD, root, stores=[root / "nowhere"])
+
+
+@pytest.mark.parametrize(("written", "there", "form"), [("NFC", "NFD", "NFD"), ("NFD", "NFC", "NFC")])
+def test_a_name_that_differs_in_its_unicode_form_is_told(root, written, there, form):
+    name = "swimming/Café.mp4"
+    (root / unicodedata.normalize(there, name)).write_bytes(b"x")
+    found = build(annotations("swimming/a.mp4", unicodedata.normalize(written, name)), root, most=0.5)
+    (reason,) = reasons(found.missing).values()
+    assert reason == f"no such file; one whose name is written in Unicode's {form} is there: rename it, or write it so"
+
+
 def test_links_that_stay_inside_are_followed_and_the_folder_itself_may_be_one(root):
     (root / "swimming/x.mp4").symlink_to("a.mp4")
     (root.parent / "here").symlink_to(root)
     videos = build(annotations("swimming/x.mp4"), root.parent / "here").videos
     assert videos["sha256"].to_pylist() == [hashlib.sha256(b"swimming/a.mp4").hexdigest()]
+    assert videos["path"].to_pylist() == ["swimming/a.mp4"]  # the file, which later stages open without a link
 
 
 def test_unlabelled_videos_are_named_and_do_not_count_as_missing(root):

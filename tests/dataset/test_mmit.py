@@ -91,8 +91,15 @@ def test_a_malformed_line_is_named(mmit_folder, line, sentence):
 
 
 def test_a_duplicate_video_names_both_lines(mmit_folder):
-    with pytest.raises(PlainError, match=r"line 3: found the video 'a/b\.avi' again, first on line 1"):
-        mmit.read(mmit_folder(train=b"a/b.mp4,0\na/c.mp4,0\na/b.avi,1\n"))
+    with pytest.raises(PlainError, match=r"line 3: found the video 'a/b\.mp4' again, first on line 1"):
+        mmit.read(mmit_folder(train=b"a/b.mp4,0\na/c.mp4,0\na/b.mp4,1\n"))
+
+
+def test_videos_that_differ_in_their_suffix_alone_are_two_and_the_later_keeps_it(mmit_folder):
+    found = mmit.read(mmit_folder(train=b"a/b.mp4,0\na/b.webm,1\n", val=b"a/b.MP4,2\n"))
+    assert [video.video_id for video in found.videos] == ["a/b", "a/b.webm", "a/b.MP4"]
+    with pytest.raises(PlainError, match=r"line 3: found the video 'a/b\.webm' again, first on line 2"):
+        mmit.read(mmit_folder(train=b"a/b.mp4,0\na/b.webm,1\na/b.webm,1\n"))
 
 
 def test_a_video_in_two_splits_names_both_files(mmit_folder):

@@ -19,7 +19,8 @@ def test_every_question_is_answered_on_a_whole_project(project, own, root):
     assert list(found) == [
         "versions", "dataset.folder", "dataset.annotations", "dataset.videos", "dataset.watch", "videos", "labels",
         "two actions or more", "three or more", "mini training split", "files", "decoding",
-        "vggish", "words", "backbone", "disk", "memory", "shared memory", "arithmetic", "GPU",
+        "vggish", "words", "backbone", "disk", "memory", "shared memory", "decoder", "arithmetic",
+        "GPU",
     ]  # fmt: skip
     assert found["words"] == "red"  # data/external is not in this folder
     assert {found[subject] for subject in ("files", "decoding", "backbone")} == {"green"}

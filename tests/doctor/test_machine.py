@@ -9,6 +9,8 @@ import torch
 from pipeline.doctor import machine
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.machine import accelerator, extras, versions
+from pipeline.foundations.media.guard import Guard, _end_all
+from pipeline.foundations.media.sandbox import Walls
 
 
 def test_versions_as_in_the_lock_are_green_and_others_are_named(tmp_path):
@@ -108,3 +110,22 @@ def test_a_cpu_without_avx2_and_native_arithmetic_are_told(params, monkeypatch):
     native = machine.arithmetic(params.model_copy(update={"numerics": "native"}))
     assert native.colour == "green"
     assert "agree to rounding" in native.found
+
+
+def test_the_decoder_is_locked_in_or_it_is_told_what_the_kernel_lacks(params, monkeypatch):
+    monkeypatch.setattr(Guard, "walls", lambda _: Walls("", "", ""))
+    assert machine.decoder(params).colour == "green"
+    monkeypatch.setattr(
+        Guard, "walls", lambda _: Walls("", "function not implemented", "no table of system calls for x")
+    )
+    finding = machine.decoder(params)
+    assert finding.colour == "yellow"
+    assert "landlock: function not implemented; seccomp: no table of system calls for x" in finding.found
+
+
+def test_a_decoder_that_does_not_start_is_red(params, monkeypatch):
+    _end_all()  # none that waits, from another test
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    finding = machine.decoder(params)
+    assert finding.colour == "red"
+    assert "the decoding process does not start" in finding.found

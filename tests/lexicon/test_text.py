@@ -1,5 +1,7 @@
 """The text lexicon on real GloVe vectors, against means taken by hand from the file's own lines."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,35 @@ def test_every_action_of_moments_in_time_has_all_its_words(glove, root, lines, f
     assert built.missing == ()
     expected = [np.mean([lines[word] for word in words_of(name)], axis=0) for name in names]
     np.testing.assert_allclose(tables.vectors(built.table["form"]), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("file", ["mmit_v1_categories.txt", "mmit_v2_categories.txt"])
+def test_the_words_of_moments_in_time_are_between_its_signs_and_nothing_else(root, file):
+    """As they were before punctuation was left out of other vocabularies' words."""
+    for name in (root / "data/external" / file).read_text().splitlines():
+        assert words_of(name) == [word for word in re.split(r"[+/_\s]+", name.lower()) if word]
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "missing"),
+    [
+        ("dunking (ball)", ["dunking", "ball"], []),
+        ("rock, paper", ["rock", "paper"], []),
+        ("high-five", ["high-five"], []),  # has a vector as a whole
+        ("pull-ups", ["pull", "ups"], []),
+        ("tug-of-war", ["tug", "war"], ["of"]),
+        ("high-xyzzy", ["high"], ["xyzzy"]),
+        ("xyzzy-plugh rock", ["rock"], ["xyzzy-plugh"]),
+    ],
+)
+def test_a_hyphenated_word_is_tried_whole_and_then_by_its_parts(tmp_path, name, used, missing):
+    known = {"dunking": 1, "ball": 2, "rock": 4, "paper": 8, "high-five": 16, "high": 32, "five": 64, "pull": 128,
+             "ups": 256, "tug": 512, "war": 1024}  # fmt: skip
+    (tmp_path / "words.txt").write_text("".join(f"{word} {value} 0\n" for word, value in known.items()))
+    built = build(tmp_path / "words.txt", [name], size=2)
+    assert tables.vectors(built.table["form"])[0].tolist() == [np.mean([known[word] for word in used]), 0]
+    assert built.table["missing"].to_pylist() == [missing]
+    assert built.table["words"].to_pylist() == [words_of(name)]
 
 
 def test_names_embedded_whole_are_looked_up_whole(tmp_path):

@@ -1,38 +1,80 @@
-"""The guarded process: takes calls from a pipe and answers them, until one kills it or the pipe closes.
+"""The guarded process: answers calls from a pipe until one kills it or the pipe closes.
 
-Its watchdog is the kernel's: an alarm that nothing handles ends it inside a decoder too, and so does its parent's
-end. It is started by `pipeline.foundations.media.guard` and by nobody else.
+It imports what its calls need, then locks itself in (`sandbox.lock`): from there on it opens nothing, and reads what
+the stage opens and hands over. Its watchdog is the kernel's: an alarm that nothing handles ends it inside a decoder
+too, and so does its parent's end. `pipeline.foundations.media.guard` starts it, and nobody else.
 """
 
+import hashlib
 import os
+import pkgutil
 import resource
 import signal
+import socket
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
-from pathlib import Path
-from pickle import PicklingError  # noqa: TID251  the name of an error
 from typing import Any
 
-from pipeline.foundations.media import wire
+import av
+
+from pipeline.foundations.media import sandbox, wire
+from pipeline.foundations.media.faults import NoAudioStream, Undecodable
+from pipeline.foundations.media.pipe import Pipe
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.processes import die_with_parent
 
 OUT_OF_MEMORY = 12
 """Exit status where the memory limit was hit; a fresh process takes over, since this one may be in any state."""
+KINDS: dict[type[PlainError], str] = {NoAudioStream: "no_audio_stream", Undecodable: "undecodable", PlainError: "plain"}
+"""What a function may raise that is no defect, as it travels."""
 
 
-def serve(pipe: Connection) -> None:
-    """Answer calls: a pair (seconds, megabytes) of limits, then (function, args, kwargs); one answer each."""
-    pipe.send("ready")
+def main(descriptor: int, parent: int, seconds: float, megabytes: int, modules: Sequence[str]) -> None:
+    """Prepare, lock, say what the kernel lacks for that, and serve."""
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; the pipe tells
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever the parent does with its own alarms
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    pipe = Pipe(socket.socket(fileno=descriptor))
+    try:
+        wire.import_modules(modules)
+        _warm_up()
+    except Exception as error:  # noqa: BLE001  it is raised in the parent
+        pipe.send(_defect(error))
+        return
+    os.environ.clear()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):  # a terminal obeys what is written to it
+        os.dup2(nowhere, standard)
+    walls = sandbox.lock(megabytes=2 * megabytes)
+    pipe.send(["ready", list(walls)])
+    serve(pipe, seconds, megabytes)
+
+
+def _warm_up() -> None:
+    """Have libraries load now what they load when they are first used."""
+    wire.import_modules([module.name for module in pkgutil.walk_packages(av.__path__, "av.")])
+    hashlib.sha256(b"").hexdigest()
+    try:
+        raise ValueError
+    except ValueError:
+        traceback.format_exc()
+    sandbox.address_space()
+
+
+def serve(pipe: Pipe, seconds: float, megabytes: int) -> None:
+    """Answer calls, one after the other."""
     while True:
         try:
-            seconds, megabytes = pipe.recv()
-            call = _receive(pipe)
+            try:
+                call = wire.receive_call(pipe, megabytes * 2**20)
+            except (LookupError, AttributeError, TypeError, ValueError) as error:
+                pipe.send(_defect(error))
+                continue
             with limit_address_space(megabytes):
-                _send(pipe, call if isinstance(call, Exception) else _in_time(seconds, *call))
+                _answer(pipe, call, seconds)
         except (EOFError, BrokenPipeError):
             return
         except MemoryError:
@@ -42,55 +84,51 @@ def serve(pipe: Connection) -> None:
 @contextmanager
 def limit_address_space(megabytes: int) -> Iterator[None]:
     """Limit the address space (RLIMIT_AS) to `megabytes` beyond what the process has now."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + megabytes * 2**20, before[1]))
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = sandbox.address_space() + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
     yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def _receive(pipe: Connection) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | Exception:
-    """The next call, or why it means nothing here: its function's module is not to be imported."""
+def _answer(pipe: Pipe, call: wire.Call, seconds: float) -> None:
+    """Send the function's result, or what it raised."""
     try:
-        function, args, kwargs = pipe.recv()
-    except (ImportError, AttributeError) as error:
-        return error
-    return function, args, kwargs
-
-
-def _in_time(seconds: float, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The answer, within a time; that of sending it is the parent's, which may have other work just then."""
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    answer = _result(function, args, kwargs)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    return answer
-
-
-def _result(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The function's result, or what it raised; a defect with its trace, which would stay behind here."""
-    try:
-        return function(*args, **kwargs)
+        result = _in_time(seconds, call)
     except MemoryError:
         raise
     except PlainError as error:
-        return error
+        pipe.send([KINDS.get(type(error), "plain"), str(error)])
     except Exception as error:  # noqa: BLE001  it is raised in the parent
-        error.add_note(traceback.format_exc())
-        return error
+        pipe.send(_defect(error))
+    else:
+        try:
+            wire.send_answer(pipe, result)
+        except (TypeError, ValueError) as error:
+            pipe.send(_defect(error))
 
 
-def _send(pipe: Connection, answer: Any) -> None:
-    """Send an answer, or why it cannot travel."""
+def _in_time(seconds: float, call: wire.Call) -> Any:
+    """The function's result, within a time; that of sending it is the parent's, which may have other work just then."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        wire.send(pipe, answer)
-    except (TypeError, AttributeError, PicklingError) as error:
-        wire.send(pipe, error)
+        return call.function(*call.args, **call.kwargs)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for file in call.files:
+            file.close()
+
+
+def _defect(error: Exception) -> list[str]:
+    """An error of ours, with its trace, which would stay behind here."""
+    return ["defect", f"{type(error).__name__}: {error}", traceback.format_exc()]
 
 
 if __name__ == "__main__":
-    die_with_parent(int(sys.argv[2]))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; the pipe tells
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever the parent does with its own alarms
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is expected and leaves no file behind
-    serve(Connection(int(sys.argv[1])))
+    main(
+        int(sys.argv[1]),
+        int(sys.argv[2]),
+        float(sys.argv[3]),
+        int(sys.argv[4]),
+        [name for name in sys.argv[5].split(",") if name],
+    )

@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from av.video import VideoStream
@@ -16,6 +16,7 @@ from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.orientation import oriented, upright
 from pipeline.foundations.media.scaling import between_pixels, displayed_size, scaled_size
 from pipeline.foundations.media.source import decode, opened
+from pipeline.foundations.media.wire import Array
 from pipeline.foundations.params import Frames, Media, Scaling
 
 SLACK = 0.002
@@ -34,7 +35,7 @@ gives neighbours one colour, and scaling in two steps then costs a grey level mo
 class Pictures(NamedTuple):
     """A decoded video."""
 
-    pixels: np.ndarray
+    pixels: Annotated[np.ndarray, Array("uint8", 4)]
     """uint8, T x H x W x 3, RGB."""
     fps: float
     """How many there are a second: of the time line, or of the video's own."""

@@ -1,34 +1,50 @@
-"""A process of its own for decoding: one that dies, hangs or grows takes one video with it, not the stage.
+"""A process of its own for decoding: one that dies, hangs, grows or is taken over costs one video, not the stage.
 
-The process is a plain `python -m pipeline.foundations.media.child`, not one of multiprocessing's: the workers of joblib
-and Dask cannot start those, and a fork would inherit the stage's memory, threads and locks.
+    stage      --call, open file-->   guarded process: locked in (`sandbox`), decodes
+               <--answer, checked--   pixels and samples, of the type that the function declares (`wire`)
+
+The process is a plain interpreter, not one of multiprocessing's: the workers of joblib and Dask cannot start those, and
+a fork would inherit the stage's memory, threads and locks. Its environment is empty but for how libraries compute.
 """
 
 import atexit
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
-from multiprocessing.connection import Pipe
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar
 
-from pipeline.foundations.media import wire
+from pipeline.foundations.media import unchanged, wire
 from pipeline.foundations.media.child import OUT_OF_MEMORY
-from pipeline.foundations.media.faults import Undecodable
+from pipeline.foundations.media.faults import NoAudioStream, Undecodable
+from pipeline.foundations.media.pipe import Malformed, Pipe
+from pipeline.foundations.media.sandbox import Walls
+from pipeline.foundations.media.source import open_regular
 from pipeline.foundations.params import Media
-from pipeline.foundations.runtime import incidents
+from pipeline.foundations.runtime import incidents, numerics
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.processes import sigint_blocked
 
 KEPT = 2
 """Children that may wait between two guards, where no more are at work side by side."""
+GRACE = 30.0
+"""Seconds beyond `media.timeout_seconds` that an answer is waited for: a process that was taken over sets no alarm."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+INHERITED = (*numerics.SETTINGS, "LD_LIBRARY_PATH")
+"""Of the stage's environment, what decides how libraries compute and whether they are found at all."""
+_START = "import sys; sys.path[:] = sys.argv[6:]; import runpy; runpy.run_module(sys.argv.pop(6), run_name='__main__')"
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class DecoderError(RuntimeError):
+    """A function raised what is no finding about a video, in the guarded process, whose trace is its note."""
 
 
 class Guard:
@@ -45,6 +61,8 @@ class Guard:
         self._child: _Child | None = None
         self._pending = False
         """Whether the child has a call whose answer nobody has had yet."""
+        self._held = ExitStack()
+        """The files of that call, which a second child may need too."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,6 +77,7 @@ class Guard:
         elif self._child:  # interrupted, maybe in the middle of a call, whose answer nobody should get
             self._child.end(patience=0.0)
         self._child, self._pending = None, False
+        self._held.close()
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(*args, **kwargs)` in the child; it must be importable by name.
@@ -73,36 +92,77 @@ class Guard:
     def begin(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
         """Have the child begin with a call, and do not wait; what comes back waits, and then does as `call`.
 
-        The next call may begin when that has been done.
+        A path among the arguments, or of a video that `index` recorded, is opened here: the child opens nothing. The
+        next call may begin when the answer has been had.
         """
-        self._submit(function, args, kwargs)
-        return partial(self._result, function, args, kwargs)
+        self._held.close()
+        try:
+            opened = [self._opened(value) for value in args]
+        except Undecodable as error:
+            self._held.close()
+            return partial(_raise, error)
+        call = wire.letter(function, tuple(opened), kwargs)
+        self._submit(call)
+        return partial(self._result, call, wire.returned(function, args))
 
-    def _submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Child":
-        child = self._child = self._child or _idle_child(self._media) or _Child(self._media)
+    def walls(self) -> Walls:
+        """What holds the child, and what the kernel lacks for that.
+
+        Raises:
+            PlainError: it does not start.
+        """
+        self._child = self._child or _idle_child(self._media, frozenset()) or _Child(self._media, frozenset())
+        return self._child.walls
+
+    def process(self) -> int | None:
+        """The child's number, where there is one."""
+        return self._child.number if self._child else None
+
+    def _opened(self, value: Any) -> Any:
+        if isinstance(value, Path):
+            return self._held.enter_context(open_regular(value))
+        if isinstance(value, unchanged.Recorded):
+            unchanged.check_present(value)
+            file: Any = self._held.enter_context(open_regular(value.path))
+            return value._replace(path=file)
+        return value
+
+    def _submit(self, call: wire.Letter) -> "_Child":
+        if self._child and not call.modules <= self._child.modules:
+            call = call._replace(modules=call.modules | self._child.modules)
+            self._child.end()
+            self._child = None
+        modules = call.modules
+        child = self._child = self._child or _idle_child(self._media, modules) or _Child(self._media, modules)
         self._pending = True
-        child.submit(function, args, kwargs)
+        child.submit(call)
         return child
 
-    def _result(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    def _result(self, call: wire.Letter, expected: Any) -> Any:
         while True:
-            child = self._child or self._submit(function, args, kwargs)
+            child = self._child or self._submit(call)
             try:
-                answer = child.result()
-            except EOFError as error:
-                code, fresh = child.end(), child.calls == 1
+                answer = child.result(expected)
+            except (EOFError, Malformed, TimeoutError) as error:
+                code, fresh = child.end(patience=1.0 if isinstance(error, EOFError) else 0.0), child.calls == 1
                 self._child = None
                 if fresh:
-                    raise Undecodable(self._why(code)) from error
+                    self._pending = False
+                    self._held.close()
+                    raise Undecodable(self._why(code, error)) from error
                 incidents.count(incidents.REPEATED_CALLS)
             else:
                 self._pending = False
+                self._held.close()
                 if isinstance(answer, Exception):
                     raise answer
-                result: T = answer
-                return result
+                return answer
 
-    def _why(self, code: int) -> str:
+    def _why(self, code: int, error: Exception) -> str:
+        if isinstance(error, Malformed):
+            return f"the decoder crashed: its answer is malformed: {error}"
+        if isinstance(error, TimeoutError):
+            return f"decoding takes longer than {self._media.timeout_seconds:g} s"
         if code == OUT_OF_MEMORY:
             return f"decoding needs more than {self._media.memory_mb:,} MB"
         if code == -signal.SIGALRM:
@@ -117,42 +177,77 @@ class _Child:
         PlainError: it does not start.
     """
 
-    def __init__(self, media: Media) -> None:
+    def __init__(self, media: Media, modules: frozenset[str]) -> None:
         self.media = media
-        self.folder = Path.cwd()
+        self.modules = modules
+        """What it has imported; it can import nothing more."""
         self.calls = 0
-        self._pipe, theirs = Pipe()
-        path = os.pathsep.join(filter(None, sys.path))  # the same code there as here, in a copy of the tree too
-        child = [sys.executable, "-P", "-m", "pipeline.foundations.media.child"]
-        command = [*child, str(theirs.fileno()), str(os.getpid())]
+        ours, theirs = socket.socketpair()
+        self._pipe = Pipe(ours)
+        limits = [str(media.timeout_seconds), str(media.memory_mb)]
+        arguments = [str(theirs.fileno()), str(os.getpid()), *limits, ",".join(sorted(modules))]
+        path = [os.path.abspath(each) for each in sys.path]  # noqa: PTH100  the same code there, in a copy of the tree too
+        module = "pipeline.foundations.media.child"
+        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with sigint_blocked(pool=False):
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}
+                [sys.executable, "-I", "-c", _START, *arguments, module, *path],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=kept | ONE_THREAD,
             )
         theirs.close()
+        self.number = self._process.pid
+        self.walls = self._ready(f"{sys.executable} -m {module} {' '.join(arguments)}")
+
+    def _ready(self, command: str) -> Walls:
         try:
-            self._pipe.recv()
+            kind, *rest = self._pipe.head()
         except (EOFError, OSError) as error:
             code = self._process.wait()
-            raise PlainError(f"the decoding process does not start: {' '.join(command)} ends with {code}") from error
+            raise PlainError(f"the decoding process does not start: {command} ends with {code}") from error
+        if kind == "defect":
+            self.end()
+            raise _defect(*rest)
+        return Walls(*rest[0])
 
-    def submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def submit(self, call: wire.Letter) -> None:
         """Have a call begin there; where the child is dead, `result` says so."""
         self.calls += 1
         with suppress(OSError):
-            self._pipe.send((self.media.timeout_seconds, self.media.memory_mb))
-            self._pipe.send((function, args, kwargs))
+            self._pipe.send(call.head, call.content, call.files)
 
-    def result(self) -> Any:
+    def result(self, expected: Any) -> Any:
         """Wait for the call's result; what it raises comes back as the answer.
+
+        Args:
+            expected: the type of the result.
 
         Raises:
             EOFError: the child died.
+            Malformed: the answer is not one that the call can have.
+            TimeoutError: it does not come.
         """
         try:
-            return wire.receive(self._pipe)
+            seconds, room = self.media.timeout_seconds + GRACE, self.media.memory_mb * 2**20
+            head = self._pipe.head(seconds=seconds, room=room)
+            match head:
+                case ["value", node]:
+                    return wire.read_answer(self._pipe, node, expected)
+                case ["no_audio_stream", reason]:
+                    return NoAudioStream(wire.printable(reason))
+                case ["undecodable", reason]:
+                    return Undecodable(wire.printable(reason))
+                case ["plain", sentence]:
+                    return PlainError(wire.printable(sentence))
+                case ["defect", sentence, trace]:
+                    return _defect(sentence, trace)
+        except TimeoutError:
+            raise
         except OSError as error:  # the pipe is broken rather than at its end
             raise EOFError from error
+        raise Malformed(f"found {str(head)[:60]!r}")
 
     def end(self, *, patience: float = 1.0) -> int:
         """Stop the child; returns its exit status, or minus the signal that ended it.
@@ -172,13 +267,23 @@ _idle: list[_Child] = []
 os.register_at_fork(after_in_child=_idle.clear)
 
 
-def _idle_child(media: Media) -> _Child | None:
-    """A child that waits for work under the same bounds, in the folder that relative paths start from."""
+def _idle_child(media: Media, modules: frozenset[str]) -> _Child | None:
+    """A child that waits for work under the same bounds, and has imported what this work needs."""
     for child in _idle:
-        if (child.media, child.folder) == (media, Path.cwd()):
+        if child.media == media and modules <= child.modules:
             _idle.remove(child)
             return child
     return None
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
+def _defect(sentence: str, trace: str) -> DecoderError:
+    error = DecoderError(wire.printable(sentence))
+    error.add_note(wire.printable(trace, 20_000))
+    return error
 
 
 @atexit.register

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import av
 import numpy as np
 
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.source import decode, opened
+from pipeline.foundations.media.wire import Array
 from pipeline.foundations.params import Media
 
 BLOCK = 16_384
@@ -23,7 +24,7 @@ RATES = range(2_000, 768_001)
 class Sound(NamedTuple):
     """Mono sound; full scale is 1, and nothing is clipped to it."""
 
-    samples: np.ndarray
+    samples: Annotated[np.ndarray, Array("float32", 1)]
     """float32 (S,)"""
     rate: int
     """Samples a second."""

@@ -50,14 +50,20 @@ DAMAGED = 0.1
 
 
 @contextmanager
-def open_regular(path: Path) -> Iterator[FileIO]:
+def open_regular(path: Path | FileIO) -> Iterator[FileIO]:
     """Open a regular file for reading; anything else is refused before it is opened.
+
+    A guarded process, which opens nothing, has the open file already; it is read from its start.
 
     A symbolic link is refused too, wherever it leads: the folder of a data set may be a link, a video may not.
 
     Raises:
         Undecodable: the file is absent, unreadable, empty or not a regular file.
     """
+    if isinstance(path, FileIO):
+        path.seek(0)
+        yield path
+        return
     try:
         before = os.lstat(path)
         if not stat.S_ISREG(before.st_mode):
@@ -86,7 +92,7 @@ def plain(error: Exception) -> str:
 
 
 @contextmanager
-def opened(path: Path, media: Media, kind: Kind) -> Iterator[tuple[InputContainer, Stream]]:
+def opened(path: Path | FileIO, media: Media, kind: Kind) -> Iterator[tuple[InputContainer, Stream]]:
     """Open a container and choose its sound track or its pictures.
 
     Of several, the first that is marked as default, else the first; an attached picture is no video. Errors of

@@ -52,14 +52,23 @@ def read(file: Recorded, function: Callable[[Path, Media], T], media: Media) -> 
     return function(file.path, media)
 
 
+def check_present(file: Recorded) -> None:
+    """Refuse a video that `index` did not find.
+
+    Raises:
+        Undecodable: it has no digest.
+    """
+    if not file.sha256:
+        raise Undecodable("absent when `index` ran")
+
+
 def check(path: Path, *, bytes: int, sha256: str) -> None:  # noqa: A002  the columns of the table of videos
     """Compare a file with its size and digest in the table of videos.
 
     Raises:
         Undecodable: the file is absent, or other than it was when `index` ran.
     """
-    if not sha256:
-        raise Undecodable("absent when `index` ran")
+    check_present(Recorded(path, bytes, sha256))
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size != bytes:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 HeadName = Literal["visual", "audio", "text", "audio_text", "fc"]
 BackboneName = Literal["r2plus1d_34", "r2plus1d_18", "r3d_18", "i3d_50", "r3d_tiny", "r2plus1d_tiny"]
 WordSource = Literal["file", "gensim", "sentences"]
-DatasetSource = Literal["sample", "mmit", "charades"]
+DatasetSource = Literal["sample", "mmit", "charades", "csv"]
 
 
 class WordKind(NamedTuple):

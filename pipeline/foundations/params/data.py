@@ -14,13 +14,15 @@ class Dataset(Section):
     """Where the videos and their labels are."""
 
     source: DatasetSource
-    """Whose layout of annotation files is read; `sample` is written in M-MiT's."""
+    """Whose layout of annotation files is read; `sample` is written in M-MiT's; `csv` is one of your own."""
     folder: str
     """Of the data set; the other three paths start from it. It may be read-only and outside the project."""
     annotations: str
     """Folder of the annotation files."""
     videos: str
     """Folder that the paths in the annotations start from; or any other, by its absolute path."""
+    stores: Annotated[tuple[str, ...], Field(strict=False)]
+    """Folders outside `videos` that links may lead to: a cache of DVC's or git-annex's, other disks."""
     watch: Annotated[str, Field(pattern=r"^[^/]")]
     """What DVC hashes to learn that the data changed: the annotations' folder; for the sample, all of it."""
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import socket
 import struct
 import zipfile
@@ -15,22 +14,22 @@ import pytest
 from PIL import Image
 
 from pipeline.foundations.media.guard import Guard
+from pipeline.foundations.runtime.memory import peak_mb
 
 Run = Callable[..., bytes]
 Make = Callable[..., Path]
 
 
 @pytest.fixture
-def peak_mb(guard: Guard) -> Callable[[], float]:
-    """What the decoding process held at most, as the kernel counts it for that process alone.
+def decoder_peak(guard: Guard) -> Callable[[], float]:
+    """What the decoding process held at most, in megabytes; 0 where it has ended.
 
     Not `ru_maxrss`: that starts from what the process that started it held, and so grows with the test run.
     """
 
     def peak() -> float:
-        found = re.search(r"^VmHWM:\s+(\d+) kB$", guard.call(Path.read_text, Path("/proc/self/status")), re.MULTILINE)
-        assert found
-        return int(found[1]) / 1024
+        process = guard.process()
+        return peak_mb(process) if process else 0.0
 
     return peak
 

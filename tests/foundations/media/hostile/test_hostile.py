@@ -216,7 +216,7 @@ def test_the_table_names_every_file_of_the_corpus(corpus: Path):
 
 @pytest.mark.parametrize("name", TABLE, ids=lambda name: ascii(name)[1:-1][:40])
 def test_a_file_gets_its_verdict_and_nothing_else_is_opened(
-    name: str, corpus: Path, guard: Guard, media: Media, opens: Opens, peak_mb: Callable[[], float]
+    name: str, corpus: Path, guard: Guard, media: Media, opens: Opens, decoder_peak: Callable[[], float]
 ):
     path = corpus / name
     opens.names()
@@ -228,7 +228,7 @@ def test_a_file_gets_its_verdict_and_nothing_else_is_opened(
     assert sound == OK if expected[0] == OK else expected[0] in sound
     assert pictures == OK if expected[1] == OK else expected[1] in pictures
     assert opened <= {name}
-    assert peak_mb() < MEMORY_MB
+    assert decoder_peak() < MEMORY_MB
 
 
 def test_the_watch_sees_what_is_opened(corpus: Path, opens: Opens):

@@ -41,7 +41,7 @@ def mutated(content: bytes, random: np.random.Generator) -> bytes:
 
 
 def survive(
-    numbers: range, corpus: Path, tmp_path: Path, guard: Guard, media: Media, peak_mb: Callable[[], float]
+    numbers: range, corpus: Path, tmp_path: Path, guard: Guard, media: Media, decoder_peak: Callable[[], float]
 ) -> dict[str, int]:
     """Read mutated files; returns how often each outcome came."""
     outcomes = {"read": 0, "refused": 0}
@@ -59,20 +59,20 @@ def survive(
             outcomes["read"] += 1
         except (NoAudioStream, Undecodable):
             outcomes["refused"] += 1
-        assert peak_mb() < MEMORY_MB
+        assert decoder_peak() < MEMORY_MB
     return outcomes
 
 
 def test_a_hundred_mutated_videos_are_read_or_refused(
-    corpus: Path, tmp_path: Path, guard: Guard, media: Media, peak_mb: Callable[[], float]
+    corpus: Path, tmp_path: Path, guard: Guard, media: Media, decoder_peak: Callable[[], float]
 ):
-    outcomes = survive(range(100), corpus, tmp_path, guard, media, peak_mb)
+    outcomes = survive(range(100), corpus, tmp_path, guard, media, decoder_peak)
     assert min(outcomes.values()) > 10  # mild enough to be read, harsh enough to be refused
 
 
 @pytest.mark.soak
 def test_ten_thousand_mutated_videos_are_read_or_refused(
-    corpus: Path, tmp_path: Path, guard: Guard, media: Media, peak_mb: Callable[[], float]
+    corpus: Path, tmp_path: Path, guard: Guard, media: Media, decoder_peak: Callable[[], float]
 ):
-    outcomes = survive(range(100, 10_100), corpus, tmp_path, guard, media, peak_mb)
+    outcomes = survive(range(100, 10_100), corpus, tmp_path, guard, media, decoder_peak)
     assert min(outcomes.values()) > 1_000
