@@ -45,10 +45,10 @@ def embedding(layers: Mapping[str, Sequence[np.ndarray]], *, perplexity: float, 
     return tables.from_rows("embedding", rows)
 
 
-def gathering(
+def clustering(
     layers: Mapping[str, Sequence[np.ndarray]], smoothed: Mapping[str, Sequence[np.ndarray]], edge_NN: np.ndarray
 ) -> pa.Table:
-    """Whether linked actions come together from layer to layer; a table of schema `gathering`.
+    """Whether linked actions come together from layer to layer; a table of schema `clustering`.
 
     Beside what was learnt stands what the graph alone does: neighbours are averaged whatever the weights.
 
@@ -62,7 +62,7 @@ def gathering(
         for learner, nodes in layers.items()
         for layer, (learnt_ND, alone_ND) in enumerate(zip(nodes, smoothed[learner], strict=True))
     ]
-    return tables.from_rows("gathering", rows)
+    return tables.from_rows("clustering", rows)
 
 
 def linked_closer(nodes_ND: np.ndarray, edge_NN: np.ndarray) -> float:

@@ -29,13 +29,13 @@ class Pointed(NamedTuple):
     """Recorded places that are near a frame which the network was shown."""
     heat: float
     """The heat's maximum is in the action's square."""
-    elsewhere: float
+    other_action: float
     """It is in another action's square, mean over those of the video; NaN where it has but one action."""
     centre: float
     """The frame's middle is in the action's square."""
     chance: float
     """The square's part of the frame."""
-    cold: float
+    no_heat: float
     """There is no heat in the frame, and so no maximum."""
 
 
@@ -83,8 +83,8 @@ def _mean(values: Sequence[float]) -> float:
 def scores(pointing: pa.Table, *, bootstrap: int, seed: int) -> pa.Table:
     """The mean over all pairs, with intervals of a bootstrap over videos; a table of schema `pointing_scores`.
 
-    Pairs of one video are drawn together. Rows: `heat`, `cold`, `chance` and `centre`; the heat's leads over the last
-    two; and, over pairs of videos with several actions, `elsewhere` and the heat's lead over it.
+    Pairs of one video are drawn together. Rows: `heat`, `no_heat`, `chance` and `centre`; the heat's leads over the
+    last two; and, over pairs of videos with several actions, `other_action` and the heat's lead over it.
     """
     groups = sorted(set(zip(pointing["model"].to_pylist(), pointing["layer"].to_pylist(), strict=True)))
     rows: list[tuple[object, ...]] = []
@@ -98,18 +98,19 @@ def _figures(pairs: Sequence[Mapping[str, float]], *, bootstrap: int, seed: int)
     """Name, value, low and high of each figure, in percent, and the number of pairs it rests on."""
     videos, video_P = np.unique([pair["video_id"] for pair in pairs], return_inverse=True)
     draws_PR = draw(len(videos), bootstrap, seed)[video_P]
-    heat, chance, centre, elsewhere, cold = (
-        100.0 * np.array([pair[name] for pair in pairs]) for name in ("heat", "chance", "centre", "elsewhere", "cold")
+    heat, chance, centre, other_action, no_heat = (
+        100.0 * np.array([pair[name] for pair in pairs])
+        for name in ("heat", "chance", "centre", "other_action", "no_heat")
     )
     figures = {
         "heat": heat,
-        "cold": cold,
+        "no_heat": no_heat,
         "chance": chance,
         "centre": centre,
         "lead_chance": heat - chance,
         "lead_centre": heat - centre,
-        "elsewhere": elsewhere,
-        "lead_elsewhere": heat - elsewhere,
+        "other_action": other_action,
+        "lead_other_action": heat - other_action,
     }
     rows = []
     for name, values_P in figures.items():

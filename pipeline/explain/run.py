@@ -11,7 +11,7 @@ from pipeline.evaluate.testing import Video
 from pipeline.explain import pointing, relations
 from pipeline.explain.boosts import boosts, compare
 from pipeline.explain.draw import Subject, best_scored, choose, draw, scores_of
-from pipeline.explain.embedding import embedding, gathering
+from pipeline.explain.embedding import clustering, embedding
 from pipeline.explain.localize import Located, localize
 from pipeline.explain.models import MODEL, PREDICTIONS, Explained, load
 from pipeline.foundations.params import Evaluate, Execution, Explain, Media
@@ -123,7 +123,7 @@ def _relations(model: Explained, adjacency: pa.Table, explain: Explain, seed: in
     layers = relations.node_features(network)
     return {
         "embedding": embedding(layers, perplexity=explain.perplexity, seed=seed),
-        "gathering": gathering(layers, relations.smoothed_features(network), edge_NN),
+        "clustering": clustering(layers, relations.smoothed_features(network), edge_NN),
         "neighbours": relations.neighbours(relations.classifiers(network), psi_NN, explain.neighbours),
     }
 

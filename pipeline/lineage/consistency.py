@@ -42,7 +42,7 @@ TABLES = {
     "data/explain/pointing_scores.parquet": "pointing_scores",
     "data/explain/drawn.parquet": "drawn",
     "data/explain/embedding.parquet": "embedding",
-    "data/explain/gathering.parquet": "gathering",
+    "data/explain/clustering.parquet": "clustering",
     "data/explain/neighbours.parquet": "neighbours",
     "data/explain/boosts.parquet": "boosts",
     "data/explain/compared.parquet": "compared",

@@ -8,7 +8,7 @@ from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables import tables
 from pipeline.lineage.trace import chain, trace
 from pipeline.lineage.tree import Node
-from pipeline.report.evidence import TABLES
+from pipeline.report.run_tables import TABLES
 from pipeline.report.templating import filled
 from pipeline.report.tracing import identity
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 from pipeline.explain import boosts
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.metrics import intervals
-from pipeline.report.evidence import CURVES
 from pipeline.report.figures.curves import Panel, laid_over
+from pipeline.report.run_tables import CURVES
 from pipeline.report.runs import PARAMS, PREDICTIONS, Run
 from pipeline.report.sections.result import ABOUT, Figure
 from pipeline.report.templating import filled

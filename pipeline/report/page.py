@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.foundations.params import Params, Section
-from pipeline.report import evidence as sources
+from pipeline.report import run_tables as files
 from pipeline.report.dag import Stage, connected, read_stages
-from pipeline.report.evidence import Evidence, read_evidence
 from pipeline.report.figures.curves import panels
-from pipeline.report.ledger import VERDICTS, exclusions, ledger
-from pipeline.report.origins import linked
+from pipeline.report.run_tables import RunTables, read_run_tables
 from pipeline.report.sections import (
     ablations,
     bench,
@@ -24,6 +22,8 @@ from pipeline.report.sections import (
     result,
     sight,
 )
+from pipeline.report.sources import linked
+from pipeline.report.stage_counts import VERDICTS, exclusions, stage_counts
 from pipeline.report.templating import filled
 from pipeline.report.tracing import identity
 
@@ -44,7 +44,7 @@ def build(root: Path, params: Params) -> str:
         for key, value in content.items()
     }  # fmt: skip
     stages = read_stages([root / path for path in PIPELINE], values=flat)
-    return render(read_evidence(root), connected(stages), values)
+    return render(read_run_tables(root), connected(stages), values)
 
 
 def _values(params: Params) -> dict[str, Any]:
@@ -56,59 +56,59 @@ def _values(params: Params) -> dict[str, Any]:
     }
 
 
-def render(evidence: Evidence, stages: Sequence[Stage], values: Mapping[str, Any]) -> str:
-    """Put the evidence into the template, with what the parameters say."""
+def render(run_tables: RunTables, stages: Sequence[Stage], values: Mapping[str, Any]) -> str:
+    """Put the tables into the template, with what the parameters say."""
     source, split = values["dataset"]["source"], values["evaluate"]["split"]
-    entries = ledger(evidence)
-    metrics = result.metrics(evidence.metrics)
-    occurrences = data.occurrences(evidence)
+    entries = stage_counts(run_tables)
+    metrics = result.metrics(run_tables.metrics)
+    occurrences = data.occurrences(run_tables)
     context = {
         "files_of": _files(),
         "files": sorted({path for paths in _files().values() for path in paths}),
         "source": source,
         "split": split,
-        "scored": f"{evidence.predictions.num_rows:,}",
-        "untrained": model.untrained(evidence.weights),
-        "listening": model.listening(evidence.model),
-        "lede": result.lede(evidence, metrics, split),
+        "scored": f"{run_tables.predictions.num_rows:,}",
+        "untrained": model.untrained(run_tables.weights),
+        "listening": model.listening(run_tables.model),
+        "lede": result.lede(run_tables, metrics, split),
         "result": metrics,
         "best": result.best(metrics, values),
         "hidden": values["render"]["hidden"],
-        "actions": result.actions(evidence.per_action),
-        "sight": sight.sight(evidence),
-        "learnt": learnt.learnt(evidence),
-        "found": found.findings(evidence.ablations),
-        "ablations": ablations.ablations(evidence.ablations),
-        "bench": bench.bench(evidence.bench),
+        "actions": result.actions(run_tables.per_action),
+        "sight": sight.sight(run_tables),
+        "learnt": learnt.learnt(run_tables),
+        "found": found.findings(run_tables.ablations),
+        "ablations": ablations.ablations(run_tables.ablations),
+        "bench": bench.bench(run_tables.bench),
         "dag": flow.dag(stages, entries),
         "stages": flow.rows(stages, entries),
-        "verdicts": data.verdicts(evidence),
+        "verdicts": data.verdicts(run_tables),
         "verdict_words": VERDICTS,
         "occurrences": occurrences,
         "most": data.most(occurrences),
-        "exclusions": exclusions(evidence),
+        "exclusions": exclusions(run_tables),
         "exclusions_shown": EXCLUSIONS_SHOWN,
-        "curves": panels(evidence.curves),
-        "graph": relations.graph(evidence),
-        "lexicons": relations.lexicons(evidence),
-        "settings": model.settings(evidence.model),
-        "lineage": lineage.lineage(evidence, stages, entries, values),
-        "traced": identity(evidence.metrics),
-        "learners": model.learners(evidence.model),
-        "late_fusion": evidence.model["model"]["late_fusion"],
+        "curves": panels(run_tables.curves),
+        "graph": relations.graph(run_tables),
+        "lexicons": relations.lexicons(run_tables),
+        "settings": model.settings(run_tables.model),
+        "lineage": lineage.lineage(run_tables, stages, entries, values),
+        "traced": identity(run_tables.metrics),
+        "learners": model.learners(run_tables.model),
+        "late_fusion": run_tables.model["model"]["late_fusion"],
     }
     return linked(filled("page.html.jinja", context)) + "\n"
 
 
 def _files() -> Mapping[str, tuple[str, ...]]:
     """Which files a name in the template stands for."""
-    tables = {name: (path,) for name, (_, path) in sources.TABLES.items()}
+    tables = {name: (path,) for name, (_, path) in files.TABLES.items()}
     return tables | {
-        "model": (sources.MODEL,),
-        "weights": (sources.WEIGHTS,),
-        "curves": (sources.CURVES,),
-        "pictures": (sources.PICTURES,),
-        "bench": (sources.BENCH,),
+        "model": (files.MODEL,),
+        "weights": (files.WEIGHTS,),
+        "curves": (files.CURVES,),
+        "pictures": (files.PICTURES,),
+        "bench": (files.BENCH,),
         "dag": PIPELINE,
-        "ablations": (sources.ABLATIONS,),
+        "ablations": (files.ABLATIONS,),
     }

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipeline.foundations.params import read_yaml
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
-from pipeline.report.evidence import CURVES, TABLES, read_curves
+from pipeline.report.run_tables import CURVES, TABLES, read_curves
 
 HERE = "."
 THIS = "this run"

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pipeline.explain.embedding import embedding, gathering, linked_closer, plane
+from pipeline.explain.embedding import clustering, embedding, linked_closer, plane
 from pipeline.explain.relations import cosines
 
 
@@ -67,7 +67,7 @@ def test_what_is_learnt_stands_beside_what_the_graph_does_alone(two_groups):
     edge = np.zeros((12, 12), dtype=bool)
     edge[:6, :6] = edge[6:, 6:] = True
     alone = np.random.default_rng(0).standard_normal((12, 2))
-    (row,) = gathering({"text": [two_groups]}, {"text": [alone]}, edge).to_pylist()
+    (row,) = clustering({"text": [two_groups]}, {"text": [alone]}, edge).to_pylist()
     assert (row["learner"], row["layer"], row["size"]) == ("text", 0, 8)
     assert row["learnt"] == linked_closer(two_groups, edge)
     assert row["smoothed"] == linked_closer(alone, edge)

@@ -31,8 +31,8 @@ def test_by_hand():
     found = judge(heat_at((1, 3), (1, 4), None), LEFT, [RIGHT], fps=30.0)
     assert found.times == 3
     assert found.heat == pytest.approx(1 / 3)  # columns 0 to 3 are the left half
-    assert found.elsewhere == pytest.approx(1 / 3)
-    assert found.cold == pytest.approx(1 / 3)
+    assert found.other_action == pytest.approx(1 / 3)
+    assert found.no_heat == pytest.approx(1 / 3)
     assert found.centre == 0.0  # the middle belongs to the right half
     assert found.chance == 0.5
     assert judge(heat_at((0, 7), (1, 7), (3, 7)), RIGHT, [LEFT], fps=30.0)[1:5] == pytest.approx([2 / 3, 0, 1, 0.375])
@@ -40,8 +40,8 @@ def test_by_hand():
 
 def test_elsewhere_is_the_mean_over_the_other_actions():
     nowhere = [place._replace(left=0.9) for place in RIGHT]
-    assert judge(heat_at((1, 4), (1, 4), (1, 4)), LEFT, [RIGHT, nowhere], fps=30.0).elsewhere == 0.5
-    assert np.isnan(judge(heat_at((1, 4), (1, 4), (1, 4)), LEFT, [], fps=30.0).elsewhere)
+    assert judge(heat_at((1, 4), (1, 4), (1, 4)), LEFT, [RIGHT, nowhere], fps=30.0).other_action == 0.5
+    assert np.isnan(judge(heat_at((1, 4), (1, 4), (1, 4)), LEFT, [], fps=30.0).other_action)
 
 
 def test_a_time_far_from_every_shown_frame_is_not_judged():
@@ -62,7 +62,7 @@ def test_a_heat_that_knows_nothing_hits_as_often_as_chance():
 
 
 def pointing(rows: list[tuple]) -> object:
-    """The table, from video, action, heat, elsewhere, chance."""
+    """The table, from video, action, heat, other_action, chance."""
     made = [
         ("model", "layer4", video, action, 5, heat, other, 0.1, chance, 0.0)
         for video, action, heat, other, chance in rows
@@ -79,8 +79,8 @@ def test_means_over_pairs_by_hand():
     assert found["chance"]["value"] == pytest.approx(21.25)
     assert found["lead_chance"]["value"] == pytest.approx(35.0)
     assert found["lead_centre"]["value"] == pytest.approx(46.25)
-    assert found["lead_elsewhere"]["value"] == pytest.approx(50.0)  # of the two pairs that are not alone
-    assert (found["heat"]["pairs"], found["elsewhere"]["pairs"]) == (4, 2)
+    assert found["lead_other_action"]["value"] == pytest.approx(50.0)  # of the two pairs that are not alone
+    assert (found["heat"]["pairs"], found["other_action"]["pairs"]) == (4, 2)
 
 
 def test_the_interval_is_that_of_the_drawn_videos_written_out():

@@ -12,7 +12,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import save_model
 
-MADE = ("pointing", "pointing_scores", "drawn", "embedding", "gathering", "neighbours", "boosts", "compared")
+MADE = ("pointing", "pointing_scores", "drawn", "embedding", "clustering", "neighbours", "boosts", "compared")
 ADJACENCY = [(i, j, 3, 1, 1 / 3, abs(i - j) == 1) for i in range(5) for j in range(5)]
 
 
@@ -45,7 +45,7 @@ def test_alone(explain, this_run, tmp_path):
     assert set(made["pointing"]["times"].to_pylist()) == {3}  # at 0, 4 and 8 of the frames 0 2 4 7 and 4 6 8 11
     assert made["pointing_scores"].num_rows == 2 * 8
     assert made["embedding"].num_rows == 2 * 3 * 5
-    assert made["gathering"].num_rows == 2 * 3
+    assert made["clustering"].num_rows == 2 * 3
     assert set(made["neighbours"]["learner"].to_pylist()) == {"audio", "data", "text"}
     assert made["boosts"].num_rows == 0
     assert made["compared"].num_rows == 2
@@ -97,14 +97,14 @@ def test_beside_itself_a_model_gains_nothing(explain, finished, tmp_path):
 
 def test_a_fully_connected_model_has_neighbours_alone(explain, finished, tmp_path):
     made, _ = explain(tmp_path / "out", explained(finished("run", "fc"), None))
-    assert made["embedding"].num_rows == made["gathering"].num_rows == 0
+    assert made["embedding"].num_rows == made["clustering"].num_rows == 0
     assert set(made["neighbours"]["learner"].to_pylist()) == {"data", "fc"}
 
 
 def test_free_matrices_have_neighbours_but_no_layers(explain, finished, tmp_path):
     root = finished("run", "visual", "audio", "text", control="free_matrix")
     made, _ = explain(tmp_path / "out", explained(root, None))
-    assert made["embedding"].num_rows == made["gathering"].num_rows == 0
+    assert made["embedding"].num_rows == made["clustering"].num_rows == 0
     assert set(made["neighbours"]["learner"].to_pylist()) == {"audio", "data", "text"}
     assert made["pointing"].num_rows == 2 * 5
     assert made["drawn"].num_rows == 4

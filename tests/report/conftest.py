@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.report.dag import Stage, read_stages
-from pipeline.report.evidence import Evidence, read_evidence
+from pipeline.report.run_tables import RunTables, read_run_tables
 from tests.report.kept import keep
 from tests.report.miniature import write_baseline, write_run
 
@@ -36,15 +36,15 @@ def kept(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def compared(beside_baseline: Path) -> Evidence:
+def compared(beside_baseline: Path) -> RunTables:
     """The run beside a baseline, read."""
-    return read_evidence(beside_baseline)
+    return read_run_tables(beside_baseline)
 
 
 @pytest.fixture(scope="session")
-def evidence(finished: Path) -> Evidence:
+def run_tables(finished: Path) -> RunTables:
     """The run, read."""
-    return read_evidence(finished)
+    return read_run_tables(finished)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from pipeline.foundations.tables import tables
-from pipeline.report.evidence import CURVES, TABLES
+from pipeline.report.run_tables import CURVES, TABLES
 from tests.end_to_end.clones import ROOT, environment
 from tests.report.miniature import ACTIONS
 

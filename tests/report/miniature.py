@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.evaluate import scoring
 from pipeline.foundations.tables import tables
-from pipeline.report.evidence import CURVES, MODEL, PICTURES, TABLES, WEIGHTS
+from pipeline.report.run_tables import CURVES, MODEL, PICTURES, TABLES, WEIGHTS
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTIONS = ["applauding", "diving", "hitting/colliding", "playing+music", "singing", "swimming"]
@@ -141,9 +141,17 @@ def _write_explained(root: Path) -> None:
             picture.save(root / PICTURES / file)
         rows.append((int(video[1]), action, "model", video, "by score", "layer4", 0.9 - number / 10, hottest, *files))
     write_rows(root, "drawn", rows)
-    figures = {"heat": 40, "cold": 1, "chance": 7, "centre": 9, "lead_chance": 33, "elsewhere": 30, "lead_elsewhere": 6}
+    figures = {
+        "heat": 40,
+        "no_heat": 1,
+        "chance": 7,
+        "centre": 9,
+        "lead_chance": 33,
+        "other_action": 30,
+        "lead_other_action": 6,
+    }
     rows = [
-        ("model", layer, name, value + extra, value - 2.0, value + 4.0, 3 if "elsewhere" in name else 5)
+        ("model", layer, name, value + extra, value - 2.0, value + 4.0, 3 if "other_action" in name else 5)
         for extra, layer in enumerate(("layer3", "layer4"))
         for name, value in figures.items()
     ]
@@ -151,7 +159,7 @@ def _write_explained(root: Path) -> None:
     places = np.random.default_rng(2).normal(size=(3, 6, 2)).round(3)
     nodes = [(layer, action) for layer in range(3) for action in range(6)]
     write_rows(root, "embedding", [("text", *node, *places[node]) for node in nodes])
-    write_rows(root, "gathering", [("text", layer, 8, 60.0 + layer, 50.0 + layer) for layer in range(3)])
+    write_rows(root, "clustering", [("text", layer, 8, 60.0 + layer, 50.0 + layer) for layer in range(3)])
     near = [(action, rank, (action + rank) % 6) for action in range(6) for rank in (1, 2)]
     learnt = [("text", action, rank, other, 1 / rank, 0.5) for action, rank, other in near]
     known = [("data", action, rank, (action + 3 - rank) % 6, 1 / rank, 1 / rank) for action, rank, _ in near]

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.foundations.params import load_params
 from pipeline.report import page
-from pipeline.report.evidence import TABLES
+from pipeline.report.run_tables import TABLES
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "line", "circle", "rect", "path", "use", "image"}
 
@@ -113,28 +113,28 @@ def test_no_stand_in_colour_is_left(html):
     assert not re.search(r"#0[1-6]0[1-6]0[1-6]\b", html)
 
 
-def test_untrained_weights_are_said_plainly(evidence, stages, values, html):
+def test_untrained_weights_are_said_plainly(run_tables, stages, values, html):
     assert "Untrained weights." in html
-    trained = {name: {**weight, "trained": True} for name, weight in evidence.weights.items()}
+    trained = {name: {**weight, "trained": True} for name, weight in run_tables.weights.items()}
     real = page.render(
-        _with(evidence, weights=trained), stages, values | {"dataset": values["dataset"] | {"source": "mmit"}}
+        _with(run_tables, weights=trained), stages, values | {"dataset": values["dataset"] | {"source": "mmit"}}
     )
     assert "ntrained" not in real
 
 
-def test_a_model_that_hears_its_videos_is_said_to(evidence, stages, values, html):
+def test_a_model_that_hears_its_videos_is_said_to(run_tables, stages, values, html):
     assert "late fusion" not in html
     learners = {"heads": ["fc"], "relation": "gcn", "control": "none", "late_fusion": True}
-    heard = page.render(_with(evidence, model=evidence.model | {"model": learners}), stages, values)
+    heard = page.render(_with(run_tables, model=run_tables.model | {"model": learners}), stages, values)
     assert "this model's\n  late fusion rests on them" in heard
     assert "the video's own sound adds (late fusion), of which no heat is shown" in heard
     assert "<p>fc + late fusion; of" in heard
 
 
-def test_free_matrices_rest_on_no_form_and_have_no_layers(evidence, stages, values):
+def test_free_matrices_rest_on_no_form_and_have_no_layers(run_tables, stages, values):
     learners = {"heads": ["audio"], "relation": "gcn", "control": "free_matrix", "late_fusion": False}
-    none = {name: getattr(evidence, name).slice(0, 0) for name in ("embedding", "gathering")}
-    free = page.render(_with(evidence, model=evidence.model | {"model": learners}, **none), stages, values)
+    none = {name: getattr(run_tables, name).slice(0, 0) for name in ("embedding", "clustering")}
+    free = page.render(_with(run_tables, model=run_tables.model | {"model": learners}, **none), stages, values)
     assert "rests on them" not in free
     assert "<p>This model has no GCN over a lexicon, so there are no layers to show.</p>" in free
     assert "<p>audio (control: free_matrix); of" in free
@@ -174,28 +174,28 @@ def test_beside_a_baseline_the_page_holds_both(beside_baseline):
     assert "baseline, layer4" in html
 
 
-def test_every_stage_is_in_the_drawing_and_in_the_ledger(html, words, stages):
+def test_every_stage_is_in_the_drawing_and_in_the_counts(html, words, stages):
     for stage in stages:
         assert f"{stage.name}</text>" in html
         assert f"<code>{stage.name}</code>" in html
         assert stage.desc in words
 
 
-def test_exclusions_beyond_the_first_are_counted_not_shown(evidence, stages, values, monkeypatch):
+def test_exclusions_beyond_the_first_are_counted_not_shown(run_tables, stages, values, monkeypatch):
     monkeypatch.setattr(page, "EXCLUSIONS_SHOWN", 2)
-    html = page.render(evidence, stages, values)
+    html = page.render(run_tables, stages, values)
     assert "The first 2 of 5." in html
     assert "cut &lt;off&gt;</td>" not in html
 
 
-def test_a_run_without_any_loss_says_so(evidence, stages, values):
-    none = {name: getattr(evidence, name).slice(0, 0) for name in ("missing", "unembedded", "uncopied", "unscored")}
+def test_a_run_without_any_loss_says_so(run_tables, stages, values):
+    none = {name: getattr(run_tables, name).slice(0, 0) for name in ("missing", "unembedded", "uncopied", "unscored")}
     import pyarrow.compute as pc
 
-    good = evidence.verdicts.filter(pc.not_equal(evidence.verdicts["verdict"], "undecodable"))
-    html = page.render(_with(evidence, verdicts=good, **none), stages, values)
+    good = run_tables.verdicts.filter(pc.not_equal(run_tables.verdicts["verdict"], "undecodable"))
+    html = page.render(_with(run_tables, verdicts=good, **none), stages, values)
     assert "<p>No video.</p>" in html
 
 
-def _with(evidence, **changes):
-    return type(evidence)(**(vars(evidence) | changes))
+def _with(run_tables, **changes):
+    return type(run_tables)(**(vars(run_tables) | changes))

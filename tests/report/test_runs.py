@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.report.baseline import bring, name_it
-from pipeline.report.evidence import TABLES
+from pipeline.report.run_tables import TABLES
 from pipeline.report.runs import THIS, read_run
 from tests.report.miniature import ACTIONS
 

@@ -153,10 +153,10 @@ SCHEMAS: dict[str, Schema] = {
         _ACTION_ID,
         _column("times", pa.int16(), "recorded places of the action that were judged"),
         _column("heat", pa.float32(), "part of them with the heat's maximum in the action's square; NaN without any"),
-        _column("elsewhere", pa.float32(), "in another action's square, mean over those; NaN where it is alone"),
+        _column("other_action", pa.float32(), "in another action's square, mean over those; NaN where it is alone"),
         _column("centre", pa.float32(), "part of them with the frame's middle in the action's square"),
         _column("chance", pa.float32(), "the square's part of the frame, mean over them"),
-        _column("cold", pa.float32(), "part of them without any heat"),
+        _column("no_heat", pa.float32(), "part of them without any heat"),
     ),
     "pointing_scores": _schema(
         ("model", "layer", "row"),
@@ -165,7 +165,7 @@ SCHEMAS: dict[str, Schema] = {
         _column(
             "row",
             pa.string(),
-            "heat | cold | chance | centre | elsewhere | lead_ (of the heat) over each of the last three",
+            "heat | no_heat | chance | centre | other_action | lead_ (of the heat) over each of the last three",
         ),
         _column("value", pa.float64(), "mean over pairs of video and action; percent, points for a lead"),
         _column("low", pa.float64(), "of the 95% interval, by a bootstrap over videos"),
@@ -194,7 +194,7 @@ SCHEMAS: dict[str, Schema] = {
         _column("x", pa.float32(), "by t-SNE, around 0"),
         _column("y", pa.float32(), "by t-SNE, around 0"),
     ),
-    "gathering": _schema(
+    "clustering": _schema(
         ("learner", "layer"),
         _LEARNER,
         _column("layer", pa.int16(), "as in embedding"),

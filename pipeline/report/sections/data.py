@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline.report import ledger
-from pipeline.report.evidence import Evidence
+from pipeline.report import stage_counts
+from pipeline.report.run_tables import RunTables
 
 
 class Part(NamedTuple):
@@ -40,29 +40,32 @@ class Occurrences(NamedTuple):
     """In the audio lexicon."""
 
 
-def verdicts(evidence: Evidence) -> list[Verdicts]:
+def verdicts(run_tables: RunTables) -> list[Verdicts]:
     """The verdicts on sound tracks, split by split."""
     rows = []
-    for split, counts in ledger.verdicts_by_split(evidence).items():
-        parts = [Part(verdict, words, counts[verdict]) for verdict, words in ledger.VERDICTS.items()]
+    for split, counts in stage_counts.verdicts_by_split(run_tables).items():
+        parts = [Part(verdict, words, counts[verdict]) for verdict, words in stage_counts.VERDICTS.items()]
         spoken = f"{split}: " + ", ".join(f"{part.videos} {part.words}" for part in parts)
         rows.append(Verdicts(split, parts, sum(counts.values()), spoken))
     return [row for row in rows if row.total]
 
 
-def occurrences(evidence: Evidence) -> list[Occurrences]:
+def occurrences(run_tables: RunTables) -> list[Occurrences]:
     """Each action's videos in each split, and its audio forms."""
-    n = evidence.actions.num_rows
-    annotated = evidence.videos.filter(pc.equal(evidence.videos["split"], "train"))
+    n = run_tables.actions.num_rows
+    annotated = run_tables.videos.filter(pc.equal(run_tables.videos["split"], "train"))
     columns = [
-        ledger.occurrences(annotated["actions"], n),
-        ledger.occurrences_of(evidence.train["drawn_for"].drop_null(), n),
-        *(ledger.occurrences(table["actions"], n) for table in (evidence.train, evidence.val, evidence.test)),
-        ledger.occurrences_of(evidence.audio["action_id"], n),
+        stage_counts.occurrences(annotated["actions"], n),
+        stage_counts.occurrences_of(run_tables.train["drawn_for"].drop_null(), n),
+        *(
+            stage_counts.occurrences(table["actions"], n)
+            for table in (run_tables.train, run_tables.val, run_tables.test)
+        ),
+        stage_counts.occurrences_of(run_tables.audio["action_id"], n),
     ]
     return [
         Occurrences(name, *(int(count) for count in counts))
-        for name, *counts in zip(evidence.names, *columns, strict=True)
+        for name, *counts in zip(run_tables.names, *columns, strict=True)
     ]
 
 

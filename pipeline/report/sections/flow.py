@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pipeline.report.dag import Stage
 from pipeline.report.figures import layout
-from pipeline.report.ledger import Entry
+from pipeline.report.stage_counts import Entry
 
 
 class DrawnBox(NamedTuple):
@@ -30,7 +30,7 @@ class Dag(NamedTuple):
 
 
 class StageRow(NamedTuple):
-    """A stage in the ledger."""
+    """A stage in the stage_counts."""
 
     name: str
     desc: str
@@ -69,5 +69,5 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
 
 
 def rows(stages: Sequence[Stage], entries: Mapping[str, Entry]) -> list[StageRow]:
-    """The ledger, in the order of dvc.yaml."""
+    """The counts of every stage, in the order of dvc.yaml."""
     return [StageRow(stage.name, stage.desc, *entries.get(stage.name, Entry("", ()))) for stage in stages]

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
 
-from pipeline.report.evidence import Evidence
 from pipeline.report.figures.layers import marked
+from pipeline.report.run_tables import RunTables
 from pipeline.report.sections.result import Figure
 
 DATA = "data"
@@ -96,42 +96,44 @@ class Learnt(NamedTuple):
     """Of each drawn video; empty without a baseline."""
 
 
-def learnt(evidence: Evidence) -> Learnt:
+def learnt(run_tables: RunTables) -> Learnt:
     """What the model relates."""
-    videos = [row for row in evidence.compared.to_pylist() if row["model"] == "model"]
-    order = {row["video_id"]: row["number"] for row in evidence.drawn.to_pylist()}
+    videos = [row for row in run_tables.compared.to_pylist() if row["model"] == "model"]
+    order = {row["video_id"]: row["number"] for row in run_tables.drawn.to_pylist()}
     videos.sort(key=lambda row: (-len(row["actions"]), order.get(row["video_id"], len(order))))
     chosen: list[int] = videos[0]["actions"] if videos else []
-    neighbours = neighbours_of(evidence.neighbours)
+    neighbours = neighbours_of(run_tables.neighbours)
     names = sorted(set(neighbours) - {DATA})
-    boosts = boosts_of(evidence)
+    boosts = boosts_of(run_tables)
     bounds = [abs(bound) for row in boosts for bound in row.boost if not np.isnan(bound)]
     return Learnt(
-        learners=layers_of(evidence, chosen),
-        marked=[evidence.names[action] for action in chosen],
+        learners=layers_of(run_tables, chosen),
+        marked=[run_tables.names[action] for action in chosen],
         video=videos[0]["video_id"] if videos else "",
         names=names,
-        related=[_related(action, names, neighbours, evidence.names) for action in range(len(evidence.names))],
-        overlap=[(name, *_overlap(neighbours[name], neighbours.get(DATA, {}), len(evidence.names))) for name in names],
+        related=[_related(action, names, neighbours, run_tables.names) for action in range(len(run_tables.names))],
+        overlap=[
+            (name, *_overlap(neighbours[name], neighbours.get(DATA, {}), len(run_tables.names))) for name in names
+        ],
         boosts=boosts,
-        mean=_mean(evidence, boosts) if boosts else None,
+        mean=_mean(run_tables, boosts) if boosts else None,
         span=max(bounds, default=1.0) or 1.0,
-        scores=scores_of(evidence, order) if boosts else {},
+        scores=scores_of(run_tables, order) if boosts else {},
     )
 
 
-def layers_of(evidence: Evidence, chosen: Sequence[int]) -> dict[str, list[Layer]]:
+def layers_of(run_tables: RunTables, chosen: Sequence[int]) -> dict[str, list[Layer]]:
     """The drawings of every learner, layer by layer, with some actions marked."""
     points: dict[tuple[str, int], list[tuple[float, float]]] = {}
-    for row in evidence.embedding.to_pylist():
+    for row in run_tables.embedding.to_pylist():
         points.setdefault((row["learner"], row["layer"]), []).append((row["x"], row["y"]))
     found: dict[str, list[Layer]] = {}
-    for row in evidence.gathering.to_pylist():
+    for row in run_tables.clustering.to_pylist():
         learner, layer = row["learner"], row["layer"]
         title = f"after layer {layer}" if layer else "input"
         about = f"Actions on a plane by the {learner} GCN's node features: {title}"
         drawing = marked(
-            np.array(points[learner, layer]), evidence.names, chosen, name=f"layer-{learner}-{layer}", about=about
+            np.array(points[learner, layer]), run_tables.names, chosen, name=f"layer-{learner}-{layer}", about=about
         )
         found.setdefault(learner, []).append(Layer(title, drawing, row["learnt"], row["smoothed"]))
     return found
@@ -167,13 +169,13 @@ def _overlap(learnt: Strengths, known: Strengths, actions: int) -> tuple[float, 
     return 100.0 * float(np.mean(shares)) if shares else float("nan"), 100.0 * most / max(actions - 1, 1)
 
 
-def boosts_of(evidence: Evidence) -> list[Boost]:
+def boosts_of(run_tables: RunTables) -> list[Boost]:
     """What each action gains over the baseline, the largest first; actions without a video are left out."""
-    rows = [row for row in evidence.boosts.to_pylist() if row["positives"]]
+    rows = [row for row in run_tables.boosts.to_pylist() if row["positives"]]
     rows.sort(key=lambda row: -row["boost"])
     return [
         Boost(
-            evidence.names[row["action_id"]],
+            run_tables.names[row["action_id"]],
             row["positives"],
             row["model"],
             row["baseline"],
@@ -183,19 +185,19 @@ def boosts_of(evidence: Evidence) -> list[Boost]:
     ]
 
 
-def _mean(evidence: Evidence, boosts: Sequence[Boost]) -> Mean:
+def _mean(run_tables: RunTables, boosts: Sequence[Boost]) -> Mean:
     """What both models reach, and a random order of the same videos."""
-    chance = {row["action"]: row["chance"] for row in evidence.per_action.to_pylist()}
+    chance = {row["action"]: row["chance"] for row in run_tables.per_action.to_pylist()}
     columns = [(row.model, row.baseline, chance[row.action]) for row in boosts]
     return Mean(*np.mean(columns, axis=0).tolist())
 
 
-def scores_of(evidence: Evidence, order: Mapping[str, int]) -> dict[str, list[Score]]:
+def scores_of(run_tables: RunTables, order: Mapping[str, int]) -> dict[str, list[Score]]:
     """The best scored actions of each drawn video, by the model and by the baseline (Figure 4, d and e)."""
     rows: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in evidence.compared.to_pylist():
+    for row in run_tables.compared.to_pylist():
         rows.setdefault(row["video_id"], {})[row["model"]] = row
-    return {video: _scores(rows[video], evidence.names) for video in sorted(rows, key=lambda video: order[video])}
+    return {video: _scores(rows[video], run_tables.names) for video in sorted(rows, key=lambda video: order[video])}
 
 
 def _scores(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> list[Score]:

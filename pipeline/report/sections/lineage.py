@@ -6,9 +6,9 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from pipeline.report.dag import Stage, graph, is_code, meet
-from pipeline.report.evidence import Evidence
-from pipeline.report.ledger import Entry
-from pipeline.report.origins import anchor
+from pipeline.report.run_tables import RunTables
+from pipeline.report.sources import anchor
+from pipeline.report.stage_counts import Entry
 
 MEASURES = "evaluate"
 """The stage that makes the metrics."""
@@ -61,17 +61,17 @@ class Lineage(NamedTuple):
 
 
 def lineage(
-    evidence: Evidence, stages: Sequence[Stage], entries: Mapping[str, Entry], values: Mapping[str, Any]
+    run_tables: RunTables, stages: Sequence[Stage], entries: Mapping[str, Entry], values: Mapping[str, Any]
 ) -> Lineage:
     """The stages of a run in the order of dvc.yaml, and the tree of those behind the metrics.
 
     Args:
-        evidence: for what is known of the weights.
+        run_tables: for what is known of the weights.
         stages: of dvc.yaml.
         entries: what each of them kept.
         values: the parameters, by section.
     """
-    steps = {stage.name: _step(stage, stages, entries, values, evidence.weights) for stage in stages}
+    steps = {stage.name: _step(stage, stages, entries, values, run_tables.weights) for stage in stages}
     arrows = graph(stages)
     order = [stage.name for stage in stages]
     above = {name: sorted(arrows.predecessors(name), key=order.index) for name in order}

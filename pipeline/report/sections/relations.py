@@ -7,10 +7,10 @@ import numpy as np
 from markupsafe import Markup
 
 from pipeline.foundations.tables import tables
-from pipeline.report.evidence import Evidence
 from pipeline.report.figures import matrices
 from pipeline.report.figures.network import Edge, network
 from pipeline.report.figures.scatter import plane, scatter
+from pipeline.report.run_tables import RunTables
 
 
 class Graph(NamedTuple):
@@ -33,16 +33,16 @@ class Lexicons(NamedTuple):
     audio_heat: Markup
 
 
-def graph(evidence: Evidence) -> Graph:
+def graph(run_tables: RunTables) -> Graph:
     """The graph as a heat map and as a network, in one order of actions."""
-    n = evidence.actions.num_rows
-    table = evidence.adjacency
+    n = run_tables.actions.num_rows
+    table = run_tables.adjacency
     psi, edge = np.full((n, n), np.nan), np.zeros((n, n), dtype=bool)
     cells = table["source"].to_numpy(), table["target"].to_numpy()
     psi[cells], edge[cells] = table["psi"].to_numpy(), table["edge"].to_numpy(zero_copy_only=False)
     np.fill_diagonal(psi, np.nan)
     order = matrices.order_of(psi)
-    names = [evidence.names[action] for action in order]
+    names = [run_tables.names[action] for action in order]
     psi, edge = psi[np.ix_(order, order)], edge[np.ix_(order, order)]
     linked = np.flatnonzero(edge.any(axis=0) | edge.any(axis=1))
     place = {int(action): number for number, action in enumerate(linked)}
@@ -55,25 +55,25 @@ def graph(evidence: Evidence) -> Graph:
     )
 
 
-def lexicons(evidence: Evidence) -> Lexicons:
+def lexicons(run_tables: RunTables) -> Lexicons:
     """Both lexicons, drawn."""
-    text = tables.vectors(evidence.text["form"])
-    audio = mean_forms(evidence)
+    text = tables.vectors(run_tables.text["form"])
+    audio = mean_forms(run_tables)
     points, explained = plane(text)
     return Lexicons(
-        f"{evidence.audio.num_rows:,}",
-        f"{evidence.text.num_rows:,}",
-        sorted({word for words in evidence.text["missing"].to_pylist() for word in words}),
-        scatter(points, explained, evidence.names, name="plane", about="Text forms on their first two components"),
-        _similarity(text, evidence.names, name="text-similarity", about="Cosine similarities of text forms"),
-        _similarity(audio, evidence.names, name="audio-similarity", about="Cosine similarities of mean audio forms"),
+        f"{run_tables.audio.num_rows:,}",
+        f"{run_tables.text.num_rows:,}",
+        sorted({word for words in run_tables.text["missing"].to_pylist() for word in words}),
+        scatter(points, explained, run_tables.names, name="plane", about="Text forms on their first two components"),
+        _similarity(text, run_tables.names, name="text-similarity", about="Cosine similarities of text forms"),
+        _similarity(audio, run_tables.names, name="audio-similarity", about="Cosine similarities of mean audio forms"),
     )
 
 
-def mean_forms(evidence: Evidence) -> np.ndarray:
+def mean_forms(run_tables: RunTables) -> np.ndarray:
     """The mean audio form of each action, NaN where it has none (N x P)."""
-    ids, forms = evidence.audio["action_id"].to_numpy(), tables.vectors(evidence.audio["form"])
-    n = evidence.actions.num_rows
+    ids, forms = run_tables.audio["action_id"].to_numpy(), tables.vectors(run_tables.audio["form"])
+    n = run_tables.actions.num_rows
     sums = np.zeros((n, forms.shape[1]))
     np.add.at(sums, ids, forms)
     counts = np.bincount(ids, minlength=n)[:, None]

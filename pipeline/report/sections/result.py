@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.sample.achievable import achievable
-from pipeline.report.evidence import Evidence
+from pipeline.report.run_tables import RunTables
 
 ABOUT = {
     "map_sample": "The authors' mAP: average precision of each video's ranking of actions, averaged over videos.",
@@ -59,16 +59,16 @@ class Lede(NamedTuple):
     result: str
 
 
-def lede(evidence: Evidence, metrics: Sequence[Metric], split: str) -> Lede:
+def lede(run_tables: RunTables, metrics: Sequence[Metric], split: str) -> Lede:
     """What this is, what went in, and what came out."""
-    audible = pc.sum(pc.equal(evidence.verdicts["verdict"], "audible")).as_py() or 0
+    audible = pc.sum(pc.equal(run_tables.verdicts["verdict"], "audible")).as_py() or 0
     first = metrics[0]
     return Lede(
         what="A folder of labelled three-second videos goes in; a trained and tested CNN-GCN comes out, as in the "
         "ICCV 2021 paper of this name.",
-        data=f"This run read {evidence.videos.num_rows:,} videos of {evidence.actions.num_rows:,} actions, of which "
-        f"{audible:,} can be heard, learnt from {evidence.train.num_rows:,} and was scored on "
-        f"{evidence.predictions.num_rows:,} of the {split} split.",
+        data=f"This run read {run_tables.videos.num_rows:,} videos of {run_tables.actions.num_rows:,} actions, of "
+        f"which {audible:,} can be heard, learnt from {run_tables.train.num_rows:,} and was scored on "
+        f"{run_tables.predictions.num_rows:,} of the {split} split.",
         result=f"Its mean average precision by video is {first.model.value:.1f}% ({first.model.low:.1f} to "
         f"{first.model.high:.1f}), {_lead(first.lead)}.",
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.report.evidence import Evidence
+from pipeline.report.run_tables import RunTables
 from pipeline.report.sections.result import Figure
 
 CHOSEN = {
@@ -25,7 +25,7 @@ class View(NamedTuple):
 
     model: str
     score: float
-    cold: bool
+    no_heat: bool
     """Whether there is no heat anywhere."""
     strip: str
     """A picture as a data URI."""
@@ -58,13 +58,13 @@ class Pointing(NamedTuple):
     model: str
     layer: str
     heat: Figure
-    cold: Figure
+    no_heat: Figure
     chance: Figure
     centre: Figure
     lead: Figure
     """Over chance."""
-    elsewhere: Figure | None
-    lead_elsewhere: Figure | None
+    other_action: Figure | None
+    lead_other_action: Figure | None
     pairs: int
     pairs_of_several: int
 
@@ -84,15 +84,15 @@ class Sight(NamedTuple):
     """Why these videos."""
 
 
-def sight(evidence: Evidence) -> Sight:
+def sight(run_tables: RunTables) -> Sight:
     """What the model looks at."""
-    rows: list[dict[str, Any]] = evidence.drawn.to_pylist()
+    rows: list[dict[str, Any]] = run_tables.drawn.to_pylist()
     layer = rows[0]["layer"] if rows else ""
-    pointing = points(evidence.pointing_scores, first=layer)
+    pointing = points(run_tables.pointing_scores, first=layer)
     against = any(row["model"] == "baseline" for row in rows)
     return Sight(
         layer,
-        [_video(list(group), evidence) for _, group in groupby(rows, itemgetter("number"))],
+        [_video(list(group), run_tables) for _, group in groupby(rows, itemgetter("number"))],
         pointing,
         _sentence(pointing[0]) if pointing else "",
         against,
@@ -100,27 +100,27 @@ def sight(evidence: Evidence) -> Sight:
     )
 
 
-def _video(rows: Sequence[dict[str, Any]], evidence: Evidence) -> Video:
+def _video(rows: Sequence[dict[str, Any]], run_tables: RunTables) -> Video:
     """One video: the best scored action first, each under the model's heat and then under the baseline's."""
     ours = {row["action_id"]: row["score"] for row in rows if row["model"] == "model"}
     order = sorted(rows, key=lambda row: (-ours[row["action_id"]], row["action_id"], row["model"] != "model"))
-    labels = _labels(rows[0]["video_id"], evidence)
+    labels = _labels(rows[0]["video_id"], run_tables)
     shown = [
-        Row(evidence.names[action], action in labels, [_view(row, evidence) for row in views])
+        Row(run_tables.names[action], action in labels, [_view(row, run_tables) for row in views])
         for action, views in groupby(order, itemgetter("action_id"))
     ]
     frames = rows[0]["frames"]
     files = [frames, *(row[kind] for row in order for kind in ("strip", "moving"))]
-    return Video(rows[0]["video_id"], _inline(evidence.pictures[frames]), shown, files)
+    return Video(rows[0]["video_id"], _inline(run_tables.pictures[frames]), shown, files)
 
 
-def _labels(video_id: str, evidence: Evidence) -> list[int]:
-    known = evidence.predictions.filter(pc.equal(evidence.predictions["video_id"], video_id))["actions"].to_pylist()
+def _labels(video_id: str, run_tables: RunTables) -> list[int]:
+    known = run_tables.predictions.filter(pc.equal(run_tables.predictions["video_id"], video_id))["actions"].to_pylist()
     return known[0] if known else []
 
 
-def _view(row: dict[str, Any], evidence: Evidence) -> View:
-    strip, moving = (_inline(evidence.pictures[row[kind]]) for kind in ("strip", "moving"))
+def _view(row: dict[str, Any], run_tables: RunTables) -> View:
+    strip, moving = (_inline(run_tables.pictures[row[kind]]) for kind in ("strip", "moving"))
     return View(row["model"], 100.0 * row["score"], row["hottest"] == 0, strip, moving)
 
 
@@ -143,14 +143,14 @@ def _pointing(model: str, layer: str, rows: dict[str, dict[str, Any]]) -> Pointi
         model=model,
         layer=layer,
         heat=figures["heat"],
-        cold=figures["cold"],
+        no_heat=figures["no_heat"],
         chance=figures["chance"],
         centre=figures["centre"],
         lead=figures["lead_chance"],
-        elsewhere=figures.get("elsewhere"),
-        lead_elsewhere=figures.get("lead_elsewhere"),
+        other_action=figures.get("other_action"),
+        lead_other_action=figures.get("lead_other_action"),
         pairs=rows["heat"]["pairs"],
-        pairs_of_several=rows["elsewhere"]["pairs"] if "elsewhere" in rows else 0,
+        pairs_of_several=rows["other_action"]["pairs"] if "other_action" in rows else 0,
     )
 
 
@@ -160,9 +160,9 @@ def _sentence(row: Pointing) -> str:
         f"At {row.layer} the heat is hottest inside the action's own square {row.heat.value:.1f}% of the time "
         f"({row.heat.low:.1f} to {row.heat.high:.1f}), where a random point would be {row.chance.value:.1f}%"
     )
-    if row.elsewhere is None or row.lead_elsewhere is None:
+    if row.other_action is None or row.lead_other_action is None:
         return f"{found}."
-    lead = row.lead_elsewhere
+    lead = row.lead_other_action
     interval = f"{lead.value:+.1f} points ({lead.low:+.1f} to {lead.high:+.1f})"
     if lead.low > 0:
         told = f"more often than in another action's, by {interval}"

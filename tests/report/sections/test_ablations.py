@@ -39,8 +39,8 @@ def test_tables_come_in_the_papers_order_joint_training_first(result, tmp_path):
         read_all(tmp_path)
 
 
-def test_the_page_shows_them_with_their_caveat(evidence, stages, values, result):
-    html = page.render(replace(evidence, ablations=[result]), stages, values)
+def test_the_page_shows_them_with_their_caveat(run_tables, stages, values, result):
+    html = page.render(replace(run_tables, ablations=[result]), stages, values)
     assert "Heads alone, trained on frozen features: not the paper&#39;s joint training." in html
     assert 'data-value="57.5">57.5 ± 1.2<small>53.5 to 62.5</small><small><b>+7.5 (+2.2 to +12.0)</b></small>' in html
     assert "failed: train: error: train.batch: found 13 &amp; 50%" in html
@@ -49,7 +49,7 @@ def test_the_page_shows_them_with_their_caveat(evidence, stages, values, result)
     assert html.count('id="ablations"') == 1
 
 
-def test_without_any_the_page_says_how_to_run_one(evidence, stages, values):
-    html = page.render(evidence, stages, values)
+def test_without_any_the_page_says_how_to_run_one(run_tables, stages, values):
+    html = page.render(run_tables, stages, values)
     assert "m3a ablate table1" in html
     assert "What the bundled sample can show" not in html

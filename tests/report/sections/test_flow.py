@@ -2,19 +2,19 @@
 
 import re
 
-from pipeline.report.ledger import Entry, ledger
 from pipeline.report.sections import flow
+from pipeline.report.stage_counts import Entry, stage_counts
 
 
-def test_boxes_say_what_their_stage_kept(evidence, stages):
-    notes = {box.name: box.note for box in flow.dag(stages, ledger(evidence)).boxes}
+def test_boxes_say_what_their_stage_kept(run_tables, stages):
+    notes = {box.name: box.note for box in flow.dag(stages, stage_counts(run_tables)).boxes}
     assert notes["filter_silent"] == "10 audible videos"
     assert notes["fetch_weights"] == "2 files"
     assert notes["report"] == ""
 
 
-def test_arrows_run_from_the_foot_of_a_box_to_the_head_of_another(evidence, stages):
-    dag = flow.dag(stages, ledger(evidence))
+def test_arrows_run_from_the_foot_of_a_box_to_the_head_of_another(run_tables, stages):
+    dag = flow.dag(stages, stage_counts(run_tables))
     feet = {(round(box.left + dag.box_width / 2, 1), box.top + dag.box_height) for box in dag.boxes}
     heads = {(round(box.left + dag.box_width / 2, 1), box.top) for box in dag.boxes}
     for curve in dag.curves:

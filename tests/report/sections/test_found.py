@@ -58,13 +58,13 @@ def test_without_the_row_that_all_are_held_against_nothing_is_answered():
     assert findings([result._replace(lines=(failed, *result.lines[1:]))]) == []
 
 
-def test_the_page_has_it_second_and_claims_nothing_without_a_tuned_table(evidence, stages, values):
-    html = page.render(replace(evidence, ablations=[controls()]), stages, values)
+def test_the_page_has_it_second_and_claims_nothing_without_a_tuned_table(run_tables, stages, values):
+    html = page.render(replace(run_tables, ablations=[controls()]), stages, values)
     sections = [part.split('"')[0] for part in html.split('<section id="')[1:]]
     assert sections[:2] == ["result", "found"]
     assert "<b>better</b>" in html
     assert "free_matrix, against audio + text GCNs, mAP (by video)" in html
     assert "Nothing is claimed here yet" not in html
-    alone = page.render(replace(evidence, ablations=[controls(budget="")]), stages, values)
+    alone = page.render(replace(run_tables, ablations=[controls(budget="")]), stages, values)
     assert "Nothing is claimed here yet" in alone
     assert "train all rows at one rate, and settle nothing" in alone

@@ -7,14 +7,14 @@ from pipeline.foundations.tables import tables
 from pipeline.report.sections.learnt import learnt
 
 
-def with_tables(evidence, **rows):
+def with_tables(run_tables, **rows):
     made = {name: tables.from_rows(name, content) for name, content in rows.items()}
-    return learnt(type(evidence)(**(vars(evidence) | made)))
+    return learnt(type(run_tables)(**(vars(run_tables) | made)))
 
 
 @pytest.fixture
-def found(evidence):
-    return learnt(evidence)
+def found(run_tables):
+    return learnt(run_tables)
 
 
 def test_layers_carry_their_figures(found):
@@ -35,7 +35,7 @@ def test_neighbours_that_are_both_learnt_and_known_are_shared(found):
     assert found.overlap == [("text", 100.0, pytest.approx(40.0))]  # two of five others
 
 
-def test_overlap_by_hand(evidence):
+def test_overlap_by_hand(run_tables):
     rows = [("data", 0, 1, 1, 0.9, 0.9), ("data", 0, 2, 2, 0.5, 0.5), ("data", 1, 1, 0, 0.5, 0.5)]
     rows += [
         ("text", 0, 1, 2, 0.8, 0.5),
@@ -43,7 +43,7 @@ def test_overlap_by_hand(evidence):
         ("text", 1, 1, 4, 0.7, 0.0),
         ("text", 1, 2, 5, 0.6, 0.0),
     ]
-    made = with_tables(evidence, neighbours=rows)
+    made = with_tables(run_tables, neighbours=rows)
     assert made.overlap == [("text", 25.0, pytest.approx(40.0))]  # half of action 0's, none of action 1's
     assert [n.shared for n in made.related[0].data] == [False, True]
     assert made.related[2].data == []
@@ -53,12 +53,12 @@ def test_without_a_baseline_nothing_is_compared(found):
     assert (found.boosts, found.scores, found.mean) == ([], {}, None)
 
 
-def test_boosts_fall_and_actions_without_a_video_are_left_out(evidence):
+def test_boosts_fall_and_actions_without_a_video_are_left_out(run_tables):
     boosts = [(0, 3, 50.0, 40.0, 10.0, 4.0, 16.0), (1, 0, *[np.nan] * 5), (2, 1, 90.0, 60.0, 30.0, np.nan, np.nan)]
     boosts += [(action, 2, 10.0, 30.0, -20.0, -45.0, 5.0) for action in (3, 4, 5)]
     compared = [(video, model, own, scores) for video, own in (("x0", [0, 4]), ("x1", [1, 5]))
                 for model, scores in (("model", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]), ("baseline", [0.6] * 6))]  # fmt: skip
-    made = with_tables(evidence, boosts=boosts, compared=compared)
+    made = with_tables(run_tables, boosts=boosts, compared=compared)
     assert [row.action for row in made.boosts][:2] == ["hitting/colliding", "applauding"]
     assert len(made.boosts) == 5
     assert made.span == 45.0
@@ -70,8 +70,8 @@ def test_boosts_fall_and_actions_without_a_video_are_left_out(evidence):
     assert [score.action for score in made.scores["x0"] if score.target] == ["singing", "applauding"]
 
 
-def test_a_model_without_lexicon_has_nothing_to_show(evidence):
-    none = {name: [] for name in ("embedding", "gathering", "compared")}
-    made = with_tables(evidence, **none, neighbours=[("data", 0, 1, 1, 0.5, 0.5)])
+def test_a_model_without_lexicon_has_nothing_to_show(run_tables):
+    none = {name: [] for name in ("embedding", "clustering", "compared")}
+    made = with_tables(run_tables, **none, neighbours=[("data", 0, 1, 1, 0.5, 0.5)])
     assert (made.learners, made.names, made.overlap, made.video) == ({}, [], [], "")
     assert made.related[0].data[0].action == "diving"

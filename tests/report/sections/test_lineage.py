@@ -3,14 +3,14 @@
 import pytest
 
 from pipeline.foundations.params import load_params
-from pipeline.report.ledger import ledger
 from pipeline.report.sections.lineage import lineage
+from pipeline.report.stage_counts import stage_counts
 
 
 @pytest.fixture(scope="module")
-def told(evidence, stages, finished):
+def told(run_tables, stages, finished):
     values = load_params(finished / "params.yaml").model_dump(mode="json")
-    return lineage(evidence, stages, ledger(evidence), values)
+    return lineage(run_tables, stages, stage_counts(run_tables), values)
 
 
 @pytest.fixture(scope="module")

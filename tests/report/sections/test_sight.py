@@ -12,12 +12,12 @@ from pipeline.report.sections.sight import points, sight
 
 
 def listed(video):
-    return [(row.action, view.model, round(view.score), view.cold) for row in video.rows for view in row.views]
+    return [(row.action, view.model, round(view.score), view.no_heat) for row in video.rows for view in row.views]
 
 
 @pytest.fixture
-def seen(evidence):
-    return sight(evidence)
+def seen(run_tables):
+    return sight(run_tables)
 
 
 def scores(**figures: tuple[float, float, float]) -> pa.Table:
@@ -51,10 +51,10 @@ def test_model_and_baseline_stand_beside_each_other_action_by_action(compared):
     ]
 
 
-def test_an_action_that_is_no_label_of_the_video_is_told_from_its_own(evidence):
-    rows = [row | {"action_id": 3} if row["video_id"] == "x1" else row for row in evidence.drawn.to_pylist()]
+def test_an_action_that_is_no_label_of_the_video_is_told_from_its_own(run_tables):
+    rows = [row | {"action_id": 3} if row["video_id"] == "x1" else row for row in run_tables.drawn.to_pylist()]
     drawn = tables.from_rows("drawn", [tuple(row.values()) for row in rows])
-    found = sight(type(evidence)(**(vars(evidence) | {"drawn": drawn})))
+    found = sight(type(run_tables)(**(vars(run_tables) | {"drawn": drawn})))
     assert [(row.action, row.own) for row in found.videos[1].rows] == [("playing+music", False)]
 
 
@@ -68,7 +68,7 @@ def test_pictures_are_on_the_page_itself(seen):
 def test_the_pointing_game_starts_with_the_layer_that_is_drawn(seen):
     assert [(row.model, row.layer) for row in seen.pointing] == [("model", "layer4"), ("model", "layer3")]
     last = seen.pointing[0]
-    assert (last.heat.value, last.lead_elsewhere.value, last.pairs, last.pairs_of_several) == (41, 7, 5, 3)
+    assert (last.heat.value, last.lead_other_action.value, last.pairs, last.pairs_of_several) == (41, 7, 5, 3)
 
 
 @pytest.mark.parametrize(
@@ -79,20 +79,20 @@ def test_the_pointing_game_starts_with_the_layer_that_is_drawn(seen):
         ((1.0, -2.0, 3.0), "that is not told apart from how often it is in another action's: +1.0 points"),
     ],
 )
-def test_the_sentence_says_what_the_interval_allows(evidence, lead, words):
-    figures = dict.fromkeys(("heat", "cold", "chance", "centre", "lead_chance", "elsewhere"), (9.0, 8.0, 11.0))
-    changed = vars(evidence) | {"pointing_scores": scores(**figures, lead_elsewhere=lead)}
-    assert words in sight(type(evidence)(**changed)).sentence
+def test_the_sentence_says_what_the_interval_allows(run_tables, lead, words):
+    figures = dict.fromkeys(("heat", "no_heat", "chance", "centre", "lead_chance", "other_action"), (9.0, 8.0, 11.0))
+    changed = vars(run_tables) | {"pointing_scores": scores(**figures, lead_other_action=lead)}
+    assert words in sight(type(run_tables)(**changed)).sentence
 
 
 def test_a_video_of_one_action_has_no_other_to_point_at():
-    figures = dict.fromkeys(("heat", "cold", "chance", "centre", "lead_chance"), (9.0, 8.0, 11.0))
+    figures = dict.fromkeys(("heat", "no_heat", "chance", "centre", "lead_chance"), (9.0, 8.0, 11.0))
     (row,) = points(scores(**figures), first="layer4")
-    assert row.elsewhere is row.lead_elsewhere is None
+    assert row.other_action is row.lead_other_action is None
     assert row.pairs_of_several == 0
 
 
-def test_where_no_place_is_known_there_is_no_sentence(evidence):
-    changed = vars(evidence) | {name: tables.empty(name) for name in ("pointing_scores", "drawn")}
-    found = sight(type(evidence)(**changed))
+def test_where_no_place_is_known_there_is_no_sentence(run_tables):
+    changed = vars(run_tables) | {name: tables.empty(name) for name in ("pointing_scores", "drawn")}
+    found = sight(type(run_tables)(**changed))
     assert (found.sentence, found.videos, found.pointing, found.layer) == ("", [], [], "")

@@ -1,6 +1,6 @@
 """Captions lead to the lineage of their files, where the page tells it."""
 
-from pipeline.report.origins import anchor, linked
+from pipeline.report.sources import anchor, linked
 
 PAGE = (
     '<p>From <a data-origin="data/graph/adjacency.parquet"><code>A</code></a>, '

@@ -35,12 +35,12 @@ TABLES = {
     "pointing_scores": ("pointing_scores", "data/explain/pointing_scores.parquet"),
     "drawn": ("drawn", "data/explain/drawn.parquet"),
     "embedding": ("embedding", "data/explain/embedding.parquet"),
-    "gathering": ("gathering", "data/explain/gathering.parquet"),
+    "clustering": ("clustering", "data/explain/clustering.parquet"),
     "neighbours": ("neighbours", "data/explain/neighbours.parquet"),
     "boosts": ("boosts", "data/explain/boosts.parquet"),
     "compared": ("compared", "data/explain/compared.parquet"),
 }
-"""Each table of the evidence: its schema and its path."""
+"""Each table of the run_tables: its schema and its path."""
 MODEL, WEIGHTS, CURVES = "models/m3a/model.json", "models/pretrained/weights.json", "data/curves"
 PICTURES, ABLATIONS = "data/explain", "data/ablations"
 
@@ -48,7 +48,7 @@ BENCH = TABLE.as_posix()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class RunTables:
     """A finished run."""
 
     videos: pa.Table
@@ -72,7 +72,7 @@ class Evidence:
     pointing_scores: pa.Table
     drawn: pa.Table
     embedding: pa.Table
-    gathering: pa.Table
+    clustering: pa.Table
     neighbours: pa.Table
     boosts: pa.Table
     compared: pa.Table
@@ -97,14 +97,14 @@ class Evidence:
         return names
 
 
-def read_evidence(root: Path) -> Evidence:
+def read_run_tables(root: Path) -> RunTables:
     """Read the run below `root`.
 
     Raises:
         PlainError: a file is absent or not what it should be.
     """
     read = {name: tables.read(schema, root / path) for name, (schema, path) in TABLES.items()}
-    return Evidence(
+    return RunTables(
         **read,
         model=_json(root / MODEL),
         weights=_json(root / WEIGHTS),

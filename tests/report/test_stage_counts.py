@@ -6,7 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.report.ledger import VERDICTS, exclusions, ledger, occurrences, occurrences_of, verdicts_by_split
+from pipeline.report.stage_counts import (
+    VERDICTS,
+    exclusions,
+    occurrences,
+    occurrences_of,
+    stage_counts,
+    verdicts_by_split,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,16 +42,16 @@ from pipeline.report.ledger import VERDICTS, exclusions, ledger, occurrences, oc
         ("explain", "2 videos drawn: 24 neighbours", ()),
     ],
 )
-def test_each_stage_keeps_and_drops_what_the_run_has(evidence, stage, kept, dropped):
-    assert ledger(evidence)[stage] == (kept, dropped)
+def test_each_stage_keeps_and_drops_what_the_run_has(run_tables, stage, kept, dropped):
+    assert stage_counts(run_tables)[stage] == (kept, dropped)
 
 
-def test_the_ledger_knows_no_stage_that_is_not_there(evidence, stages):
-    assert set(ledger(evidence)) <= {stage.name for stage in stages}
+def test_the_counts_know_no_stage_that_is_not_there(run_tables, stages):
+    assert set(stage_counts(run_tables)) <= {stage.name for stage in stages}
 
 
-def test_every_video_left_out_by_name_is_listed_with_its_stage(evidence):
-    assert [row[:2] for row in exclusions(evidence)] == [
+def test_every_video_left_out_by_name_is_listed_with_its_stage(run_tables):
+    assert [row[:2] for row in exclusions(run_tables)] == [
         ("filter_silent", "t6"),
         ("index", "gone"),
         ("extract_vggish", "t7"),
@@ -53,8 +60,8 @@ def test_every_video_left_out_by_name_is_listed_with_its_stage(evidence):
     ]
 
 
-def test_verdicts_are_counted_by_split(evidence):
-    assert verdicts_by_split(evidence) == {
+def test_verdicts_are_counted_by_split(run_tables):
+    assert verdicts_by_split(run_tables) == {
         "train": Counter(audible=6, no_audio_stream=1, undecodable=1),
         "val": Counter(audible=1, digital_silence=1),
         "test": Counter(audible=3, below_threshold=1),
