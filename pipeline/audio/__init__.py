@@ -1,1 +1,1 @@
-"""Sound: which videos have one worth describing, and its embedding (Section 4.1)."""
+"""Sound: silence detection, VGGish embeddings, whitening (Section 4.1)."""

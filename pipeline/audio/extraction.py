@@ -33,13 +33,13 @@ from pipeline.foundations.tables import tables
 from pipeline.foundations.tables.tables import FORM_SIZE, PATCHES
 
 CLIP_SAMPLES = samples_for(PATCHES)
-"""46,320 at 16 kHz: 2.895 s; what follows them is not heard."""
+"""46,320 at 16 kHz: 2.895 s; the rest of a clip is dropped."""
 OUTCOMES = ("embedded", "padded", "dropped", "failed")
 Short = Literal["pad", "drop"]
 
 
 class Network(NamedTuple):
-    """Which weights to load, and where to: what a worker keeps from shard to shard."""
+    """Which weights a worker loads, once for all its shards, and onto which device."""
 
     path: Path
     sha256: str
@@ -156,11 +156,11 @@ def embed_shard(
 
 
 def _fate(sound: Sound | Finding, short: Short) -> tuple[str, str]:
-    return fate_of(len(sound.samples), short) if isinstance(sound, Sound) else ("failed", str(sound))
+    return outcome_of(len(sound.samples), short) if isinstance(sound, Sound) else ("failed", str(sound))
 
 
-def fate_of(samples: int, short: Short) -> tuple[str, str]:
-    """What becomes of a sound of so many samples at 16 kHz: its outcome, and the reason where it is left out."""
+def outcome_of(samples: int, short: Short) -> tuple[str, str]:
+    """The outcome for a sound of so many samples at 16 kHz, and the reason where it is excluded."""
     if samples >= CLIP_SAMPLES:
         return "embedded", ""
     if short == "pad":
@@ -192,7 +192,7 @@ def embed(patches_BTM: np.ndarray, network: Network) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _loaded(network: Network) -> Vggish:
-    """The network, loaded once in a worker's life."""
+    """The network, loaded once a worker."""
     return load_vggish(network.path).to(network.device)
 
 

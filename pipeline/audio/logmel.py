@@ -1,4 +1,4 @@
-"""Log-mel patches as AudioSet released them for VGGish: what the network hears.
+"""Log-mel patches as AudioSet released them for VGGish: the network's input.
 
 In float64 from the samples to the logarithm, as the released NumPy code computes them, and float32 only where they
 enter the network: that is the reference, and still under a fiftieth of the network's own time.

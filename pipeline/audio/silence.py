@@ -1,4 +1,4 @@
-"""Silent sound tracks: which videos have a sound worth describing ("we delete all silent audios", Section 4.1).
+"""Silent sound tracks: which videos have an audible sound ("we delete all silent audios", Section 4.1).
 
 A verdict is one of
 
@@ -33,7 +33,7 @@ SAME = 1e-9  # log-mel; equal samples give equal patches only to rounding, which
 
 
 class Verdict(NamedTuple):
-    """What is to be said of one sound track."""
+    """The verdict on one audio track."""
 
     verdict: str
     reason: str
@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
 
 
 def judge(samples: np.ndarray, rules: FilterSilent) -> Verdict:
-    """Judge a sound.
+    """The verdict on a sound.
 
     Args:
         samples: S, mono at 16 kHz, finite; full scale is 1.

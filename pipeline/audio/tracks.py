@@ -1,4 +1,4 @@
-"""Sound tracks of indexed videos: which ones, and how they are read."""
+"""Audio tracks of indexed videos, and how they are decoded."""
 
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from pipeline.foundations.media.sound import read_sound
 
 
 class Track(NamedTuple):
-    """The sound track of a video, and what `index` found its file to be."""
+    """The audio track of a video, and its file's size and hash as `index` recorded them."""
 
     video_id: str
     path: str

@@ -59,7 +59,7 @@ class Vggish(nn.Module):
 
 
 def seeded_weights(seed: int) -> dict[str, np.ndarray]:
-    """Untrained weights of the real architecture, from the seed: the path without the meaning.
+    """Random weights of the same architecture, from the seed: for trying the pipeline without the real ones.
 
     Uniform within He's bound sqrt(6 / inputs), so that the signal neither dies nor grows through the layers; biases
     are zero. They are whole 24-bit numbers from PCG64's raw stream times one scale a tensor, and a product of two

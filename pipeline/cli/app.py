@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Multi-Modal Multi-Action Video Recognition. The pipeline itself runs with `dvc repro`.",
-    epilog="`m3a COMMAND --help` tells more, with an example; `m3a --install-completion` teaches them to your shell.",
+    epilog="`m3a COMMAND --help` says more, with an example; `m3a --install-completion` sets up completion.",
 )
 RESULTS, MODELS, DATA, LINEAGE = "Results", "Models", "Data", "Lineage"
 """Groups of commands, as the help shows them."""

@@ -18,11 +18,11 @@ NEXT, INDENT = "\n", " " * 28
 
 @app.command(rich_help_panel=DATA, epilog="Example: m3a doctor --json")
 def doctor(as_json: AsJson = False) -> None:
-    """Tell before hours are spent whether a run has all that it needs, and what to do where it has not.
+    """Check that a run has what it needs, before hours are spent, and say what to do where it has not.
 
-    Looks at the folders of params.yaml, the annotations and their counts, the files and a sample of them decoded, the
-    weights, disk, memory, GPU and versions. Green: well. Yellow: look at it. Red: a run would stop, or mean nothing;
-    the exit status is then 1.
+    Checks the folders of params.yaml, the annotations and their counts, the video files (decoding some of them), the
+    weights, disk space, memory, GPU and versions. Green: fine. Yellow: look at it. Red: a run would stop, or its
+    results would mean nothing; the exit status is then 1.
     """
     from pipeline.doctor.examine import examine
     from pipeline.doctor.finding import worst
@@ -62,20 +62,21 @@ def _print_finding(finding: "Finding") -> None:
     " --text text-lexicon-v1-mini.pkl --graph graph-adj-v1-mini.pkl",
 )
 def import_released(
-    mini: Annotated[Path | None, typer.Option(help="train-*-mini.csv: their draw of Mini M-MiT.")] = None,
+    mini: Annotated[Path | None, typer.Option(help="train-*-mini.csv: their sample of Mini M-MiT.")] = None,
     audio: Annotated[Path | None, typer.Option(help="audio-lexicon-*.pkl")] = None,
     text: Annotated[Path | None, typer.Option(help="text-lexicon-*.pkl")] = None,
     graph: Annotated[Path | None, typer.Option(help="graph-adj-*.pkl")] = None,
     draw_seed: Annotated[
         int,
-        typer.Option(help="Of their draw of one audio form an action: 0, or 1 in their first version; -1 keeps all."),
+        typer.Option(
+            help="Seed of their choice of one audio form an action: 0; 1 in their first version; -1: all forms."
+        ),
     ] = 0,
 ) -> None:
-    """Put the authors' published files in the place of the tables that the pipeline computes.
+    """Import the authors' published files instead of computing these tables.
 
-    Needs `data/index` (`dvc repro index`). The pickles are read by a reader that knows arrays and plain containers
-    and nothing else. With their seed, the nodes of the audio GCN are the ones that their checkpoints go with: the
-    first published version drew audio forms with seed 1, later ones with 0.
+    Needs `data/index` (`dvc repro index`). Pickles are not executed: only arrays and plain containers are read. Their
+    checkpoints belong to audio forms drawn with a certain seed: 1 in the first published version, 0 in later ones.
     """
     from pipeline.exchange import released
     from pipeline.foundations.params import load_params

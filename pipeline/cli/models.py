@@ -19,7 +19,7 @@ def convert_weights(
 ) -> None:
     """Convert a published checkpoint, of the authors or of ig65m-pytorch, for `backbone.weights`.
 
-    Says what was mapped, what was left over and what is missing. Refuses files that hold more than tensors.
+    Lists the tensors that were mapped, left over and missing. Refuses files that hold more than tensors.
     """
     from pipeline.model.weights import convert
 
@@ -53,7 +53,7 @@ def adopt_weights(
     weights: Annotated[Path, typer.Argument(help="Written by m3a convert-weights, from a checkpoint with a head.")],
     to: Annotated[Path, typer.Option(help="Folder of the model to write.")] = Path("models/m3a"),
 ) -> None:
-    """Make a published model ours without training: its weights, params.yaml's design, our graph and lexicons.
+    """Use a published model without training: its weights, the design of params.yaml, our graph and lexicons.
 
     For the authors' own scores, import their lexicons and graph first (`m3a import-released`).
     """
@@ -125,7 +125,7 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="How many actions to name.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Name the best actions of any video file, with scores in [0, 1].
+    """Predict the actions of video files, with scores in [0, 1].
 
     A video is scored as stage `evaluate` does, over the views that params.yaml names; an exported model carries its
     own. Videos that cannot be read are named with the reason, and the exit status is then 1.

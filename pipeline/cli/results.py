@@ -94,10 +94,10 @@ def baseline(
         Path | None, typer.Option(help="Folder for its model and predictions; data/baselines/RUN if not given.")
     ] = None,
 ) -> None:
-    """Fetch a finished run's model and predictions, and name them in params.yaml as `explain.baseline`.
+    """Fetch a finished run's model and predictions, and set `explain.baseline` in params.yaml to them.
 
-    `dvc repro` then explains this run's model beside it: heat, pointing game, scores, boosts. The paper's baseline is
-    the CNN alone: `dvc exp run --temp -n fc -S 'model.heads=[fc]' evaluate` trains it, in a copy of this folder.
+    `dvc repro` then explains this run's model beside it: Grad-CAM, pointing game, scores, gains. The paper's baseline
+    is the 3D-CNN alone: `dvc exp run --temp -n fc -S 'model.heads=[fc]' evaluate` trains it, in a copy of this folder.
     """
     from pipeline.report.baseline import bring, name_it
 

@@ -1,1 +1,1 @@
-"""`m3a doctor`: tells before hours are spent whether a run has all that it needs."""
+"""`m3a doctor`: checks that a run has what it needs, before hours are spent."""

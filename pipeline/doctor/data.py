@@ -1,4 +1,4 @@
-"""Are the annotations and the videos there, can they be read, and are they all?"""
+"""Checks of annotations and videos: present, readable, complete."""
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -27,7 +27,7 @@ UNLIKELY = 0.05
 
 
 class Seen(NamedTuple):
-    """What later questions start from."""
+    """What later checks use."""
 
     annotations: Annotations
     present: tuple[Path, ...]
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
 
 
 def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | None]:
-    """The findings, in the order in which a run would meet them; ends early where one stands in the way.
+    """The findings, in the order of the stages; ends early where one prevents the next.
 
     Returns:
         What was seen, or None where the videos are not to be had.
@@ -66,7 +66,7 @@ def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | 
 
 
 def check_folders(root: Path, dataset: Dataset) -> Iterator[Finding]:
-    """The paths of `dataset`; an absent one is what DVC itself only says by an error number."""
+    """The paths of `dataset`; for a missing one DVC reports only an error number."""
     keys = {"folder": "", "annotations": dataset.annotations, "videos": dataset.videos, "watch": dataset.watch}
     for key, below in keys.items():
         folder = Path(dataset.folder, below)
@@ -81,7 +81,7 @@ def check_folders(root: Path, dataset: Dataset) -> Iterator[Finding]:
 
 
 def counts(annotations: Annotations, split_mini: SplitMini) -> Iterator[Finding]:
-    """How much there is, beside what is published for a vocabulary of this size."""
+    """The counts, compared with those published for a vocabulary of this size."""
     training = [video for video in annotations.videos if video.split == "train"]
     labels = sum(len(video.actions) for video in annotations.videos)
     several = [sum(len(video.actions) >= least for video in training) for least in (2, 3)]
@@ -138,7 +138,7 @@ def presence(annotations: Annotations, root: Path, params: Params) -> tuple[Find
 
 
 def decodable(present: Sequence[Path], params: Params) -> tuple[Finding, list[Probe]]:
-    """Decode a sample, drawn from the seed; returns what the good ones take."""
+    """Decode a random sample, from the seed; returns the sizes of those that can be decoded."""
     chosen = generator(params.seed, "doctor").permutation(len(present))[:SAMPLE]
     probes: list[Probe] = []
     reasons: list[str] = []
@@ -168,7 +168,7 @@ def _judge(probes: Sequence[Probe], reasons: Sequence[str], present: int, params
 
 
 def too_many(failed: int, tried: int, allowed: float, *, everything: bool) -> bool:
-    """Whether more than the part `allowed` of all videos fail.
+    """Whether more than the fraction `allowed` of all videos fail.
 
     Certain where everything was tried; else where so many failures in a sample are unlikely (5%) at that part.
     """

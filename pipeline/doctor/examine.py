@@ -1,4 +1,4 @@
-"""The whole examination, in the order in which a run would meet what is wrong."""
+"""All checks, in the order of the stages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from pipeline.foundations.params import Params
 
 
 def examine(root: Path, params: Params) -> Iterator[Finding]:
-    """All findings on the project at `root`; nothing is written, and of the network nothing is asked."""
+    """All findings on the project at `root`; writes nothing and does not use the network."""
     yield machine.versions(root)
     yield from machine.extras(root, params)
     seen = yield from examine_data(root, params)

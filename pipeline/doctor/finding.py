@@ -1,4 +1,4 @@
-"""What the doctor finds: one line, with a colour and what to do."""
+"""One finding: a line with a colour and advice."""
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
@@ -10,7 +10,7 @@ class Finding(NamedTuple):
     """One line."""
 
     colour: Colour
-    """green: well; yellow: look at it; red: a run would stop, or mean nothing."""
+    """green: fine; yellow: look at it; red: a run would stop, or its results would mean nothing."""
     subject: str
     found: str
     advice: str = ""

@@ -1,4 +1,4 @@
-"""The machine: its accelerator, and the packages that are installed on it."""
+"""Checks of the machine: CPU, GPU, installed packages."""
 
 import importlib.metadata
 import sys
@@ -28,7 +28,7 @@ FETCHED = "models/pretrained"
 
 
 def arithmetic(params: Params) -> Finding:
-    """Whether results will be those of other machines, byte for byte."""
+    """Whether results will be byte-identical to other machines'."""
     if params.numerics == "native":
         return Finding("green", "arithmetic", f"native to {processor()}; other CPUs agree to rounding")
     if not has_avx2():

@@ -1,4 +1,4 @@
-"""Disk and memory: what a run will take, estimated from what was counted and measured, beside what there is."""
+"""Disk space and memory that a run needs, estimated from counts and measurements, against what is free."""
 
 import shutil
 from collections import Counter
@@ -21,7 +21,7 @@ FLOAT = 4  # bytes
 COPIES = 2
 """Of every output: in the working folder and in DVC's cache (where the file system cannot share them)."""
 TIGHT = 0.8
-"""Part of what there is from which an estimate is too close to call."""
+"""Fraction of what is free above which an estimate is too close to call."""
 PROCESS = 350e6
 """Bytes of a worker with PyTorch and PyArrow: 310 MB measured, and VGGish's activations."""
 DECODER = 80e6
@@ -34,7 +34,7 @@ class Need(NamedTuple):
 
     bytes: float
     what: str
-    """With how it was reckoned."""
+    """With how it was estimated."""
 
 
 def disk(seen: Seen, params: Params, root: Path) -> Finding:
@@ -48,7 +48,7 @@ def disk(seen: Seen, params: Params, root: Path) -> Finding:
 
 
 def outputs(seen: Seen, params: Params) -> list[Need]:
-    """The outputs that count, each once."""
+    """The large outputs, each once."""
     splits = Counter(video.split for video in seen.annotations.videos)
     _, drawn = drawn_at_most(seen.annotations, params.split_mini)
     copied = drawn + splits["val"]
@@ -112,7 +112,7 @@ def parameters(network: torch.nn.Module) -> int:
 
 
 def held_for_backward(network: Backbone, frames: Frames, crop: int) -> float:
-    """Bytes that one clip leaves in a network between forward and backward: reckoned by PyTorch, without numbers.
+    """Bytes that one clip leaves in a network between forward and backward: computed by PyTorch from shapes alone.
 
     Args:
         network: on the `meta` device, where only shapes are computed; or on another, where the same is held in fact.

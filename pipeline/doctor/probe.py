@@ -1,4 +1,4 @@
-"""A look at one video as the stages will look at it; runs in the guarded process."""
+"""Decodes one video as the stages do; runs in the guarded process."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from pipeline.foundations.params import Clips, Frames, Media
 
 
 class Probe(NamedTuple):
-    """What a video that can be decoded takes."""
+    """Sizes of a video that can be decoded."""
 
     copy_bytes: int
     """Of its training copy."""

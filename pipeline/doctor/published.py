@@ -1,4 +1,4 @@
-"""What is published of the data sets, to tell a whole copy from a part of one.
+"""Published counts of the data sets, to tell a complete copy from an incomplete one.
 
 V1: Section 4.1 of the paper. V2: as its annotations are published. The numbers of videos with several actions are
 exact and of the training split; those of all videos and labels are rounded.

@@ -1,4 +1,4 @@
-"""Which weights are here, and are they the real ones?"""
+"""Checks of the weights: present, and the published ones."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -82,8 +82,8 @@ def _file(root: Path, name: str, entry: Mapping[str, Any], params: Params) -> Fi
 
 def _untrained(name: str, params: Params, note: str) -> Finding:
     if not uses(params.model.heads, "audio"):
-        return Finding("green", name, f"{note}; no head of model.heads hears")
-    return Finding("yellow", name, f"{note}; scores from sound mean nothing", "vggish.source: hub, then dvc repro")
+        return Finding("green", name, f"{note}; no head uses the audio lexicon")
+    return Finding("yellow", name, f"{note}; scores that use sound mean nothing", "vggish.source: hub, then dvc repro")
 
 
 def check_vggish(path: Path, source: str) -> Finding:

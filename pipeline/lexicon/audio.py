@@ -27,11 +27,11 @@ BLOCK = 64 * ROW_GROUP
 
 
 class Built(NamedTuple):
-    """What a build made."""
+    """What was built."""
 
     pairs: int
     videos: int
-    """Training videos that lend a form."""
+    """Training videos that contribute a form."""
     missing: tuple[int, ...]
     """Actions without any form, ascending."""
 
@@ -46,7 +46,7 @@ class NodeForms(NamedTuple):
 
 
 def training_videos(scope: Scope, *, videos: Path, train: Path) -> pa.Table:
-    """Columns video_id and actions of the videos that lend their sound: training videos alone, whatever the scope.
+    """Columns video_id and actions of the videos whose sounds are used: training videos alone, whatever the scope.
 
     Args:
         scope: `mini`, the drawn training split (released), or `full`, every training video of the index.
@@ -97,7 +97,7 @@ class _Pairs(NamedTuple):
 
 
 def _pairs(members: pa.Table, ids: pa.Array) -> _Pairs:
-    """Join members to the forms by video id; rows of `ids` rise with the video id, so sorting by row does too."""
+    """Join members to the forms by video id; rows of `ids` are sorted with the video id, so sorting by row does too."""
     found = pc.index_in(members["video_id"], value_set=ids)
     kept = pc.is_valid(found)
     labels = members["actions"].filter(kept)
@@ -115,7 +115,7 @@ def _blocks(pairs: _Pairs, ids: pa.ChunkedArray, whitened: Path) -> Iterator[pa.
 
 
 def _row_groups(block: _Pairs, ids: pa.ChunkedArray, whitened: Path) -> Iterator[pa.Table]:
-    """One block of it; what is yielded is a copy, so that nobody holds a block while the next one comes."""
+    """One block of it; yields copies, so that only one block is in memory."""
     forms = _gather(whitened, block.row)
     for start in range(0, len(forms), ROW_GROUP):
         part = slice(start, start + ROW_GROUP)
@@ -190,7 +190,7 @@ def _draw(count: int, action: int, lexicon: Lexicon, seed: int, epoch: int) -> n
 
 
 def _combine(drawn: np.ndarray, action: int, lexicon: Lexicon, seed: int, epoch: int) -> np.ndarray:
-    """What several forms, F x P, become: F * P side by side, or P."""
+    """Several forms, F x P, combined: concatenated, F * P, or averaged, P."""
     if lexicon.combine == "concat":
         return drawn.reshape(-1)
     if lexicon.combine == "mean":

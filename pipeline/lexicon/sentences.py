@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def name_key(action: str) -> str:
-    """What stands for an action's whole name in a file of vectors, where a key holds no space."""
+    """The key of an action's whole name in a file of vectors, where keys contain no spaces."""
     return "_".join(action.split())
 
 

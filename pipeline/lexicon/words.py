@@ -48,7 +48,7 @@ class _Layout(NamedTuple):
 
 
 def _layout(path: Path, size: int) -> _Layout:
-    """Tell the format from the first two lines, before anything is allocated that a header asks for."""
+    """Detect the format from the first two lines, before a header can make anything be allocated."""
     with _open(path) as file:
         first, second = (file.readline(LONGEST_LINE) for _ in range(2))
     header = first.split()
@@ -63,7 +63,7 @@ def _layout(path: Path, size: int) -> _Layout:
 
 
 def _is_text(line: bytes) -> bool:
-    """Whether a line can be read; a vector of bytes has some that no text has."""
+    """Whether a line is text; binary vectors contain bytes that text does not."""
     try:
         return all(part.isprintable() for part in line.decode().split())
     except UnicodeDecodeError:

@@ -1,1 +1,1 @@
-"""Pretrained weights and word vectors, brought to local, hashed files."""
+"""Pretrained weights and word vectors, fetched to local, hashed files."""

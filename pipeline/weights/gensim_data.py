@@ -19,7 +19,7 @@ PINS = {
 
 
 def fetch_vectors(name: str) -> Download:
-    """Bring the gzipped file of a model's vectors.
+    """Download the gzipped file of a model's vectors.
 
     Raises:
         PlainError: the name is not known, or the file cannot be fetched whole and right.

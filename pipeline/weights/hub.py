@@ -1,4 +1,4 @@
-"""Models of TensorFlow Hub, brought to its own cache.
+"""Models of TensorFlow Hub, downloaded to its cache.
 
 tensorflow_hub would download them itself, without resuming and without a hash. So the archive comes through
 pipeline.weights.downloads and is unpacked where tensorflow_hub looks first: `TFHUB_CACHE_DIR`, a folder named by the
@@ -22,7 +22,7 @@ MOST_FILES = 1000
 
 
 def resolve(handle: str) -> Module:
-    """Find a model, or bring it.
+    """Find a model in the cache, or download it.
 
     Args:
         handle: an https address of TensorFlow Hub or of a server with its interface, where `#sha256=...` may pin the
@@ -47,7 +47,7 @@ def resolve(handle: str) -> Module:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar archive, plain files and folders alone, within bounds, whole or not at all."""
+    """Unpack a tar archive completely or not at all: regular files and folders only, within size limits."""
     try:
         with tarfile.open(archive) as tar, files.atomic_write(folder) as draft:
             size = 0

@@ -52,7 +52,7 @@ def fetch(
     actions: Sequence[str],
     recording: Path,
 ) -> dict[str, Weight]:
-    """Bring all weights to `folder`, whole or not at all; by name: vggish, words and, where there is one, backbone.
+    """Fetch all weights to `folder`, completely or not at all; by name: vggish, words and, if set, backbone.
 
     Args:
         folder: replaced where it exists.
@@ -80,7 +80,7 @@ def fetch(
 
 
 def summary(weights: Mapping[str, Weight]) -> str:
-    """One line: each file, its size, and which of them were never trained."""
+    """One line: each file, its size, and which of them are untrained."""
     parts = [f"{weight.file} ({weight.bytes / 1e6:,.1f} MB, {weight.note})" for weight in weights.values()]
     return "; ".join(parts)
 
@@ -119,7 +119,7 @@ VECTORS: Mapping[str, Callable[[Words, Sequence[str]], "tuple[KeyedVectors, str]
     "gensim": _of_gensim,
     "sentences": _of_sentences,
 }
-"""How each `words.source` gives vectors for the actions' names, and where they come from."""
+"""What loads the vectors of each `words.source`; returns them and where they come from."""
 
 
 def _backbone(path: Path, name: str, weights: str) -> Weight:

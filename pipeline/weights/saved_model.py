@@ -34,7 +34,7 @@ class Module(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What was in a SavedModel, and what it made of a waveform."""
+    """A SavedModel's variables, and its output for a waveform."""
 
     variables: dict[str, np.ndarray]
     outputs: np.ndarray
@@ -69,7 +69,7 @@ def run_saved_model(module: Module, samples: np.ndarray) -> Saved:
 
 
 def _reason(log: str) -> str:
-    """What a traceback ends with, on one line: the exception's name and what it says."""
+    """The last exception of a traceback on one line: its name and message."""
     ends = list(re.finditer(r"^[A-Za-z_][\w.]*: ", log, re.MULTILINE))
     return " ".join(log[ends[-1].start() :].split())[:LONGEST_REASON] if ends else ""
 

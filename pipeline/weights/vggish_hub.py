@@ -1,4 +1,4 @@
-"""VGGish from TensorFlow Hub, converted for our network, and refused unless it says the same.
+"""VGGish from TensorFlow Hub, converted for our network, and refused unless both give the same embeddings.
 
 handle -> SavedModel -> its variables -> ours, by name -> our network -> embeddings of a recording -> equal? -> file
                      -> its embeddings of the recording -----------------------------------------------^

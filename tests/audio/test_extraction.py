@@ -12,7 +12,7 @@ from pipeline.audio.extraction import (
     digest_of,
     embed,
     extract,
-    fate_of,
+    outcome_of,
 )
 from pipeline.audio.logmel import log_mel, log_mel_patches
 from pipeline.audio.silence import filter_silent
@@ -117,7 +117,7 @@ def test_a_short_clip_is_padded_with_zeros_at_its_end():
     ],
 )
 def test_what_becomes_of_a_clip(samples, short, outcome):
-    found, reason = fate_of(samples, short)
+    found, reason = outcome_of(samples, short)
     assert found == outcome
     assert bool(reason) == (outcome == "dropped")
 

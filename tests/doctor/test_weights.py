@@ -59,7 +59,7 @@ def test_untrained_sound_is_yellow_unless_nothing_hears(tmp_path, params):
     assert found(tmp_path, deaf)["vggish"].colour == "green"
     fetched(tmp_path, "vggish", b"x", trained=False, source="seed 7")
     assert found(tmp_path, params)["vggish"].colour == "yellow"
-    assert found(tmp_path, params)["vggish"].found == "untrained, from seed 7; scores from sound mean nothing"
+    assert found(tmp_path, params)["vggish"].found == "untrained, from seed 7; scores that use sound mean nothing"
 
 
 def test_a_file_that_changed_or_went_is_red(tmp_path, params):

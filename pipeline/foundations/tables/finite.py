@@ -1,4 +1,4 @@
-"""Weights from a file are finite numbers, or the file is refused: NaN would run through everything after it."""
+"""Refuse weights that are not finite: NaN would spread through everything computed from them."""
 
 from collections.abc import Mapping
 from pathlib import Path

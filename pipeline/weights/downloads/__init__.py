@@ -1,4 +1,4 @@
-"""Files from the web: whole, checked and kept, or absent with a sentence that says why."""
+"""Downloads: complete, verified and cached, or an error that says why not."""
 
 from pipeline.weights.downloads.kept import Download, fetch, place_of
 

@@ -1,4 +1,4 @@
-"""One file over HTTP: in pieces, with progress, going on after a break.
+"""Download one file over HTTP, with progress, resuming after an interruption.
 
 What came before a break lies in `NAME.part`, with the server's word for that version of the file (a strong ETag, or
 the time of its last change) in `NAME.part.version`. A later request asks for the rest of that version alone; a server
@@ -72,7 +72,7 @@ def receive(address: str, target: Path, *, label: str, pinned: bool) -> None:
 
 
 def _request(address: str, part: Path, label: str, *, pinned: bool) -> None:
-    """Ask once, for the rest of `part` where there is one, and write what comes."""
+    """Send one request, for the rest of `part` if there is one, and write the answer."""
     start = part.stat().st_size if part.is_file() and _version_of(part).is_file() else 0
     headers = {"Accept-Encoding": "identity"}  # the bytes as they were published: they are counted and hashed
     if start:
@@ -101,7 +101,7 @@ def _request(address: str, part: Path, label: str, *, pinned: bool) -> None:
 
 
 def _check_answer(address: str, response: requests.Response, *, pinned: bool) -> None:
-    """Turn an answer that is not the file into words."""
+    """Describe a response that is not the file."""
     code = response.status_code
     if code >= requests.codes.bad_request:
         raise PlainError(
@@ -116,7 +116,7 @@ def _check_answer(address: str, response: requests.Response, *, pinned: bool) ->
 
 
 def _check_room(address: str, part: Path, total: int | None, start: int) -> None:
-    """Fail before the first byte where the disk cannot hold the last."""
+    """Fail before the first byte where the disk has no room for the file."""
     if total is None:
         return
     if total > MOST_BYTES:
@@ -131,7 +131,7 @@ def _version_of(part: Path) -> Path:
 
 
 def _note_version(part: Path, response: requests.Response) -> None:
-    """Keep the server's word for this version of the file; a weak ETag vouches for the meaning, not for the bytes."""
+    """Keep the server's ETag of this version of the file; a weak one does not identify bytes."""
     version = response.headers.get("ETag") or response.headers.get("Last-Modified")
     if version and not version.startswith("W/"):
         files.write_text(_version_of(part), version)
@@ -145,7 +145,7 @@ def _forget(part: Path) -> None:
 
 
 def _give_up(address: str, target: Path, part: Path, error: Exception) -> NoReturn:
-    """Say what stands between us and the server, and what can be done."""
+    """Describe why the server cannot be reached, and what to do."""
     host = urlsplit(address).hostname
     if isinstance(error, ProxyError):
         hint = "see HTTPS_PROXY, HTTP_PROXY and NO_PROXY"

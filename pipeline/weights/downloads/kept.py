@@ -1,4 +1,4 @@
-"""What was downloaded, and the hashes that say it is the published file.
+"""The cache of downloads, and the hashes that identify the published files.
 
 A file is kept in `.cache/downloads` with a record of its SHA-256, and used from there, offline too. A published
 hash (a pin) is checked; where none is known, the first download is recorded, and a later one must equal it.
@@ -25,7 +25,7 @@ _PIN = re.compile(r"sha256=[0-9a-f]{8,64}|md5=[0-9a-f]{32}")
 
 
 class Download(NamedTuple):
-    """A file that is there, whole."""
+    """A complete file."""
 
     path: Path
     source: str
@@ -37,7 +37,7 @@ class Download(NamedTuple):
 
 
 def fetch(url: str, *, label: str, pin: str | None = None) -> Download:
-    """Bring the file at `url` to `.cache/downloads`, or find it there.
+    """Download the file at `url` to `.cache/downloads`, or find it there.
 
     Args:
         url: https address; plain http only from this machine or with a pin. A pin may follow as a fragment, as pip
@@ -70,7 +70,7 @@ def place_of(address: str) -> Path:
 
 
 def _is_private(address: str) -> bool:
-    """Whether nobody between us and the server can write into what it sends."""
+    """Whether the connection cannot be tampered with."""
     parts = urlsplit(address)
     try:
         loopback = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
@@ -81,7 +81,7 @@ def _is_private(address: str) -> bool:
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
-    """Hold the file's folder, so that two processes never write one file."""
+    """Lock the file's folder, so that two processes never write the same file."""
     lock = FileLock(target.parent / ".lock")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
