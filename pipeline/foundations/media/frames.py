@@ -6,14 +6,14 @@ from fractions import Fraction
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from av.video import VideoStream
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from pipeline.foundations.media.faults import Undecodable
-from pipeline.foundations.media.orientation import oriented, upright
+from pipeline.foundations.media.orientation import Oriented, oriented, upright
 from pipeline.foundations.media.scaling import between_pixels, displayed_size, scaled_size
 from pipeline.foundations.media.source import decode, opened
 from pipeline.foundations.media.wire import Array
@@ -102,10 +102,12 @@ def shown(
         yield ((make(frame), ticks) for frame, ticks in line), rate
 
 
-def _time_line(frames: Iterator[Any], fps: float, max_seconds: float) -> Iterator[tuple[Any, int]]:
+def _time_line(frames: Iterator[Oriented], fps: float, max_seconds: float) -> Iterator[tuple[Oriented, int]]:
     """Yield each picture that is shown, and for how many ticks."""
-    shown, begin, end, ticks = None, 0.0, 0.0, 0
-    for frame in frames:
+    shown: Oriented | None = None
+    begin, end, ticks = 0.0, 0.0, 0
+    for each in frames:
+        frame = each.frame
         time = frame.time if frame.time is not None else end  # the last of an AVI file come without
         if shown is None:
             begin = time
@@ -115,20 +117,21 @@ def _time_line(frames: Iterator[Any], fps: float, max_seconds: float) -> Iterato
             ticks += due
         if time - begin >= max_seconds:
             return
-        shown, end = frame, time + float((frame.duration or 0) * frame.time_base)
+        shown, end = each, time + float((frame.duration or 0) * frame.time_base)
     if shown is not None:
         yield shown, max(_ticks_before(min(end - begin, max_seconds), fps) - ticks, 0 if ticks else 1)
 
 
-def _one_by_one(frames: Iterator[Any], max_seconds: float) -> Iterator[tuple[Any, int]]:
+def _one_by_one(frames: Iterator[Oriented], max_seconds: float) -> Iterator[tuple[Oriented, int]]:
     """Yield each picture that begins before the bound, once."""
     begin = None
-    for frame in frames:
+    for each in frames:
+        frame = each.frame
         if frame.time is not None:
             begin = frame.time if begin is None else begin
             if frame.time - begin >= max_seconds:
                 return
-        yield frame, 1
+        yield each, 1
 
 
 def _ticks_before(seconds: float, fps: float) -> int:
@@ -142,9 +145,10 @@ def _picture(
     scaling: Scaling | Literal["sharp"],
     max_pixels: int,
     aspect: Fraction | None,
-    frame: Any,
+    shown: Oriented,
 ) -> np.ndarray:
     """One picture, scaled and upright."""
+    frame, orientation = shown
     height, width = displayed_size(frame.height, frame.width, aspect)
     if short_side is not None:
         height, width = scaled_size(height, width, short_side, "antialiased" if scaling == "sharp" else scaling)
@@ -154,7 +158,7 @@ def _picture(
     pixels = scaler.reformat(frame, columns, rows, "rgb24", interpolation=FLAGS[scaling], threads=1).to_ndarray()
     if pixels.shape[:2] != (height, width):
         pixels = between_pixels(pixels, height, width)
-    return upright(pixels, frame.opaque)
+    return upright(pixels, orientation)
 
 
 def _size(short_side: int | None) -> str:

@@ -24,8 +24,15 @@ class Orientation(NamedTuple):
 AS_STORED = Orientation(swapped=False, left_right=False, top_bottom=False)
 
 
-def oriented(frames: Iterable[Any]) -> Iterator[Any]:
-    """Yield decoded frames, each with its orientation as `frame.opaque`.
+class Oriented(NamedTuple):
+    """A decoded frame and how it is to be shown."""
+
+    frame: Any
+    orientation: Orientation
+
+
+def oriented(frames: Iterable[Any]) -> Iterator[Oriented]:
+    """Yield decoded frames, each with its orientation.
 
     A display matrix holds until the next: containers give it to every frame, codecs (H.264's and HEVC's SEI) to some.
     """
@@ -34,8 +41,7 @@ def oriented(frames: Iterable[Any]) -> Iterator[Any]:
         matrix = frame.side_data.get(Type.DISPLAYMATRIX)
         if matrix is not None:
             orientation = nearest(np.frombuffer(matrix, np.int32, count=5))
-        frame.opaque = orientation
-        yield frame
+        yield Oriented(frame, orientation)
 
 
 def nearest(matrix: np.ndarray) -> Orientation:
