@@ -218,6 +218,31 @@ print(*tables.read("videos", Path("data/index/videos.parquet"))["video_id"].to_p
 """,
         "a b",
     ),
+    "an ablation table": Addition(
+        {
+            "pipeline/ablate/rows.py": (
+                before(
+                    "ABLATIONS = {",
+                    """DEPTH = Ablation(
+    "depth",
+    "Depth of the GCN",
+    "",
+    tuple(
+        Row(f"layers-{count}", f"GCN layers: {count}", _heads("text") | {"gcn.layers": count}) for count in (1, 2, 3)
+    ),
+)
+""",
+                ),
+                ("RELATIONS, CONTROLS)", "RELATIONS, CONTROLS, DEPTH)"),
+            ),
+        },
+        """
+from typer.testing import CliRunner
+from pipeline.cli import app
+print(CliRunner().invoke(app, ["ablate", "depth", "--rows", "?"]).exception)
+""",
+        "--rows: found ?, expected some of layers-1, layers-2, layers-3",
+    ),
 }
 MOST = {
     "a variant of a backbone": 2,
@@ -225,6 +250,7 @@ MOST = {
     "a head": 2,
     "a text embedding": 2,
     "a data set": 3,
+    "an ablation table": 1,
 }
 """Files that each addition may touch: HOUSE.md's goals."""
 

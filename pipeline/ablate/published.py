@@ -76,4 +76,4 @@ PUBLISHED: dict[str, dict[str, tuple[Published, ...]]] = {
 
 def published(ablation: str, row: str) -> dict[str, Published]:
     """What is published of a row, by source."""
-    return {entry.source: entry for entry in PUBLISHED[ablation].get(row, ())}
+    return {entry.source: entry for entry in PUBLISHED.get(ablation, {}).get(row, ())}

@@ -14,19 +14,12 @@ if TYPE_CHECKING:
     from pipeline.ablate.rows import Value
 
 
-WHICH = "Tables 1 to 3 of the paper; other backbones (Section 4.2); 8 or 16 frames (4.4); GCN or transformer; controls."
+WHICH = "; ".join(f"{name}: {ablation.title.rpartition(': ')[2]}" for name, ablation in ABLATIONS.items())
 
-
-class Table(StrEnum):
-    """What can be remade."""
-
-    table1 = "table1"
-    table2 = "table2"
-    table3 = "table3"
-    backbones = "backbones"
-    frames = "frames"
-    relations = "relations"
-    controls = "controls"
+if TYPE_CHECKING:
+    Table = str
+else:
+    Table = StrEnum("Table", {name: name for name in ABLATIONS})
 
 
 class Mode(StrEnum):

@@ -5,7 +5,6 @@ import pytest
 from pipeline.ablate.experiments import plan
 from pipeline.ablate.published import PUBLISHED
 from pipeline.ablate.rows import ABLATIONS
-from pipeline.cli.ablate import Table
 from pipeline.foundations.params import parse_params, presets
 from pipeline.foundations.params.editing import edited
 
@@ -41,7 +40,7 @@ def test_table_1_is_the_papers():
 
 
 def test_everything_published_has_its_row():
-    assert set(PUBLISHED) == set(ABLATIONS) == {table.value for table in Table}
+    assert set(PUBLISHED) <= set(ABLATIONS)
     for name, rows in PUBLISHED.items():
         assert set(rows) <= {row.name for row in ABLATIONS[name].rows}
 
