@@ -4,7 +4,10 @@ from pathlib import Path
 
 from pipeline.dataset.dataset import read_annotations
 from pipeline.dataset.index import build_index, summary
+from pipeline.dataset.splits import training_of
 from pipeline.foundations.params import Params
+from pipeline.foundations.params.foresight import foresee
+from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables import tables
 from stages import stage
 
@@ -15,6 +18,8 @@ FOLDER = Path("data/index")
 def main(params: Params) -> str:
     """Write the `videos`, `actions` and `missing` tables."""
     annotations = read_annotations(params.dataset)
+    for foreseen in foresee(training_of(annotations), params):
+        say(f"index: warning: {foreseen.sentence}: {foreseen.advice}")
     index = build_index(
         annotations,
         Path(params.dataset.folder, params.dataset.videos),

@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.dataset.annotations import Annotations
 from pipeline.foundations.params import SplitMini
+from pipeline.foundations.params.foresight import Training
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.foundations.tables.seeds import seed_of
@@ -85,6 +87,19 @@ def by_folder(videos: pa.Table, actions: Sequence[str]) -> dict[int, np.ndarray]
             "vocabulary. Draw by label instead, or all"
         )
     return _group(np.array([action_of[folder] for folder in names], dtype=np.int64)[rows], np.arange(len(rows)))
+
+
+def training_of(annotations: Annotations) -> Training:
+    """The training videos as a draw would see them, before any file is looked at."""
+    training = [video for video in annotations.videos if video.split == "train"]
+    action_of = _folder_names(annotations.actions)
+    folders = [video.video_id.partition("/")[0] if "/" in video.video_id else "" for video in training]
+    return Training(
+        videos=len(training),
+        folders=Counter(folders),
+        labels=Counter(action for video in training for action in video.actions),
+        strange=tuple(video.path for video, folder in zip(training, folders, strict=True) if folder not in action_of),
+    )
 
 
 def _folder_names(actions: Sequence[str]) -> dict[str, int]:

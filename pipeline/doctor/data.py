@@ -1,6 +1,5 @@
 """Checks of annotations and videos: present, readable, complete."""
 
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from math import comb
 from pathlib import Path
@@ -9,16 +8,20 @@ from typing import NamedTuple
 from pipeline.dataset.annotations import Annotations
 from pipeline.dataset.dataset import read_annotations
 from pipeline.dataset.index import check_missing, survey
+from pipeline.dataset.splits import training_of
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.probe import Probe, probe
 from pipeline.doctor.published import BY_ACTIONS, ROUNDED, Published
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.guard import Guard
 from pipeline.foundations.params import Dataset, Params, SplitMini
+from pipeline.foundations.params.foresight import drawn_at_most, foresee
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import track
 from pipeline.foundations.tables.seeds import generator
 
+RENDERED = Path("data/raw/sample")
+"""Where data/raw/dvc.yaml puts the bundled sample."""
 SAMPLE = 50
 """Videos that are decoded."""
 NAMED = 3
@@ -44,7 +47,7 @@ def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | 
     """
     dataset = params.dataset
     if dataset.source == "sample" and not (root / dataset.folder / dataset.watch).exists():
-        yield Finding("yellow", "sample", "not rendered yet", "nothing: `dvc repro` renders it")
+        yield _sample(dataset)
         return None
     folders = list(check_folders(root, dataset))
     yield from folders
@@ -56,13 +59,25 @@ def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | 
         yield Finding("red", "annotations", str(error), "correct the files, or the section dataset")
         return None
     yield from counts(annotations, params.split_mini)
+    for foreseen in foresee(training_of(annotations), params):
+        yield Finding("red" if foreseen.stops else "yellow", "training", foreseen.sentence, foreseen.advice)
     finding, present = presence(annotations, root, params)
     yield finding
     if not present:
         return None
     finding, probes = decodable(present, params)
     yield finding
+    yield from silence(probes, params)
     return Seen(annotations, tuple(present), tuple(probes))
+
+
+def _sample(dataset: Dataset) -> Finding:
+    """Whether the bundled sample, which is not there, will be."""
+    if Path(dataset.folder, dataset.watch) == RENDERED:
+        return Finding("yellow", "sample", "not rendered yet", "nothing: `dvc repro` renders it")
+    line = f"dataset.source is sample, which is rendered as {RENDERED} alone; {dataset.folder} holds no {dataset.watch}"
+    advice = "for videos of your own: m3a preset own_small --folder FOLDER; for the sample: m3a preset sample"
+    return Finding("red", "sample", line, advice)
 
 
 def check_folders(root: Path, dataset: Dataset) -> Iterator[Finding]:
@@ -81,43 +96,41 @@ def check_folders(root: Path, dataset: Dataset) -> Iterator[Finding]:
 
 
 def counts(annotations: Annotations, split_mini: SplitMini) -> Iterator[Finding]:
-    """The counts, compared with those published for a vocabulary of this size."""
+    """The counts, and one line for what differs from those published for a vocabulary of this size."""
     training = [video for video in annotations.videos if video.split == "train"]
     labels = sum(len(video.actions) for video in annotations.videos)
     several = [sum(len(video.actions) >= least for video in training) for least in (2, 3)]
-    published = BY_ACTIONS.get(len(annotations.actions))
-    yield _count("videos", len(annotations.videos), published, "videos", f" of {len(annotations.actions)} actions")
-    yield _count("labels", labels, published, "labels", "")
-    yield _count("two actions or more", several[0], published, "two_or_more", " training videos")
-    yield _count("three or more", several[1], published, "three_or_more", " training videos")
+    found = {
+        "videos": (len(annotations.videos), "videos", f" of {len(annotations.actions)} actions"),
+        "labels": (labels, "labels", ""),
+        "two actions or more": (several[0], "two_or_more", " training videos"),
+        "three or more": (several[1], "three_or_more", " training videos"),
+    }
     if split_mini.draw != "all":
-        pools, most = drawn_at_most(annotations, split_mini)
+        pools, most = drawn_at_most(training_of(annotations), split_mini)
         how = f" at most: up to {split_mini.per_action:,} for each of {pools:,} {split_mini.draw}s"
-        yield _count("mini training split", most, published, "mini", how)
+        found["mini training split"] = most, "mini", how
+    for subject, (count, _, unit) in found.items():
+        yield Finding("green", subject, f"{count:,}{unit}")
+    published = BY_ACTIONS.get(len(annotations.actions))
+    if published:
+        differ = [
+            text for subject, (count, key, _) in found.items() if (text := _differs(subject, count, published, key))
+        ]
+        advice = (
+            "a part of the data set, or another edition? results will not compare with the paper's" if differ else ""
+        )
+        line = "; ".join(differ) if differ else f"the counts are those of {published.name}"
+        yield Finding("yellow" if differ else "green", "published", line, advice)
 
 
-def drawn_at_most(annotations: Annotations, split_mini: SplitMini) -> tuple[int, int]:
-    """Into how many pools the training videos fall, and how many the draw lets through if all have sound."""
-    training = [video for video in annotations.videos if video.split == "train"]
-    if split_mini.draw == "all":
-        return 1, len(training)
-    if split_mini.draw == "folder":
-        pools = Counter(video.path.partition("/")[0] for video in training)
-    else:
-        pools = Counter(annotations.actions[action] for video in training for action in video.actions)
-    drawn = sum(min(count, split_mini.per_action) for count in pools.values())
-    return len(pools), min(len(training), drawn)
-
-
-def _count(subject: str, found: int, published: Published | None, key: str, unit: str) -> Finding:
-    expected = getattr(published, key) if published else None
-    if published is None or expected is None:
-        return Finding("green", subject, f"{found:,}{unit}")
+def _differs(subject: str, found: int, published: Published, key: str) -> str:
+    """How a count differs from the published one; nothing where it does not, or none is published."""
+    expected = getattr(published, key)
     exact = key in ("two_or_more", "three_or_more")
-    alike = found == expected if exact else abs(found - expected) <= ROUNDED * expected
-    line = f"{found:,}{unit}; published for {published.name}: {'' if exact else 'about '}{expected:,.0f}"
-    advice = "" if alike else "a part of the data set, or another edition? results will not compare with the paper's"
-    return Finding("green" if alike else "yellow", subject, line, advice)
+    if expected is None or (found == expected if exact else abs(found - expected) <= ROUNDED * expected):
+        return ""
+    return f"{subject}: {found:,}, published for {published.name}: {'' if exact else 'about '}{expected:,.0f}"
 
 
 def presence(annotations: Annotations, root: Path, params: Params) -> tuple[Finding, list[Path]]:
@@ -152,6 +165,17 @@ def decodable(present: Sequence[Path], params: Params) -> tuple[Finding, list[Pr
             else:
                 probes.append(found)
     return _judge(probes, reasons, len(present), params), probes
+
+
+def silence(probes: Sequence[Probe], params: Params) -> Iterator[Finding]:
+    """Say where no sampled video has a sound track, and a stage needs some."""
+    hear = [head for head in params.model.heads if "audio" in head]
+    if not probes or any(probe.sound for probe in probes) or not (hear or params.split_mini.require_audio_stream):
+        return
+    needs = ["split_mini.require_audio_stream removes such training videos"] * params.split_mini.require_audio_stream
+    needs += [f"model.heads has {' and '.join(hear)}"] * bool(hear)
+    advice = "set split_mini.require_audio_stream: false and model.heads: [visual, text], where none has sound"
+    yield Finding("red", "sound", f"none of {len(probes)} sampled videos has a sound track; {'; '.join(needs)}", advice)
 
 
 def _judge(probes: Sequence[Probe], reasons: Sequence[str], present: int, params: Params) -> Finding:

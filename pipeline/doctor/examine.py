@@ -12,7 +12,7 @@ from pipeline.foundations.params import Params
 
 
 def examine(root: Path, params: Params) -> Iterator[Finding]:
-    """All findings on the project at `root`; writes nothing and does not use the network."""
+    """All findings on the project at `root`; writes nothing, and asks hosts of weights whether they answer."""
     yield machine.versions(root)
     yield from machine.extras(root, params)
     seen = yield from examine_data(root, params)

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from pipeline.audio.vggish import PARAMETERS as VGGISH_PARAMETERS
-from pipeline.doctor.data import Seen, drawn_at_most
+from pipeline.dataset.splits import training_of
+from pipeline.doctor.data import Seen
 from pipeline.doctor.finding import Finding, size
 from pipeline.doctor.shared import batches
 from pipeline.foundations.params import Frames, Params
+from pipeline.foundations.params.foresight import drawn_at_most
 from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.model.backbones import BACKBONES, Backbone
 
@@ -50,7 +52,7 @@ def disk(seen: Seen, params: Params, root: Path) -> Finding:
 def outputs(seen: Seen, params: Params) -> list[Need]:
     """The large outputs, each once."""
     splits = Counter(video.split for video in seen.annotations.videos)
-    _, drawn = drawn_at_most(seen.annotations, params.split_mini)
+    _, drawn = drawn_at_most(training_of(seen.annotations), params.split_mini)
     copied = drawn + splits["val"]
     copy = sum(probe.copy_bytes for probe in seen.probes) / max(1, len(seen.probes))
     heard = sum(probe.sound for probe in seen.probes) / max(1, len(seen.probes))

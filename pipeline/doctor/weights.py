@@ -12,6 +12,7 @@ import torch
 from pipeline.audio.logmel import RATE, log_mel_patches
 from pipeline.audio.vggish import load_vggish
 from pipeline.doctor.finding import Finding
+from pipeline.doctor.network import unreachable
 from pipeline.foundations.params import Params
 from pipeline.foundations.params.choices import WORD_KINDS
 from pipeline.foundations.runtime import files
@@ -19,6 +20,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.model.heads import uses
 
 FOLDER = "models/pretrained"
+GENSIM = "https://github.com/piskvorky/gensim-data"  # whose releases gensim's downloader takes from
 REFETCH = "dvc repro --force fetch_weights"
 SECONDS, HERTZ = 3, 1000
 MEAN, DEVIATION = -0.0333, 0.380
@@ -42,13 +44,12 @@ def examine_weights(root: Path, params: Params) -> Iterator[Finding]:
 
 def sources(root: Path, params: Params) -> Iterator[Finding]:
     """Where each file comes from, by params.yaml; what is named as local must be there."""
-    later = "nothing: stage `fetch_weights` brings it"
     if params.vggish.source == "seeded":
         yield _untrained("vggish", params, f"untrained, from seed {params.seed}")
     else:
         yield _source(root, "vggish", "vggish.handle", params.vggish.handle.partition("#")[0])
     if not WORD_KINDS[params.words.source].local:
-        yield Finding("yellow", "words", f"not here yet: {params.words.source}'s {params.words.name}", later)
+        yield _remote("words", "words.name", f"{params.words.source}'s {params.words.name}", GENSIM)
     else:
         yield _source(root, "words", "words.name", params.words.name)
     if params.backbone.weights is None:
@@ -59,10 +60,21 @@ def sources(root: Path, params: Params) -> Iterator[Finding]:
 
 def _source(root: Path, name: str, key: str, place: str) -> Finding:
     if urlsplit(place).scheme in ("http", "https"):
-        return Finding("yellow", name, f"not here yet: {place}", "nothing: stage `fetch_weights` brings it")
+        return _remote(name, key, place, place)
     if (root / place).exists():
         return Finding("green", name, f"{key}: {place} is there")
     return Finding("red", name, f"{key}: {place} does not exist", "correct the path in params.yaml, or bring the file")
+
+
+def _remote(name: str, key: str, what: str, address: str) -> Finding:
+    """A file that stage fetch_weights brings, where its host answers."""
+    if host := unreachable(address):
+        advice = (
+            f"connect, set HTTPS_PROXY, or bring the file by hand and name it in {key}; stage `fetch_weights` goes on "
+            "only where .cache/downloads has it"
+        )
+        return Finding("yellow", name, f"not here yet, and {host} cannot be reached from here: {what}", advice)
+    return Finding("yellow", name, f"not here yet: {what}", "nothing: stage `fetch_weights` brings it")
 
 
 def _file(root: Path, name: str, entry: Mapping[str, Any], params: Params) -> Finding:

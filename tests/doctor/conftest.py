@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.dataset.sample.write import write_video
+from pipeline.doctor import weights
 from pipeline.foundations.params import Params
 
 ANNOTATIONS = {
@@ -15,6 +16,12 @@ ANNOTATIONS = {
 }
 VIDEOS = ("singing/a.mp4", "singing/b.mp4", "playing+music/c.mp4", "singing/d.mp4")
 SOUND = (np.sin(np.arange(8_000) * 0.3) * 9_000).astype(np.int16)
+
+
+@pytest.fixture(autouse=True)
+def network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every host answers, as far as the doctor can tell; no test asks one."""
+    monkeypatch.setattr(weights, "unreachable", lambda _: "")
 
 
 @pytest.fixture
@@ -42,4 +49,5 @@ def own(params: Params) -> Params:
     """The committed parameters, of a data set of one's own below the project's folder."""
     parts = {"annotations": "annotations", "videos": "videos", "watch": "annotations"}
     dataset = {"source": "mmit", "folder": "."} | parts
-    return params.model_copy(update={"dataset": params.dataset.model_copy(update=dataset)})
+    train = params.train.model_copy(update={"batch": 1, "epochs": 100})  # for three training videos
+    return params.model_copy(update={"dataset": params.dataset.model_copy(update=dataset), "train": train})

@@ -1,11 +1,13 @@
 """The doctor on folders as they are in life: whole, absent, empty, broken, and a part."""
 
+import shutil
 from math import comb
 
 import pytest
 
 from pipeline.dataset.annotations import Annotations, Video
-from pipeline.doctor.data import counts, drawn_at_most, examine_data, too_many
+from pipeline.doctor.data import counts, examine_data, silence, too_many
+from pipeline.doctor.probe import Probe
 
 
 def examined(root, params):
@@ -137,33 +139,63 @@ def annotations(actions, rows):
     return Annotations(tuple(f"a{number}" for number in range(actions)), tuple(videos))
 
 
-def test_a_vocabulary_of_v1s_size_is_held_against_the_published_counts(own):
+def test_a_vocabulary_of_v1s_size_is_held_against_the_published_counts_in_one_line(own):
     found = {f.subject: f for f in counts(annotations(313, [("train", (0, 1), 3), ("val", (0,), 1)]), own.split_mini)}
-    assert {finding.colour for finding in found.values()} == {"yellow"}
-    assert found["videos"].found == "4 of 313 actions; published for M-MiT V1: about 1,020,000"
-    assert found["labels"].found.endswith("about 2,010,000")
-    assert found["two actions or more"].found == "3 training videos; published for M-MiT V1: 553,535"
-    assert found["three or more"].found.endswith("257,491")
-    assert found["mini training split"].found.endswith("about 93,206")
+    assert [subject for subject, finding in found.items() if finding.colour != "green"] == ["published"]
+    assert found["videos"].found == "4 of 313 actions"
+    assert found["two actions or more"].found == "3 training videos"
+    for differs in (
+        "videos: 4, published for M-MiT V1: about 1,020,000",
+        "about 2,010,000",
+        "two actions or more: 3, published for M-MiT V1: 553,535",
+        "257,491",
+        "about 93,206",
+    ):
+        assert differs in found["published"].found
+    assert found["published"].advice.count("will not compare with the paper's") == 1
 
 
 def test_a_vocabulary_of_v2s_size_has_counts_of_its_own(own):
     found = {f.subject: f for f in counts(annotations(292, [("train", (0,), 1)]), own.split_mini)}
-    assert found["videos"].found.endswith("M-MiT V2: about 1,000,000")
-    assert found["labels"].found.endswith("about 1,920,000")
-    assert found["two actions or more"].found.endswith("525,542")
-    assert found["three or more"].found.endswith("243,083")
-    assert found["mini training split"].colour == "green"  # not published
+    for expected in ("M-MiT V2: about 1,000,000", "about 1,920,000", "525,542", "243,083"):
+        assert expected in found["published"].found
+    assert "mini training split" not in found["published"].found  # not published
 
 
-def test_what_the_draw_lets_through(own):
-    rows = [("train", (0,), 5), ("train", (1, 2), 2), ("val", (0,), 9)]
-    videos = annotations(3, rows)._replace(
-        videos=tuple(v._replace(path=f"f{v.actions[0]}/{v.path}") for v in annotations(3, rows).videos)
-    )
-    for draw, expected in (("folder", (2, 3 + 2)), ("label", (3, 7)), ("all", (1, 7))):
-        section = own.split_mini.model_copy(update={"draw": draw, "per_action": 3})
-        assert drawn_at_most(videos, section) == expected
+def test_a_vocabulary_of_another_size_is_not_held_against_anything(own):
+    assert "published" not in {f.subject for f in counts(annotations(7, [("train", (0,), 1)]), own.split_mini)}
+
+
+def test_the_samples_settings_with_another_folder_are_red(tmp_path, params):
+    dataset = params.dataset.model_copy(update={"folder": str(tmp_path)})
+    found, seen = examined(tmp_path, params.model_copy(update={"dataset": dataset}))
+    assert seen is None
+    assert found["sample"].colour == "red"
+    assert "rendered as data/raw/sample alone" in found["sample"].found
+    assert "m3a preset own_small" in found["sample"].advice
+
+
+def test_what_a_later_stage_would_refuse_is_said(project, own, params):
+    (project / "annotations/trainingSet.txt").write_text("elsewhere/a.mp4,0\n")
+    shutil.move(project / "videos/singing", project / "videos/elsewhere")
+    (project / "annotations/validationSet.txt").write_text("elsewhere/d.mp4,0\n")
+    sections = {"split_mini": own.split_mini.model_copy(update={"draw": "folder"}), "train": params.train}
+    findings = list(examine_data(project, own.model_copy(update=sections)))
+    said = [finding for finding in findings if finding.subject == "training"]
+    assert [finding.colour for finding in said] == ["red", "red"]
+    assert "the first folder of 1 training videos, such as 'elsewhere/a.mp4', names no action" in said[0].found
+    assert "train.batch is 32, but there are only 1 training videos" in said[1].found
+
+
+def test_videos_of_which_none_has_sound_are_told_where_sound_is_needed(params):
+    silent = [Probe(1, 1, False)] * 3
+    (finding,) = silence(silent, params)
+    assert finding.colour == "red"
+    assert "none of 3 sampled videos has a sound track" in finding.found
+    assert list(silence([*silent, Probe(1, 1, True)], params)) == []
+    sighted = {"model": params.model.model_copy(update={"heads": ("visual", "text")}),
+               "split_mini": params.split_mini.model_copy(update={"require_audio_stream": False})}  # fmt: skip
+    assert list(silence(silent, params.model_copy(update=sighted))) == []
 
 
 def test_a_sample_convicts_only_where_chance_does_not_explain_it():

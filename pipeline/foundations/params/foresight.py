@@ -1,0 +1,67 @@
+"""What later stages would refuse or make little of, said when no more is known than the annotations.
+
+It stands here because it weighs parameters of other stages: stage `index` says it and does not depend on them.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from pipeline.foundations.params import Params, SplitMini
+
+FEW_STEPS = 200
+"""Of training from a seed; the bundled sample takes 312."""
+
+
+class Training(NamedTuple):
+    """The annotated training videos, as the draw of a mini set sees them."""
+
+    videos: int
+    folders: Mapping[str, int]
+    """How many lie in each first folder."""
+    labels: Mapping[int, int]
+    """How many have each action."""
+    strange: tuple[str, ...]
+    """Paths of those whose first folder names no action."""
+
+
+class Foreseen(NamedTuple):
+    """Something that will go wrong."""
+
+    stops: bool
+    """Whether a stage would end with an error."""
+    sentence: str
+    advice: str
+
+
+def drawn_at_most(training: Training, split_mini: SplitMini) -> tuple[int, int]:
+    """Into how many pools the training videos fall, and how many the draw lets through if all have sound."""
+    if split_mini.draw == "all":
+        return 1, training.videos
+    pools = training.folders if split_mini.draw == "folder" else training.labels
+    return len(pools), min(training.videos, sum(min(count, split_mini.per_action) for count in pools.values()))
+
+
+def foresee(training: Training, params: Params) -> Iterator[Foreseen]:
+    """What is wrong with these parameters for these videos."""
+    if params.split_mini.draw == "folder" and training.strange:
+        yield Foreseen(
+            True,
+            f"split_mini.draw is folder, but the first folder of {len(training.strange):,} training videos, such as "
+            f"{training.strange[0]!r}, names no action",
+            "set split_mini.draw to label or all, or stage split_mini will stop",
+        )
+    _, drawn = drawn_at_most(training, params.split_mini)
+    batch, epochs = params.train.batch, params.train.epochs
+    if drawn < batch:
+        yield Foreseen(
+            True,
+            f"train.batch is {batch:,}, but there are only {drawn:,} training videos",
+            "lower it or add videos, or stage train will stop",
+        )
+    elif params.backbone.weights is None and (steps := epochs * (drawn // batch)) < FEW_STEPS:
+        yield Foreseen(
+            False,
+            f"{epochs:,} epochs of {drawn:,} videos in batches of {batch:,} are {steps:,} steps, few for a model that "
+            "starts from a seed: it may end at chance",
+            "lower train.batch and train.learning_rate, raise train.epochs, or name backbone.weights",
+        )
