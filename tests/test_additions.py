@@ -243,6 +243,36 @@ print(CliRunner().invoke(app, ["ablate", "depth", "--rows", "?"]).exception)
 """,
         "--rows: found ?, expected some of layers-1, layers-2, layers-3",
     ),
+    "a section of the report": Addition(
+        {
+            "pipeline/report/page.py": (
+                before(
+                    '    PageSection("bench.html.jinja"',
+                    """    PageSection(
+        "words.html.jinja", {"words": "Words"}, lambda run: {"known": run.tables.text["action"].to_pylist()}
+    ),
+""",
+                ),
+            ),
+            "pipeline/report/templates/words.html.jinja": (
+                ("", '<section id="words"><h2>Words</h2><p>{{ known|join(", ") }}</p></section>\n'),
+            ),
+        },
+        """
+from pathlib import Path
+from pipeline.foundations.params import load_params
+from pipeline.report import page
+from tests.report.miniature import ACTIONS, write_run
+
+write_run(Path("run"))
+html = page.build(Path("run"), load_params(Path("run/params.yaml")))
+start = html.index('<section id="words">')
+assert html.index('<section id="model">') < start < html.index('<section id="speed">')
+assert '<li><a href="#words">Words</a></li>' in html
+print(html[start:].split("</section>")[0].endswith(f"<p>{', '.join(ACTIONS)}</p>"))
+""",
+        "True",
+    ),
 }
 MOST = {
     "a variant of a backbone": 2,
@@ -251,6 +281,7 @@ MOST = {
     "a text embedding": 2,
     "a data set": 3,
     "an ablation table": 1,
+    "a section of the report": 2,
 }
 """Files that each addition may touch: HOUSE.md's goals."""
 

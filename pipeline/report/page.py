@@ -1,8 +1,8 @@
 """The page: every section's content, put into the template."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.foundations.params import Params, Section
 from pipeline.report import run_tables as files
@@ -23,7 +23,7 @@ from pipeline.report.sections import (
     sight,
 )
 from pipeline.report.sources import linked
-from pipeline.report.stage_counts import VERDICTS, exclusions, stage_counts
+from pipeline.report.stage_counts import VERDICTS, Entry, exclusions, stage_counts
 from pipeline.report.templating import filled
 from pipeline.report.tracing import identity
 
@@ -56,48 +56,112 @@ def _values(params: Params) -> dict[str, Any]:
     }
 
 
+class SectionInput(NamedTuple):
+    """What sections are made from."""
+
+    tables: RunTables
+    stages: Sequence[Stage]
+    counts: Mapping[str, Entry]
+    """By stage: what it kept and left out."""
+    values: Mapping[str, Any]
+    """The parameters, by section of params.yaml."""
+
+
+class PageSection(NamedTuple):
+    """A part of the page."""
+
+    template: str
+    """In templates/."""
+    headings: Mapping[str, str]
+    """What the navigation shows: ids in the template, and words."""
+    content: Callable[[SectionInput], Mapping[str, Any]] = lambda run: {}
+    """The names that its template uses, beside those of every section (`_shared`)."""
+
+
+def _result(run: SectionInput) -> Mapping[str, Any]:
+    metrics = result.metrics(run.tables.metrics)
+    hidden = run.values["render"]["hidden"]
+    return {"result": metrics, "best": result.best(metrics, run.values), "hidden": hidden}
+
+
+def _data(run: SectionInput) -> Mapping[str, Any]:
+    return {
+        "verdicts": data.verdicts(run.tables),
+        "verdict_words": VERDICTS,
+        "exclusions": exclusions(run.tables),
+        "exclusions_shown": EXCLUSIONS_SHOWN,
+    }
+
+
+def _explained(run: SectionInput) -> Mapping[str, Any]:
+    late_fusion = run.tables.model["model"]["late_fusion"]
+    return {"sight": sight.sight(run.tables), "learnt": learnt.learnt(run.tables), "late_fusion": late_fusion}
+
+
+def _lineage(run: SectionInput) -> Mapping[str, Any]:
+    return {
+        "lineage": lineage.lineage(run.tables, run.stages, run.counts, run.values),
+        "traced": identity(run.tables.metrics),
+        "learners": model.learners(run.tables.model),
+    }
+
+
+SECTIONS = (
+    PageSection("result.html.jinja", {"result": "Result"}, _result),
+    PageSection("found.html.jinja", {"found": "Findings"}, lambda run: {"found": found.findings(run.tables.ablations)}),
+    PageSection(
+        "actions.html.jinja", {"actions": "Actions"}, lambda run: {"actions": result.actions(run.tables.per_action)}
+    ),
+    PageSection("explained.html.jinja", {"sight": "Sight", "learnt": "Relations"}, _explained),
+    PageSection(
+        "ablations.html.jinja",
+        {"ablations": "Ablations"},
+        lambda run: {"ablations": ablations.ablations(run.tables.ablations)},
+    ),
+    PageSection(
+        "pipeline.html.jinja",
+        {"pipeline": "Pipeline"},
+        lambda run: {"dag": flow.dag(run.stages, run.counts), "stages": flow.rows(run.stages, run.counts)},
+    ),
+    PageSection("data.html.jinja", {"data": "Data"}, _data),
+    PageSection("training.html.jinja", {"training": "Training"}, lambda run: {"curves": panels(run.tables.curves)}),
+    PageSection("graph.html.jinja", {"graph": "Graph"}, lambda run: {"graph": relations.graph(run.tables)}),
+    PageSection(
+        "lexicons.html.jinja", {"lexicons": "Lexicons"}, lambda run: {"lexicons": relations.lexicons(run.tables)}
+    ),
+    PageSection("model.html.jinja", {"model": "Model"}, lambda run: {"settings": model.settings(run.tables.model)}),
+    PageSection("bench.html.jinja", {"speed": "Speed"}, lambda run: {"bench": bench.bench(run.tables.bench)}),
+    PageSection("lineage.html.jinja", {"lineage": "Lineage"}, _lineage),
+)
+"""In the order of the page."""
+
+
 def render(run_tables: RunTables, stages: Sequence[Stage], values: Mapping[str, Any]) -> str:
     """Put the tables into the template, with what the parameters say."""
-    source, split = values["dataset"]["source"], values["evaluate"]["split"]
-    entries = stage_counts(run_tables)
-    metrics = result.metrics(run_tables.metrics)
-    occurrences = data.occurrences(run_tables)
-    context = {
+    run = SectionInput(run_tables, stages, stage_counts(run_tables), values)
+    context = _shared(run)
+    for section in SECTIONS:
+        context |= section.content(run)
+    return linked(filled("page.html.jinja", context)) + "\n"
+
+
+def _shared(run: SectionInput) -> dict[str, Any]:
+    """What every section's template may use."""
+    split = run.values["evaluate"]["split"]
+    occurrences = data.occurrences(run.tables)
+    return {
+        "sections": SECTIONS,
         "files_of": _files(),
         "files": sorted({path for paths in _files().values() for path in paths}),
-        "source": source,
+        "source": run.values["dataset"]["source"],
         "split": split,
-        "scored": f"{run_tables.predictions.num_rows:,}",
-        "untrained": model.untrained(run_tables.weights),
-        "listening": model.listening(run_tables.model),
-        "lede": result.lede(run_tables, metrics, split),
-        "result": metrics,
-        "best": result.best(metrics, values),
-        "hidden": values["render"]["hidden"],
-        "actions": result.actions(run_tables.per_action),
-        "sight": sight.sight(run_tables),
-        "learnt": learnt.learnt(run_tables),
-        "found": found.findings(run_tables.ablations),
-        "ablations": ablations.ablations(run_tables.ablations),
-        "bench": bench.bench(run_tables.bench),
-        "dag": flow.dag(stages, entries),
-        "stages": flow.rows(stages, entries),
-        "verdicts": data.verdicts(run_tables),
-        "verdict_words": VERDICTS,
+        "scored": f"{run.tables.predictions.num_rows:,}",
+        "untrained": model.untrained(run.tables.weights),
+        "listening": model.listening(run.tables.model),
+        "lede": result.lede(run.tables, result.metrics(run.tables.metrics), split),
         "occurrences": occurrences,
         "most": data.most(occurrences),
-        "exclusions": exclusions(run_tables),
-        "exclusions_shown": EXCLUSIONS_SHOWN,
-        "curves": panels(run_tables.curves),
-        "graph": relations.graph(run_tables),
-        "lexicons": relations.lexicons(run_tables),
-        "settings": model.settings(run_tables.model),
-        "lineage": lineage.lineage(run_tables, stages, entries, values),
-        "traced": identity(run_tables.metrics),
-        "learners": model.learners(run_tables.model),
-        "late_fusion": run_tables.model["model"]["late_fusion"],
     }
-    return linked(filled("page.html.jinja", context)) + "\n"
 
 
 def _files() -> Mapping[str, tuple[str, ...]]:
