@@ -1,6 +1,7 @@
 """The `m3a` command: what a person runs beside `dvc repro`. One file a group of sub-commands."""
 
 import sys
+from io import TextIOWrapper
 
 from pipeline.cli import ablate, bench, data, lineage, models, preset, results
 from pipeline.cli.app import app
@@ -12,6 +13,9 @@ __all__ = ["ablate", "app", "bench", "data", "lineage", "main", "models", "prese
 
 def main() -> None:
     """Run the command; an error for people is one line and status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file's name may hold what the terminal's encoding has not
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except PlainError as error:

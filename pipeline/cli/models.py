@@ -8,6 +8,9 @@ import typer
 from pipeline.cli.app import MODELS, AsJson, app, compute_as_stages, out, write_json
 from pipeline.foundations.runtime.progress import say
 
+FLOOR = 0.1
+"""A score at which an action is not to be believed."""
+
 
 @app.command(
     rich_help_panel=MODELS,
@@ -123,6 +126,7 @@ def predict(
         Path, typer.Option(help="Folder of a trained model, or a model.onnx or model.pt2 of `m3a export`.")
     ] = Path("models/m3a"),
     top: Annotated[int, typer.Option(min=1, help="How many actions to name.")] = 5,
+    floor: Annotated[float, typer.Option(min=0, max=1, help="Say so where no action scores above it.")] = FLOOR,
     as_json: AsJson = False,
 ) -> None:
     """Predict the actions of video files, with scores in [0, 1].
@@ -147,6 +151,8 @@ def predict(
             out.print(entry.video, markup=False, style="bold")
             for action, score in entry.actions:
                 out.print(f"  {score:.3f}  {action}", markup=False)
+        if entry.actions and entry.actions[0].score <= floor:
+            say(f"{entry.video}: no action scores above {floor:g}: it may show none that this model knows")
     if as_json:
         write_json([entry._asdict() | {"actions": [action._asdict() for action in entry.actions]} for entry in found])
     if any(entry.reason for entry in found):

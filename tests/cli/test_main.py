@@ -91,3 +91,16 @@ def test_a_reader_that_goes_away_leaves_no_trace():
     os.close(writer)
     assert b"Traceback" not in ended.stderr
     assert b"Broken pipe" not in ended.stderr
+
+
+def test_a_name_that_the_terminal_cannot_show_is_escaped(root):
+    program = r"""
+import sys, pipeline.cli as cli
+out = sys.modules["pipeline.cli.app"].out
+cli.app = lambda: out.print("caf\u00e9 \udce9.mp4")
+cli.main()
+"""
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "caf\\xe9 \\udce9.mp4\n"

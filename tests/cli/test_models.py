@@ -110,6 +110,15 @@ def test_predict_names_the_best_actions_and_the_files_it_cannot_read(tmp_path, t
     assert run.invoke(app, ["predict", str(video), "--model", str(trained)]).exit_code == 0
 
 
+def test_predict_says_where_nothing_scores_above_a_floor(trained, video):
+    ask = ["predict", str(video), "--model", str(trained)]
+    said = run.invoke(app, [*ask, "--floor", "1"])
+    assert said.exit_code == 0
+    assert said.stderr == f"{video}: no action scores above 1: it may show none that this model knows\n"
+    assert run.invoke(app, [*ask, "--floor", "0"]).stderr == ""
+    assert json.loads(run.invoke(app, [*ask, "--floor", "1", "--json"]).stdout)[0]["actions"]
+
+
 def test_a_published_model_is_adopted_with_its_head(tmp_path, published_fc, params, monkeypatch):
     """Converted and adopted, without training: the model in models/m3a gives the published model's scores."""
     monkeypatch.chdir(tmp_path)

@@ -137,7 +137,17 @@ def _open_container(file: FileIO, options: dict[str, str]) -> InputContainer:
         head = os.pread(file.fileno(), 12, 0)
         if head[4:8] == b"ftyp":
             raise Undecodable("MP4 without a readable index (moov), as of a truncated file") from error
+        if _is_transport_stream(file):
+            raise Undecodable(
+                "an MPEG transport stream, which is not read: `ffmpeg -i FILE -c copy NEW.mp4` makes an MP4 of it"
+            ) from error
         raise Undecodable(f"not a readable MP4, Matroska or AVI file: starts with {head!r}") from error
+
+
+def _is_transport_stream(file: FileIO) -> bool:
+    """Whether packets of 188 bytes begin with their mark, or of 192 after a time stamp, whatever the file's name."""
+    start = os.pread(file.fileno(), 4 * 192, 0)
+    return any(set(start[first::size]) == {0x47} and len(start) > 2 * size for first, size in ((0, 188), (4, 192)))
 
 
 def _check_riff(file: FileIO) -> None:
@@ -171,7 +181,9 @@ def _check_pixels(stream: Stream, max_pixels: int) -> None:
     """Say what is wrong where FFmpeg found no picture size within the bound; it reports a larger one as none."""
     width, height = getattr(stream, "width", 1), getattr(stream, "height", 1)  # sound has neither
     if not 0 < width * height <= max_pixels:
-        raise Undecodable(f"declares no picture size within media.max_pixels {max_pixels:,}")
+        raise Undecodable(
+            f"declares no picture size, or one beyond media.max_pixels {max_pixels:,} (4096 x 2160 are 8,847,360)"
+        )
 
 
 def decode(container: InputContainer, stream: Stream) -> Iterator[Any]:

@@ -169,7 +169,27 @@ def _sentence(fault: Any) -> str:
         return f"{key}: missing parameter"
     if fault["type"] == "value_error":  # a rule of ours over a whole section, in our own words
         return f"{key}: {fault['ctx']['error']}" if fault["loc"] else str(fault["ctx"]["error"])
-    return f"{key}: found {_short(fault['input'])}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    return f"{key}: found {_short(fault['input'])}; {_expected(fault)}"
+
+
+def _expected(fault: Any) -> str:
+    """What pydantic expected, without its own words for it."""
+    context = fault.get("ctx", {})
+    match fault["type"]:
+        case "too_short":
+            return f"expected {context['min_length']} or more"
+        case "too_long":
+            return f"expected {context['max_length']} or fewer"
+        case "greater_than_equal":
+            return f"expected {context['ge']:g} or more"
+        case "less_than_equal":
+            return f"expected {context['le']:g} or less"
+        case "greater_than":
+            return f"expected more than {context['gt']:g}"
+        case "string_pattern_mismatch":
+            return f"expected text of the form {context['pattern']}"
+    message: str = fault["msg"].replace("Input should be ", "expected ")
+    return f"{message[0].lower()}{message[1:]}"
 
 
 def _short(value: object) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.foundations.media import source
 from pipeline.foundations.media.faults import NoAudioStream, Undecodable
+from pipeline.foundations.media.frames import read_frames
 from pipeline.foundations.media.source import DECODERS, decode, open_regular, opened
 from pipeline.foundations.params import Media
 
@@ -135,3 +136,18 @@ def test_a_few_broken_packets_are_skipped_and_many_are_damage(
         else:
             with pytest.raises(Undecodable, match=f"damaged: {broken} of {len(packets)} packets cannot be decoded"):
                 list(decode(container, stream))
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.m2ts"])
+def test_a_transport_stream_under_another_name_is_named(name: str, tmp_path: Path, video: Make, media: Media):
+    path = video(tmp_path / name).rename(tmp_path / "named.mp4")
+    with pytest.raises(Undecodable, match=r"^an MPEG transport stream, which is not read: `ffmpeg -i FILE -c copy"):
+        read_frames(path, media, fps=10.0, short_side=48)
+
+
+def test_a_picture_of_cinemas_4k_is_refused_by_the_name_of_the_bound(tmp_path: Path, video: Make, media: Media):
+    path = video(tmp_path / "a.mp4", picture="4096x2160", seconds=0.1, sound=False)
+    with pytest.raises(Undecodable, match=r"or one beyond media\.max_pixels 8,294,400 \(4096 x 2160 are 8,847,360\)$"):
+        read_frames(path, media, fps=10.0, short_side=48)
+    enough = media.model_copy(update={"max_pixels": 8_847_360})
+    assert read_frames(path, enough, fps=10.0, short_side=48).pixels.shape == (1, 48, 91, 3)

@@ -26,7 +26,7 @@ NO_INDEX = "MP4 without a readable index"
 SHORT = "truncated: holds "
 DAMAGED = "damaged: "
 NOT_REGULAR = "not a regular file but a "
-TOO_LARGE = "declares no picture size within media.max_pixels 8,294,400"
+TOO_LARGE = "declares no picture size, or one beyond media.max_pixels 8,294,400"
 NO_RATE = "samples a second, expected 2,000 to 768,000"
 
 # name: (verdict on its sound, verdict on its pictures): ok, or a part of the reason
