@@ -53,9 +53,9 @@ def run(names: Sequence[str], params: Params, *, device: Literal["cpu", "cuda"],
     known = ON_CPU if device == "cpu" else ON_CUDA
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise PlainError(f"bench: found {unknown[0]!r}, expected one of {', '.join(known)} on {device}")
+        raise PlainError(f"bench: {unknown[0]!r} is no benchmark on {device}: choose from {', '.join(known)}")
     if device == "cuda" and not torch.cuda.is_available():
-        raise PlainError("bench --device cuda: found no CUDA device that PyTorch can use, expected one")
+        raise PlainError("bench --device cuda: PyTorch can use no CUDA device here")
     scratch = cache_folder() / "bench"
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=scratch) as folder:

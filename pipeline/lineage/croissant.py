@@ -86,7 +86,7 @@ def _maker(root: Path, stages: Mapping[str, Stage], path: str) -> Stage:
             if out.path == path:
                 check_unchanged(root, out, stage.name)
                 return stage
-    raise PlainError(f"{path}: found no stage in dvc.lock that wrote it; run `dvc repro` first")
+    raise PlainError(f"{path}: no stage in dvc.lock wrote it; run `dvc repro` first")
 
 
 def _describe(root: Path, makers: Mapping[str, Stage]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def check_unchanged(root: Path, entry: Recorded, stage: str) -> None:
         found = error.strerror or "unreadable"
     if found != entry.md5:
         raise PlainError(
-            f"{entry.path}: found {found}, expected {entry.md5} as of the run of {stage}; "
+            f"{entry.path} has changed since {stage} ran: its digest was {entry.md5} and is {found}; "
             "run `dvc repro` first (`m3a audit` tells what else has changed)"
         )
 

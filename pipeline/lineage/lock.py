@@ -64,7 +64,7 @@ def _load(path: Path) -> dict[str, Any]:
     except (OSError, YAMLError) as error:
         raise PlainError(f"{path}: cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise PlainError(f"{path}: found {type(content).__name__}, expected DVC's mapping of stages")
+        raise PlainError(f"{path} is no lock file of DVC's: it holds {type(content).__name__}, not a mapping of stages")
     return content
 
 

@@ -34,7 +34,7 @@ def why(root: Path, params: Params, name: str) -> list[Reason]:
     """
     stages = lock.read_stages(root)
     if name not in stages:
-        raise PlainError(f"{name}: no such stage has run here; expected one of {', '.join(stages)}")
+        raise PlainError(f"{name}: no such stage has run here; those that have are {', '.join(stages)}")
     current = params.model_dump(mode="json")
     own = list(_own_reasons(root, current, stages[name]))
     above = [

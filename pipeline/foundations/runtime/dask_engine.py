@@ -1,4 +1,4 @@
-"""Tasks on a Dask cluster, by Dask's own futures: joblib's Dask backend waits for ever for a worker that was killed."""
+"""Run tasks on a Dask cluster, by Dask's own futures: joblib's Dask backend waits for ever for a killed worker."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -158,7 +158,7 @@ def _on_worker(task: Task, numerics: Numerics) -> Ended:
     if worker.state.nthreads > 1:
         raise PlainError(
             f"execution.address: the Dask worker {worker.address} runs {worker.state.nthreads} tasks at once in one "
-            "process; expected one: start workers with one thread each (--nthreads 1, or as many processes as cores)"
+            "process: start workers with one thread each (--nthreads 1, or as many processes as cores)"
         )
     if numerics_in_use() != numerics:
         raise PlainError(

@@ -63,7 +63,7 @@ def devices_of(execution: Execution) -> Devices:
     kind = "cuda" if joins and execution.device == "cuda" else choose_device(execution.device).type
     if kind == "cuda" and not joins and execution.gpus > torch.cuda.device_count():
         raise PlainError(
-            f"execution.gpus: found {execution.gpus}, and torch sees {torch.cuda.device_count()} here; expected no more"
+            f"execution.gpus is {execution.gpus}, but PyTorch sees {torch.cuda.device_count()} here: lower it"
         )
     locks = files.cache_folder().absolute() / "gpus"
     return Devices("cuda" if kind == "cuda" else "cpu", execution.gpus, locks)
@@ -76,7 +76,7 @@ def choose_device(device: Device, local_rank: int = 0) -> torch.device:
         PlainError: CUDA was asked for and there is none.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise PlainError("execution.device: found cuda, and torch sees no GPU here; expected auto or cpu")
+        raise PlainError("execution.device is cuda, but PyTorch sees no GPU here: set it to auto or cpu")
     if device == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", local_rank)
@@ -121,9 +121,9 @@ def take(locks: Path, names: Sequence[str], *, patience: float = PATIENCE) -> in
         if time.monotonic() > until:
             raise PlainError(
                 f"execution.gpus: all {len(paths)} GPUs that a worker on {socket.gethostname()} may use have a worker "
-                f"already; expected one worker a GPU, and execution.gpus to say how many GPUs there are"
+                f"already: start one worker for each GPU, and set execution.gpus to the number of GPUs"
             )
         time.sleep(0.1)
     raise PlainError(
-        f"execution.device: found cuda, and torch sees no GPU on {socket.gethostname()}, where a worker is"
+        f"execution.device is cuda, but PyTorch sees no GPU on {socket.gethostname()}, where a worker runs"
     )

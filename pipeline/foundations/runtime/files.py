@@ -1,4 +1,4 @@
-"""Files that are whole or absent (DESIGN.md, invariant 5), and their digests."""
+"""Atomic file writes (DESIGN.md, invariant 5), work in progress, and SHA-256 digests."""
 
 import errno
 import hashlib
@@ -44,7 +44,7 @@ def atomic_write(target: Path) -> Iterator[Path]:
 
 
 def remove_partial(target: Path) -> None:
-    """Remove what is half-made of `target`, whoever was at it."""
+    """Remove the unfinished draft of `target`, whichever run left it."""
     shutil.rmtree(_draft(target), ignore_errors=True)
 
 
@@ -54,7 +54,7 @@ def _draft(target: Path) -> Path:
 
 
 def is_disk_or_permission_error(error: OSError) -> bool:
-    """Whether the system is at fault, and a person can mend it: no space, or no permission."""
+    """Whether it is a full disk or a missing permission, which the user can fix."""
     return error.errno in (*_NO_SPACE, *_NO_PERMISSION)
 
 
@@ -114,7 +114,7 @@ def remove_work(folder: Path) -> None:
 
 @contextmanager
 def keep_work_until_success() -> Iterator[None]:
-    """Inside, discarded work stays until all has ended well: a stage may be killed over what comes after its shards."""
+    """Delay `remove_work` until the context ends well: a stage may still be killed after its shards are done."""
     token = _TO_REMOVE.set([])
     try:
         yield

@@ -1,7 +1,7 @@
-"""How the processes of one stage hang together: one begins, the others end with it, and Ctrl-C is its alone.
+"""Process lifetime: children die with the stage (PR_SET_PDEATHSIG), only the parent handles SIGINT, one run a stage.
 
-A worker that outlived its stage would write beside the next run's workers. The kernel prevents that (Linux): it kills
-a process that asked for it as soon as its parent ends, however that ends.
+A worker that outlived its stage would write into the next run's files. Linux prevents that: it kills a process that
+asked for it as soon as its parent ends, however that ends.
 """
 
 import ctypes
@@ -43,9 +43,9 @@ def why_no_locks() -> str | None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have this process killed when the one that started it, `parent`, ends; at once where that has ended already.
+    """Have the kernel kill this process when its parent, process `parent`, ends; at once if it has ended already.
 
-    It is the thread that started it which counts, so it should be one that stays: the main thread.
+    The kernel watches the thread that started this process, so that should be the main thread.
 
     Raises:
         OSError: the kernel refuses.
@@ -59,12 +59,12 @@ def die_with_parent(parent: int) -> None:
 
 @contextmanager
 def sigint_blocked(*, pool: bool = True) -> Iterator[None]:
-    """What is started inside never sees Ctrl-C, which a terminal sends to all: this process stops the others.
+    """Block SIGINT in processes started inside: a terminal sends it to all, and this process stops the others.
 
-    Here an interrupt is held back until the context ends, so that nothing is left half started.
+    In this process an interrupt is delivered when the context ends, so that no child is left half started.
 
     Args:
-        pool: whether it is multiprocessing or loky that starts them, with a tracker of what they share.
+        pool: whether multiprocessing or loky starts them, which need their resource tracker running first.
     """
     if pool:
         resource_tracker.ensure_running()  # by itself it would start inside, and let Ctrl-C in again (Python 3.11)
@@ -78,7 +78,7 @@ def sigint_blocked(*, pool: bool = True) -> Iterator[None]:
 
 @contextmanager
 def _interrupt_held_back() -> Iterator[None]:
-    """A mask is one thread's alone: another thread takes the signal, and Python still interrupts the main one."""
+    """Defer SIGINT in this process: a signal mask covers one thread only, and Python always interrupts the main one."""
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
@@ -95,18 +95,18 @@ def _interrupt_held_back() -> Iterator[None]:
 
 @contextmanager
 def stage_lock(name: str, folder: Path, *, whole_process: bool) -> Iterator[None]:
-    """Hold the place of a stage, which one process at a time may have: a stage outlives a DVC that was killed.
+    """Hold the lock of a stage, so that one process at a time runs it: a stage can outlive a DVC that was killed.
 
-    The kernel frees it when that process ends, however it ends. What a killed one left outside the checkout (temporary
-    files, names of semaphores) is removed by the next.
+    The kernel releases it when the process ends, however it ends. What a killed run left outside the checkout
+    (temporary files, named semaphores) is removed by the next.
 
     Args:
         name: of the stage.
-        folder: for the lock's file and, while the stage runs, a note of what it may leave.
-        whole_process: whether this process does nothing else, and ends with the stage; it holds its place until then.
+        folder: for the lock file and, while the stage runs, a note of what it may leave.
+        whole_process: whether this process does nothing else and ends with the stage; it holds the lock until then.
 
     Raises:
-        PlainError: another process has it, or the folder cannot be written.
+        PlainError: another process holds it, or the folder cannot be written.
     """
     path = folder / f"{name}.lock"
     try:

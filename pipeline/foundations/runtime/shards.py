@@ -1,8 +1,8 @@
-"""A resumable, engine-neutral map over videos (DESIGN.md, invariant 5).
+"""Resumable parallel map over videos, in shards, on any engine (DESIGN.md, invariant 5).
 
-Items are cut into shards; a shard's task writes its own file, and is placed by rename with its digest beside
-it. A killed run goes on where it was: whole shards are kept, damaged ones are made again. The work lies outside
-what DVC tracks, in `.cache/<stage>/<key of the inputs>`, under an exclusive lock, since a stage outlives a
+Items are cut into shards; a shard's task writes its own file, which is renamed into place with its digest beside it.
+A run continues where a killed one stopped: complete shards are kept, damaged ones are made again. Work in progress lies
+outside what DVC tracks, in `.cache/<stage>/<key of the inputs>`, under an exclusive lock, since a stage can outlive a
 killed DVC. What is made depends on the items alone, never on workers, engine or order.
 """
 
@@ -142,7 +142,7 @@ def shards(
 
 @contextmanager
 def locked_work_dir(stage: str, key: str) -> Iterator[Path]:
-    """The folder where a stage keeps its work on these inputs, under an exclusive lock; discarded once all is well.
+    """The folder for a stage's work in progress on these inputs, locked; removed when the context ends well.
 
     Raises:
         PlainError: another process works in the same folder.

@@ -50,7 +50,7 @@ def test_cuda_that_is_not_there_is_a_plain_error(params, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
     for ask in (choose_device, lambda device: devices_of(changed(params, device=device))):
-        with pytest.raises(PlainError, match=r"execution\.device: found cuda, and torch sees no GPU"):
+        with pytest.raises(PlainError, match=r"execution\.device is cuda, but PyTorch sees no GPU"):
             ask("cuda")
 
 
@@ -70,7 +70,7 @@ def test_a_gpu_has_one_worker_and_the_cpu_as_many_as_params_say(params, two_gpus
 
 
 def test_more_gpus_than_there_are_is_a_plain_error(params, two_gpus):
-    with pytest.raises(PlainError, match=r"execution\.gpus: found 3, and torch sees 2 here; expected no more"):
+    with pytest.raises(PlainError, match=r"execution\.gpus is 3, but PyTorch sees 2 here: lower it"):
         devices_of(changed(params, gpus=3, device="cuda"))
 
 
@@ -80,7 +80,7 @@ def test_a_cluster_that_is_there_has_gpus_of_its_own(params, monkeypatch):
     joined = changed(params, engine="dask", address="tcp://node0:8786", gpus=4)
     assert devices_of(joined.model_copy(update={"device": "cuda"})).kind == "cuda"
     assert devices_of(joined.model_copy(update={"device": "auto"})).kind == "cpu"
-    with pytest.raises(PlainError, match="torch sees no GPU here"):
+    with pytest.raises(PlainError, match="PyTorch sees no GPU here"):
         devices_of(joined.model_copy(update={"device": "cuda", "address": None}))
 
 
@@ -92,7 +92,7 @@ def test_a_worker_takes_the_first_gpu_and_keeps_it(two_gpus, tmp_path):
 
 def test_the_gpus_of_a_worker_without_any_are_none(two_gpus, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(PlainError, match="torch sees no GPU on node1, where a worker is"):
+    with pytest.raises(PlainError, match="PyTorch sees no GPU on node1, where a worker runs"):
         Devices("cuda", 1, tmp_path).own()
 
 

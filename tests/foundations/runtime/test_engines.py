@@ -69,7 +69,9 @@ def test_a_worker_of_several_threads_is_refused(work):
     from dask.distributed import LocalCluster
 
     several = LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None)
-    refused = pytest.raises(PlainError, match=r"the Dask worker tcp://.* runs 2 tasks at once in one process; expected")
+    refused = pytest.raises(
+        PlainError, match=r"the Dask worker tcp://.* runs 2 tasks at once in one process: start workers"
+    )
     with several, refused:
         work(engine="dask", address=several.scheduler_address)
 
