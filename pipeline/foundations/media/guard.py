@@ -35,7 +35,13 @@ KEPT = 2
 """Children that may wait between two guards, where no more are at work side by side."""
 GRACE = 30.0
 """Seconds beyond `media.timeout_seconds` that an answer is waited for: a process that was taken over sets no alarm."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # of PyArrow's allocator, which starts as it is imported
+}
+"""Landlock holds the thread that asks for it, so there should be no other."""
 INHERITED = (*numerics.SETTINGS, "LD_LIBRARY_PATH")
 """Of the stage's environment, what decides how libraries compute and whether they are found at all."""
 _START = "import sys; sys.path[:] = sys.argv[6:]; import runpy; runpy.run_module(sys.argv.pop(6), run_name='__main__')"

@@ -125,8 +125,7 @@ def _drop_capabilities(libc: ctypes.CDLL) -> None:
 
 def _landlock(libc: ctypes.CDLL) -> str:
     """Handle all that this kernel's Landlock knows, and allow none of it."""
-    if (threads := sum(1 for _ in Path("/proc/self/task").iterdir())) > 1:
-        return f"{threads} threads run, and it would hold one"
+    others = sum(1 for _ in Path("/proc/self/task").iterdir()) - 1
     version = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
     if version < 0:
         return os.strerror(ctypes.get_errno()).lower()
@@ -138,9 +137,10 @@ def _landlock(libc: ctypes.CDLL) -> str:
     if ruleset < 0:
         return os.strerror(ctypes.get_errno()).lower()
     try:
-        return _tried(libc, lambda: libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0))
+        refused = _tried(libc, lambda: libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
+    return refused or (f"it does not hold {others} other threads of the process" if others else "")
 
 
 class _Program(ctypes.Structure):

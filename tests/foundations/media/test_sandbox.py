@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.doctor.probe import probe
 from pipeline.foundations.media import guard as module
 from pipeline.foundations.media import sandbox
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.frames import read_frames
 from pipeline.foundations.media.guard import DecoderError, Guard
 from pipeline.foundations.media.sound import read_sound
-from pipeline.foundations.params import Media
+from pipeline.foundations.params import Media, Params
 
 Make = Callable[..., Path]
 REFUSED = (
@@ -201,6 +202,16 @@ def test_videos_are_decoded_where_the_kernel_lacks_a_part(lacking: str, media: M
         if lacking == "either":  # the limits hold: not a byte of a file, no process
             with pytest.raises(DecoderError, match="File too large"):
                 guard.call(exec, f"open({str(tmp_path / 'new')!r}, 'wb', buffering=0).write(b'x')")
+
+
+def test_what_stages_import_starts_no_thread_that_landlock_would_not_hold(
+    guard: Guard, media: Media, params: Params, tmp_path: Path, video: Make
+):
+    path = video(tmp_path / "a.mp4")
+    before = guard.walls()
+    guard.call(probe, path, media, frames=params.frames, clips=params.clips)  # PyArrow, Pillow, PyAV
+    assert guard.walls() == before
+    assert len(list(Path(f"/proc/{guard.process()}/task").iterdir())) == 1
 
 
 def test_this_kernel_lacks_what_it_lacks(guard: Guard):
