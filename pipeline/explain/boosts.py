@@ -43,8 +43,8 @@ def compare(ours: pa.Table, theirs: pa.Table, *, named: str = "explain.baseline"
     for our, their in pairs:
         if len(our["scores"]) != len(their["scores"]) or our["actions"] != their["actions"]:
             raise PlainError(
-                f"{named}: video {our['video_id']}: found actions {their['actions']} of "
-                f"{len(their['scores'])}, expected {our['actions']} of {len(our['scores'])}; it is of other data"
+                f"{named}: video {our['video_id']} has actions {their['actions']} of {len(their['scores'])} there, and "
+                f"{our['actions']} of {len(our['scores'])} here: it is a run on different data"
             )
     ours_BN, theirs_BN = (np.array([pair[side]["scores"] for pair in pairs]) for side in (0, 1))
     actions = pa.chunked_array([pa.array([our["actions"] for our, _ in pairs], pa.list_(pa.int16()))])

@@ -66,7 +66,7 @@ def choose(models: Sequence[Explained], explain: Explain) -> list[str]:
     if isinstance(explain.videos, tuple):
         unknown = sorted(set(explain.videos) - set(ids))
         if unknown:
-            raise PlainError(f"explain.videos: found {unknown[0]}, expected videos of the table of predictions")
+            raise PlainError(f"explain.videos: {unknown[0]} is not among the scored videos")
         return list(explain.videos)
     scores_BN = tables.vectors(ours["scores"])
     targets_BN = tables.multi_hot(ours["actions"], scores_BN.shape[1])

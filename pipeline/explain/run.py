@@ -84,7 +84,7 @@ def _check_vocabularies(models: Sequence[Explained]) -> None:
     vocabularies = {model.name: load(model.folder)[1].actions for model in models}
     for model in models[1:]:
         if vocabularies[model.name] != vocabularies[MODEL]:
-            raise PlainError(f"explain.baseline: {model.folder}: found a model of other actions than this run's")
+            raise PlainError(f"explain.baseline: the model in {model.folder} has other actions than this run's")
 
 
 def _located(video: Video, places: Mapping[int, Sequence[Place]]) -> Located:
@@ -112,7 +112,7 @@ def _named(model: Explained, names: Sequence[str]) -> tuple[int, ...]:
     vocabulary = list(load(model.folder)[1].actions)
     unknown = [name for name in names if name not in vocabulary]
     if unknown:
-        raise PlainError(f"explain.actions: found {unknown[0]}, expected names of data/index/actions.parquet")
+        raise PlainError(f"explain.actions: there is no action {unknown[0]}; data/index/actions.parquet names them")
     return tuple(dict.fromkeys(vocabulary.index(name) for name in names))
 
 

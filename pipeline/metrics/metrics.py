@@ -84,11 +84,13 @@ def check(scores_BN: np.ndarray, targets_BN: np.ndarray) -> None:
         PlainError: no video, shapes that differ, a score that is not finite, or a video without an action.
     """
     if scores_BN.shape != targets_BN.shape or scores_BN.ndim != 2 or not scores_BN.size:
-        raise PlainError(f"scores {scores_BN.shape} and targets {targets_BN.shape}: expected one videos x actions each")
+        raise PlainError(
+            f"scores {scores_BN.shape} and targets {targets_BN.shape}: both must be videos x actions, and not empty"
+        )
     if not np.isfinite(scores_BN).all():
-        raise PlainError("scores: found NaN or infinity; the model diverged: try a lower train.learning_rate")
+        raise PlainError("scores hold NaN or infinity, so the model diverged: try a lower train.learning_rate")
     if not targets_BN.any(axis=1).all():
-        raise PlainError(f"targets: video {int(targets_BN.any(axis=1).argmin())} has no action, expected at least one")
+        raise PlainError(f"targets: video {int(targets_BN.any(axis=1).argmin())} has no action, so it cannot be scored")
 
 
 def _with_positive(targets_BN: np.ndarray) -> np.ndarray:

@@ -80,8 +80,8 @@ def compare(first: Run, second: Run, *, bootstrap: int, seed: int) -> Comparison
         raise PlainError(f"{first.name}: named twice; name two runs to compare")
     if first.actions != second.actions:
         raise PlainError(
-            f"{second.name}: found {len(second.actions)} actions, expected those of {first.name}, which has "
-            f"{len(first.actions)}; runs on other data cannot be compared"
+            f"{second.name} has {len(second.actions)} actions, and not those of {first.name}, which has "
+            f"{len(first.actions)}: runs on different data cannot be compared"
         )
     shared = boosts.compare(second.predictions, first.predictions, named=first.name)
     draws_BR = intervals.draw(len(shared.targets), bootstrap, seed)

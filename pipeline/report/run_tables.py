@@ -40,7 +40,7 @@ TABLES = {
     "boosts": ("boosts", "data/explain/boosts.parquet"),
     "compared": ("compared", "data/explain/compared.parquet"),
 }
-"""Each table of the run_tables: its schema and its path."""
+"""Each table of a run: its schema and its path."""
 MODEL, WEIGHTS, CURVES = "models/m3a/model.json", "models/pretrained/weights.json", "data/curves"
 PICTURES, ABLATIONS = "data/explain", "data/ablations"
 

@@ -56,9 +56,9 @@ def test_gains_by_hand():
 
 def test_other_labels_other_actions_and_other_videos_are_refused(pair):
     one = predictions({"v01": ([1], [0.1, 0.2, 0.3, 0.4])})
-    with pytest.raises(PlainError, match=r"video v01: found actions \[2\] of 4, expected \[1\] of 4"):
+    with pytest.raises(PlainError, match=r"video v01 has actions \[2\] of 4 there, and \[1\] of 4 here"):
         compare(one, predictions({"v01": ([2], [0.1, 0.2, 0.3, 0.4])}))
-    with pytest.raises(PlainError, match=r"found actions \[1\] of 2"):
+    with pytest.raises(PlainError, match=r"has actions \[1\] of 2 there"):
         compare(one, predictions({"v01": ([1], [0.1, 0.2])}))
     with pytest.raises(PlainError, match="none of this run's videos"):
         compare(one, predictions({"x": ([1], [0.1, 0.2, 0.3, 0.4])}))

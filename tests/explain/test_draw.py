@@ -44,7 +44,7 @@ def test_beside_a_baseline_those_that_gain_most(ours, small, tmp_path):
 
 def test_named_videos_are_taken_as_they_are_named(ours, small):
     assert choose([ours], some(small, ("half-right", "all-right"))) == ["half-right", "all-right"]
-    with pytest.raises(PlainError, match=r"explain.videos: found nowhere"):
+    with pytest.raises(PlainError, match=r"explain.videos: nowhere is not among the scored videos"):
         choose([ours], some(small, ("half-right", "nowhere")))
 
 

@@ -69,7 +69,7 @@ def test_any_action_may_be_asked_for_by_name(explain, this_run, tmp_path):
     asked = (vocabulary[4], vocabulary[0])
     made, _ = explain(tmp_path / "out", this_run, videos=1, actions=asked)
     assert made["drawn"]["action_id"].to_pylist() == [0, 4]
-    with pytest.raises(PlainError, match=r"explain\.actions: found juggling, expected names"):
+    with pytest.raises(PlainError, match=r"explain\.actions: there is no action juggling"):
         explain(tmp_path / "other", this_run, actions=("juggling",))
 
 

@@ -142,7 +142,7 @@ def test_a_video_that_has_every_action_is_always_right(case):
 @pytest.mark.parametrize(
     ("scores", "targets", "said"),
     [
-        (np.zeros((0, 3)), np.zeros((0, 3), bool), "expected one videos x actions each"),
+        (np.zeros((0, 3)), np.zeros((0, 3), bool), "both must be videos x actions, and not empty"),
         (np.zeros((2, 3)), np.ones((2, 4), bool), "(2, 3) and targets (2, 4)"),
         (np.array([[np.nan, 0]]), np.array([[True, False]]), "diverged"),
         (np.zeros((2, 2)), np.array([[True, False], [False, False]]), "video 1 has no action"),

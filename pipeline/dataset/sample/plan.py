@@ -69,7 +69,9 @@ def _draw_defects(render: Render, rows: list[str]) -> dict[int, Defect]:
     order = [int(number) for number in generator(render.seed, "defects").permutation(len(rows))]
     truncated = [number for number in order if rows[number] == "train"][: render.truncated]
     if len(truncated) < render.truncated:
-        raise PlainError(f"render.truncated: found {render.truncated}, expected at most render.train, {render.train}")
+        raise PlainError(
+            f"render.truncated is {render.truncated}, but there are only {render.train} training videos: lower it"
+        )
     defects: dict[int, Defect] = dict.fromkeys(truncated, "truncated")
     others = iter(number for number in order if number not in defects)
     for defect, share in shares.items():

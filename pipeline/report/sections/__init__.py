@@ -1,1 +1,1 @@
-"""What each section of the page says, worked out from the run_tables."""
+"""What each section of the page says, worked out from the run's tables."""

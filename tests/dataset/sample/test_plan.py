@@ -67,7 +67,7 @@ def test_another_seed_gives_another_sample(render, plans):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"truncated": 421}, "render.truncated: found 421"),
+        ({"truncated": 421}, "render.truncated is 421, but there are only 420 training videos"),
         ({"no_audio_stream": 0.99}, "more videos are to have a defect"),
     ],
 )
