@@ -60,7 +60,7 @@ def before(text: str, line: str) -> tuple[str, str]:
 ADDITIONS = {
     "a variant of a backbone": Addition(
         {
-            CHOICES: (('"r2plus1d_tiny"]', '"r2plus1d_tiny", "r3d_flat"]'),),
+            CHOICES: (("BackboneName = Literal[", 'BackboneName = Literal["r3d_flat", '),),
             "pipeline/model/backbones/resnet3d.py": (
                 before(
                     '    "r3d_tiny": Arch',
@@ -73,7 +73,7 @@ ADDITIONS = {
     ),
     "a kind of backbone": Addition(
         {
-            CHOICES: (('"r2plus1d_tiny"]', '"r2plus1d_tiny", "one_layer"]'),),
+            CHOICES: (("BackboneName = Literal[", 'BackboneName = Literal["one_layer", '),),
             "pipeline/model/backbones/__init__.py": (
                 (
                     "BACKBONES: Mapping[str, Callable[[], Backbone]] = {\n",
@@ -102,7 +102,7 @@ BACKBONES: Mapping[str, Callable[[], Backbone]] = {
     ),
     "a head": Addition(
         {
-            CHOICES: (('"audio_text", "fc"]', '"audio_text", "prior", "fc"]'),),
+            CHOICES: (("HeadName = Literal[", 'HeadName = Literal["prior", '),),
             "pipeline/model/heads.py": (
                 before(
                     "HEADS: Mapping",
@@ -129,7 +129,7 @@ BACKBONES: Mapping[str, Callable[[], Backbone]] = {
     "a text embedding": Addition(
         {
             CHOICES: (
-                ('"sentences"]', '"sentences", "letters"]'),
+                ("WordSource = Literal[", 'WordSource = Literal["letters", '),
                 before('    "sentences": WordKind', '    "letters": WordKind(local=False, whole_names=True),\n'),
             ),
             "pipeline/weights/pretrained.py": (
@@ -171,9 +171,9 @@ print(built.table["form"].to_pylist()[1][8])
     ),
     "a data set": Addition(
         {
-            CHOICES: (('"charades"]', '"charades", "listed"]'),),
+            CHOICES: (("DatasetSource = Literal[", 'DatasetSource = Literal["listed", '),),
             "pipeline/dataset/dataset.py": (
-                ("import charades, mmit", "import charades, listed, mmit"),
+                before("from pipeline.dataset.annotations import", "from pipeline.dataset import listed\n"),
                 ('    "mmit": mmit.read,\n', '    "mmit": mmit.read,\n    "listed": listed.read,\n'),
             ),
             "pipeline/dataset/listed.py": (

@@ -88,8 +88,8 @@ def fit(pieces: Iterable[np.ndarray]) -> Whitening:
     patches = int(getattr(model, "n_samples_seen_", 0))
     if patches < 2 or model.explained_variance_[0] <= 0.0:
         raise PlainError(
-            f"whitening.method: fit found {patches} patches of audible training videos without any variance, expected "
-            "different sounds; look at data/audible/verdicts.parquet, or set whitening.method: released"
+            f"whitening.method: fit needs sounds that differ, but audible training videos have {patches} patches without "
+            "any variance; look at data/audible/verdicts.parquet, or set whitening.method: released"
         )
     variance, vectors = np.zeros(PATCH_SIZE), np.zeros((PATCH_SIZE, PATCH_SIZE))
     variance[: len(model.explained_variance_)] = model.explained_variance_
@@ -111,7 +111,7 @@ def released(path: Path) -> Whitening:
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise PlainError(f"whitening.path: {path}: cannot be read as AudioSet's PCA parameters: {error}") from error
     if vectors.shape != (PATCH_SIZE, PATCH_SIZE) or mean.shape != (PATCH_SIZE,):
-        raise PlainError(f"whitening.path: {path}: found vectors {vectors.shape} and means {mean.shape}, expected 128")
+        raise PlainError(f"whitening.path: {path} has vectors {vectors.shape} and means {mean.shape}, not 128 each")
     unknown = np.full(PATCH_SIZE, np.nan)
     return Whitening(mean.astype(np.float64), unknown, vectors.astype(np.float64), RELEASED_LIMIT, 0)
 

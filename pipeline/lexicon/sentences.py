@@ -37,7 +37,7 @@ def embed_names(folder: Path, actions: Sequence[str], size: int) -> "KeyedVector
     from transformers import AutoModel, AutoTokenizer
 
     if not (folder / "config.json").is_file():
-        raise PlainError(f"words.name: {folder}: found no config.json, expected a transformers folder")
+        raise PlainError(f"words.name: {folder} has no config.json; name the folder of a transformers model")
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         model = AutoModel.from_pretrained(
@@ -50,7 +50,9 @@ def embed_names(folder: Path, actions: Sequence[str], size: int) -> "KeyedVector
         tokens = [tokenizer(_spoken(action), return_tensors="pt") for action in actions]
         rows = [model(**token).last_hidden_state[0].mean(dim=0).numpy() for token in tokens]
     if rows[0].size != size:
-        raise PlainError(f"words.name: {folder}: found {rows[0].size} dimensions, expected words.size {size}")
+        raise PlainError(
+            f"words.name: {folder} gives {rows[0].size} dimensions, but words.size is {size}: set it to that"
+        )
     vectors = KeyedVectors(size, dtype=np.float32)
     vectors.add_vectors([name_key(action) for action in actions], rows)
     return vectors

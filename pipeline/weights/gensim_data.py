@@ -25,5 +25,5 @@ def fetch_vectors(name: str) -> Download:
         PlainError: the name is not known, or the file cannot be fetched whole and right.
     """
     if name not in PINS:
-        raise PlainError(f"words.name: found {name!r}, expected one of {', '.join(PINS)}")
+        raise PlainError(f"words.name is {name!r}, which gensim-data does not have; choose one of {', '.join(PINS)}")
     return fetch(f"{RELEASES}/{name}/{name}.gz", label=name, pin=PINS[name])

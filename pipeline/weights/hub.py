@@ -35,7 +35,7 @@ def resolve(handle: str) -> Module:
     if urlsplit(address).scheme not in ("http", "https"):
         folder = Path(handle).resolve()
         if not (folder / "saved_model.pb").is_file():
-            raise PlainError(f"vggish.handle: {handle}: found no saved_model.pb there, expected a SavedModel's folder")
+            raise PlainError(f"vggish.handle: {handle} has no saved_model.pb; name the folder of a SavedModel")
         return Module(str(folder), None)
     cache = Path(os.environ.get("TFHUB_CACHE_DIR") or files.cache_folder() / "tfhub")
     folder = cache / hashlib.sha1(address.encode(), usedforsecurity=False).hexdigest()
@@ -57,7 +57,7 @@ def _unpack(archive: Path, folder: Path) -> None:
                     raise PlainError(f"{archive}: more than {MOST_FILES:,} files or {MOST_BYTES:,} bytes; not unpacked")
                 tar.extract(member, draft, filter="data")
             if not (draft / "saved_model.pb").is_file():
-                raise PlainError(f"{archive}: found no saved_model.pb in it, expected a SavedModel")
+                raise PlainError(f"{archive} has no saved_model.pb in it, so it is no SavedModel")
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise PlainError(
             f"{archive}: cannot be unpacked: {error}; delete {archive.parent} to fetch it again"

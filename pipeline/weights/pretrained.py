@@ -135,7 +135,7 @@ def _backbone(path: Path, name: str, weights: str) -> Weight:
     else:
         origin = convert(local, path).origin
     if origin.backbone != name:
-        raise PlainError(f"backbone.weights: {weights}: found weights of {origin.backbone}, expected {name}'s")
+        raise PlainError(f"backbone.weights: {weights} has weights of {origin.backbone}, but backbone.name is {name}")
     return _weight(path, source, trained=True, note=f"{origin.backbone}, {origin.source} of {origin.publisher}")
 
 

@@ -72,7 +72,7 @@ def read_recording(path: Path) -> np.ndarray:
     except (OSError, EOFError, wave.Error) as error:
         raise PlainError(f"{path}: cannot be read as WAV: {error}") from error
     if found != (RATE, 1, 2):
-        raise PlainError(f"{path}: found {found} Hz, channels and bytes, expected {(RATE, 1, 2)}")
+        raise PlainError(f"{path}: Hz, channels and bytes a sample are {found}, but {(RATE, 1, 2)} is needed")
     return np.frombuffer(data, "<i2").astype(np.float32) / 32768
 
 

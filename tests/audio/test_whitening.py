@@ -78,7 +78,7 @@ def test_a_dimension_that_never_changes_is_not_blown_up():
 
 @pytest.mark.parametrize("data", [np.zeros((0, 128)), np.ones((1, 128)), np.full((300, 128), 2.5)])
 def test_nothing_to_fit_on_is_a_plain_error(data):
-    with pytest.raises(PlainError, match=rf"found {len(data)} patches .* without any variance"):
+    with pytest.raises(PlainError, match=rf"have {len(data)} patches without any variance"):
         fit([data])
 
 
@@ -233,5 +233,7 @@ def test_same_bytes_twice(stored, fitting, method):
 
 def test_no_audible_training_video_is_a_plain_error(stored, fitting):
     _store(stored, ["v03", "v07"], patches(6).reshape(2, 384))
-    with pytest.raises(PlainError, match=r"whitening\.method: fit found 0 patches"):
+    with pytest.raises(
+        PlainError, match=r"whitening\.method: fit needs sounds that differ, but audible training videos have 0"
+    ):
         _whiten(stored, fitting)

@@ -63,13 +63,13 @@ def test_nothing_is_downloaded_and_no_code_or_pickle_is_loaded(folder, asked):
 
 
 def test_another_size_is_an_error(folder, asked):
-    with pytest.raises(PlainError, match=r"found 2 dimensions, expected words\.size 768"):
+    with pytest.raises(PlainError, match=r"gives 2 dimensions, but words\.size is 768"):
         embed_names(folder, ["ab"], 768)
 
 
 @pytest.mark.usefixtures("asked")
 def test_a_folder_without_a_model_is_an_error(tmp_path):
-    with pytest.raises(PlainError, match=r"found no config\.json, expected a transformers folder"):
+    with pytest.raises(PlainError, match=r"has no config\.json; name the folder of a transformers model"):
         embed_names(tmp_path, ["ab"], 2)
 
 

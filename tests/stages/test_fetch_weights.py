@@ -42,5 +42,5 @@ def test_a_model_that_is_not_there_stops_the_stage(capfd):
     Path("params.yaml").write_text(text)
     with pytest.raises(SystemExit):
         fetch_weights.main()
-    assert "vggish.handle: nowhere: found no saved_model.pb there" in capfd.readouterr().err
+    assert "vggish.handle: nowhere has no saved_model.pb" in capfd.readouterr().err
     assert not Path("models/pretrained").exists()

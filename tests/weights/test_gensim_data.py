@@ -34,7 +34,10 @@ def test_another_file_under_that_name_is_refused(loopback):
 
 
 def test_an_unknown_name_lists_those_that_are_known():
-    with pytest.raises(PlainError, match=r"words\.name: found 'glove', expected one of .*glove-wiki-gigaword-300"):
+    with pytest.raises(
+        PlainError,
+        match=r"words\.name is 'glove', which gensim-data does not have; choose one of .*glove-wiki-gigaword-300",
+    ):
         gensim_data.fetch_vectors("glove")
 
 

@@ -122,7 +122,7 @@ def test_converted_weights_are_taken_as_they_are(weights_of, folder, tmp_path):
 @pytest.mark.usefixtures("_small")
 def test_weights_of_another_backbone_are_refused(weights_of, folder, tmp_path):
     source = converted(tmp_path / "converted.safetensors", name="r3d_18")
-    with pytest.raises(PlainError, match=r"found weights of r3d_18, expected r2plus1d_34's"):
+    with pytest.raises(PlainError, match=r"has weights of r3d_18, but backbone\.name is r2plus1d_34"):
         weights_of(backbone=backbone(str(source)))
     assert not folder.exists()
 

@@ -23,7 +23,8 @@ class WordKind(NamedTuple):
     local: bool
     """`words.name` is a path, which must exist."""
     whole_names: bool
-    """A vector is of an action's whole name, in the place of its words."""
+    """A vector is an action's whole name's, not a word's. To change it for a source that is there already, raise
+    `pipeline.foundations.tables.REVISION`: no stage depends on this file."""
     extra: str | None = None
     """What brings the library that it needs (`pipeline.foundations.runtime.extras`)."""
 

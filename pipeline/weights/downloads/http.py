@@ -112,7 +112,7 @@ def _check_answer(address: str, response: requests.Response, *, pinned: bool) ->
     if address.startswith("https:") and not response.url.startswith("https:"):
         raise PlainError(f"{address}: leads to {response.url}, where anybody could change it; expected https")
     if response.headers.get("Content-Type", "").startswith("text/html"):
-        raise PlainError(f"{address}: found a web page, expected a file; does the address ask for a login?")
+        raise PlainError(f"{address}: this is a web page, not a file; does the address ask for a login?")
 
 
 def _check_room(address: str, part: Path, total: int | None, start: int) -> None:
@@ -120,7 +120,7 @@ def _check_room(address: str, part: Path, total: int | None, start: int) -> None
     if total is None:
         return
     if total > MOST_BYTES:
-        raise PlainError(f"{address}: found {total:,} bytes, expected at most {MOST_BYTES:,}")
+        raise PlainError(f"{address}: {total:,} bytes are more than the limit of {MOST_BYTES:,}")
     free = shutil.disk_usage(part.parent).free
     if total - start > free:
         raise PlainError(f"{address}: needs {total - start:,} bytes in {part.parent}, and {free:,} are free")

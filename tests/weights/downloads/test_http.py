@@ -89,7 +89,7 @@ def test_a_refusal_is_said_in_words(loopback, tmp_path, status, advice):
 
 def test_a_web_page_is_not_taken_for_the_file(loopback, tmp_path):
     address = loopback.put("/f", b"<html>please sign in</html>", content_type="text/html; charset=utf-8")
-    with pytest.raises(PlainError, match="found a web page, expected a file"):
+    with pytest.raises(PlainError, match="this is a web page, not a file"):
         receive(address, tmp_path)
     assert receive(address, tmp_path, pinned=True).is_file()  # its hash will tell
 
