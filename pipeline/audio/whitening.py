@@ -88,8 +88,8 @@ def fit(pieces: Iterable[np.ndarray]) -> Whitening:
     patches = int(getattr(model, "n_samples_seen_", 0))
     if patches < 2 or model.explained_variance_[0] <= 0.0:
         raise PlainError(
-            f"whitening.method: fit needs sounds that differ, but audible training videos have {patches} patches without "
-            "any variance; look at data/audible/verdicts.parquet, or set whitening.method: released"
+            f"whitening.method: fit needs sounds that differ, but audible training videos have {patches} patches "
+            "without any variance; look at data/audible/verdicts.parquet, or set whitening.method: released"
         )
     variance, vectors = np.zeros(PATCH_SIZE), np.zeros((PATCH_SIZE, PATCH_SIZE))
     variance[: len(model.explained_variance_)] = model.explained_variance_
