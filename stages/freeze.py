@@ -1,26 +1,36 @@
-"""Fix a 3D-CNN and compute, once, what it makes of every video: for heads that are trained on that alone."""
+"""Freeze a 3D-CNN and extract its features for every video, for heads that are trained on them alone."""
 
 from pathlib import Path
 
-from pipeline.evaluate import frozen as looks
 from pipeline.evaluate import testing
+from pipeline.evaluate.frozen import extract_view_features
 from pipeline.foundations.params import Params
 from pipeline.foundations.tables import tables
 from pipeline.train.frozen import BACKBONE, freeze
 from stages import stage
-from stages.train import source_of
+from stages.train import INPUTS, METRICS, VIDEOS, design_of
 
-FEATURES, VIEWED = Path("data/frozen/features"), Path("data/frozen/viewed.parquet")
+FEATURES, VIEW_FEATURES = Path("data/frozen/features"), Path("data/frozen/view_features.parquet")
 
 
 @stage
 def main(params: Params) -> str:
     """Write the features of training, validation and test videos."""
-    videos = freeze(FEATURES, source_of(params, params.seed))
+    videos = freeze(
+        FEATURES,
+        VIDEOS,
+        INPUTS,
+        design=design_of(params),
+        train=params.train,
+        frozen=params.frozen,
+        metrics=METRICS,
+        seed=params.seed,
+        execution=params.execution,
+    )
     split = tables.read("splits", Path(f"data/splits/{params.evaluate.split}.parquet"))
     index = tables.read("videos", Path("data/index/videos.parquet"))
-    tested = looks.look(
-        VIEWED,
+    tested = extract_view_features(
+        VIEW_FEATURES,
         testing.videos_of(split, index, Path(params.dataset.folder, params.dataset.videos)),
         FEATURES / BACKBONE,
         evaluate=params.evaluate,

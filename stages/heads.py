@@ -1,44 +1,93 @@
-"""Train heads on frozen features from several seeds, and score the test videos with each."""
+"""Train heads on frozen features from several seeds, as params.yaml has them and tuned; score the test videos."""
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from pipeline.evaluate import frozen as looks
+from pipeline.evaluate.frozen import predict
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
-from pipeline.metrics.metrics import METRICS
-from pipeline.train.frozen import train_heads
+from pipeline.metrics.metrics import METRICS, map_sample_of_each
+from pipeline.train.frozen import HeadTrainer
+from pipeline.train.heads import Fitted
+from pipeline.train.tune import Row, as_given, rows_of, tune
 from stages import stage
-from stages.freeze import FEATURES, VIEWED
-from stages.train import source_of
+from stages.freeze import FEATURES, VIEW_FEATURES
+from stages.train import INPUTS, design_of
 
-TARGET, FIGURES = Path("data/frozen/predictions"), Path("data/frozen/metrics.json")
-WHITENED = Path("data/features/whitened.parquet")
+PREDICTIONS, TRIALS = Path("data/frozen/predictions"), Path("data/frozen/trials.parquet")
+FIGURES, WHITENED = Path("data/frozen/metrics.json"), Path("data/features/whitened.parquet")
 DECIMALS = 4
 
 
 @stage
 def main(params: Params) -> str:
-    """Write a table of predictions for each seed, and the mean of their metrics."""
-    viewed, found = tables.read("viewed", VIEWED), []
-    source = replace(source_of(params, params.seed), metrics={})  # of validation, whose curves nobody sees here
-    actions = tables.read("actions", Path("data/index/actions.parquet")).num_rows
-    with files.atomic_write(TARGET) as draft:
+    """Write the predictions of each seed, every training in table `trials`, and the means of the metrics."""
+    frozen, seeds = params.frozen, [params.seed + repeat for repeat in range(params.frozen.repeats)]
+    if frozen.tune and params.evaluate.split == "val":
+        raise PlainError(
+            "frozen.tune chooses rates on the validation split, and evaluate.split is val: the scores would be of the "
+            "videos that the rates were chosen on; set evaluate.split to test, or frozen.tune to false"
+        )
+    trainer = HeadTrainer(
+        FEATURES,
+        INPUTS,
+        design_of(params),
+        frozen=frozen,
+        train=params.train,
+        metric=map_sample_of_each,
+        execution=params.execution,
+    )
+    features = tables.read("view_features", VIEW_FEATURES)
+    with files.atomic_write(PREDICTIONS) as draft:
         draft.mkdir()
-        for repeat in range(params.frozen.repeats):
-            model, _, _ = train_heads(FEATURES, source, seed=params.seed + repeat)
-            scored = looks.predict(viewed, model, WHITENED, params.evaluate)
-            tables.write("predictions", draft / f"{repeat:03d}.parquet", scored)
-            scores, targets = tables.vectors(scored["scores"]), tables.multi_hot(scored["actions"], actions)
-            found.append({name: metric(scores, targets) for name, metric in METRICS.items()})
+        write = partial(write_predictions, trainer=trainer, features=features, params=params)
+        given = trainer.fit(as_given(frozen).trials(seeds), keep=True)
+        rows = rows_of("untuned", 0, given, chosen=False)
+        figures = {"untuned": write(draft / "untuned", given), "videos": features.num_rows}
+        if frozen.tune:
+            tuned = tune(frozen, lambda trials, keep: trainer.fit(trials, keep=keep), seed=params.seed, seeds=seeds)
+            rows += tuned.rows
+            figures["tuned"] = write(draft / "tuned", tuned.fitted) | tuned.rates._asdict()
+            figures["tuning"] = budget(tuned.rows, frozen.tune_seeds)
+    tables.write("trials", TRIALS, tables.from_rows("trials", sorted(rows)))
+    files.write_text(FIGURES, json.dumps(figures, indent=2) + "\n")
+    return f"{len(rows)} heads of {' + '.join(params.model.heads)} on frozen features; {FIGURES}"
+
+
+def write_predictions(
+    folder: Path, fitted: Sequence[Fitted], *, trainer: HeadTrainer, features: pa.Table, params: Params
+) -> dict[str, float]:
+    """Score the test videos with each head, a table of predictions each; the means of the metrics.
+
+    Raises:
+        PlainError: a head diverged, and no other setting was asked for.
+    """
+    if diverged := [one.trial.seed for one in fitted if one.diverged]:
+        if not params.frozen.tune:
+            raise PlainError(f"the loss is not a finite number from seed {diverged[0]}; lower frozen.learning_rate")
+        return {"seeds": len(fitted), "diverged": len(diverged)}
+    actions, found = tables.read("actions", INPUTS.actions).num_rows, []
+    folder.mkdir()
+    for repeat, one in enumerate(fitted):
+        scored = predict(features, trainer.model(one), WHITENED, params.evaluate)
+        tables.write("predictions", folder / f"{repeat:03d}.parquet", scored)
+        scores, targets = tables.vectors(scored["scores"]), tables.multi_hot(scored["actions"], actions)
+        found.append({name: metric(scores, targets) for name, metric in METRICS.items()})
     means = {name: round(float(np.mean([one[name] for one in found])), DECIMALS) for name in METRICS}
-    record = means | {"repeats": len(found), "videos": viewed.num_rows}
-    files.write_text(FIGURES, json.dumps(record, indent=2) + "\n")
-    return f"{len(found)} seeds of {' + '.join(params.model.heads)} on frozen features; {FIGURES}"
+    return means | {"seeds": len(fitted)}
+
+
+def budget(rows: Sequence[Row], seeds: int) -> dict[str, int]:
+    """How many settings were tried from how many seeds, and how many of these trainings diverged."""
+    tried = [row for row in rows if row.role == "tuning"]
+    return {"settings": len(tried) // seeds, "seeds": seeds, "diverged": sum(row.diverged for row in tried)}
 
 
 if __name__ == "__main__":

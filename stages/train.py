@@ -4,9 +4,8 @@ from pathlib import Path
 
 from pipeline.foundations.params import Params
 from pipeline.metrics.metrics import map_action, map_sample
-from pipeline.train.assemble import Design, Knowledge
-from pipeline.train.experiment import Targets, Videos, run
-from pipeline.train.frozen import Source
+from pipeline.train.assemble import Design, ModelInputs
+from pipeline.train.experiment import Videos, run
 from stages import stage
 
 VIDEOS = Videos(
@@ -15,16 +14,13 @@ VIDEOS = Videos(
     clips=Path("data/clips"),
     whitened=Path("data/features/whitened.parquet"),
 )
-KNOWLEDGE = Knowledge(
+INPUTS = ModelInputs(
     actions=Path("data/index/actions.parquet"),
     adjacency=Path("data/graph/adjacency.parquet"),
     audio=Path("data/lexicons/audio.parquet"),
     text=Path("data/lexicons/text.parquet"),
     backbone=Path("models/pretrained/backbone.safetensors"),
 )
-TARGETS = Targets(model=Path("models/m3a"), curves=Path("data/curves"))
-
-
 METRICS = {"map_sample": map_sample, "map_action": map_action}
 
 
@@ -33,8 +29,9 @@ def main(params: Params) -> str:
     """Write the trained model and its learning curves."""
     made = run(
         VIDEOS,
-        KNOWLEDGE,
-        TARGETS,
+        INPUTS,
+        model_folder=Path("models/m3a"),
+        curves_folder=Path("data/curves"),
         design=design_of(params),
         train=params.train,
         metrics=METRICS,
@@ -56,20 +53,6 @@ def design_of(params: Params) -> Design:
         transformer=params.transformer,
         model=params.model,
         normalization=params.adjacency.normalization,
-    )
-
-
-def source_of(params: Params, seed: int) -> Source:
-    """What frozen features are made from."""
-    return Source(
-        videos=VIDEOS,
-        knowledge=KNOWLEDGE,
-        design=design_of(params),
-        train=params.train,
-        frozen=params.frozen,
-        metrics=METRICS,
-        seed=seed,
-        execution=params.execution,
     )
 
 

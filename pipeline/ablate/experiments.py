@@ -21,7 +21,10 @@ from pipeline.foundations.tables import tables
 
 Mode = Literal["joint", "frozen"]
 TARGETS: Mapping[Mode, str] = {"joint": "evaluate", "frozen": "data/frozen/dvc.yaml:heads"}
-PREDICTIONS: Mapping[Mode, str] = {"joint": "data/predictions/predictions.parquet", "frozen": "data/frozen/predictions"}
+PREDICTIONS: Mapping[Mode, str] = {
+    "joint": "data/predictions/predictions.parquet",
+    "frozen": "data/frozen/predictions/untuned",
+}
 SWITCH = "data/frozen/params.yaml:runs"
 """Gives data/frozen/dvc.yaml its stages; none of params.yaml's own."""
 LOCKS = ("dvc.lock", "data/raw/dvc.lock", "data/frozen/dvc.lock")

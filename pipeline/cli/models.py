@@ -65,13 +65,13 @@ def adopt_weights(
     from pipeline.foundations.params import load_params
     from pipeline.model.checkpoint import save_model
     from pipeline.model.weights import load
-    from pipeline.train.assemble import Design, Knowledge, assemble
+    from pipeline.train.assemble import Design, ModelInputs, assemble
 
     params = load_params()
     sections = {
         name: getattr(params, name) for name in ("frames", "backbone", "lexicon", "gcn", "transformer", "model")
     }
-    knowledge = Knowledge(
+    inputs = ModelInputs(
         actions=Path("data/index/actions.parquet"),
         adjacency=Path("data/graph/adjacency.parquet"),
         audio=Path("data/lexicons/audio.parquet"),
@@ -79,7 +79,7 @@ def adopt_weights(
         backbone=weights,
     )
     design = Design(**sections, normalization=params.adjacency.normalization)
-    model, _, description = assemble(knowledge, design, seed=params.seed)
+    model, _, description = assemble(inputs, design, seed=params.seed)
     origin = load(weights, model, head=True)
     save_model(to, model, replace(description, batch_norm=model.batch_norm))
     say(f"{to}: {origin.source} of {origin.publisher}; to score it: dvc repro --single-item evaluate")

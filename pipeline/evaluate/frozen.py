@@ -31,10 +31,10 @@ from pipeline.model.positions import counted_at
 from pipeline.model.sounds import sounds_of
 
 
-def look(
+def extract_view_features(
     target: Path, videos: Sequence[Video], model: Path, *, evaluate: Evaluate, media: Media, execution: Execution
 ) -> int:
-    """Write table `viewed` at `target`: the fixed model's features of every view; returns how many videos it has.
+    """Write table `view_features` at `target`: the fixed model's features of every view; returns how many videos.
 
     Raises:
         PlainError: there is no model, or more videos failed than `evaluate.max_failure_rate` allows.
@@ -42,7 +42,7 @@ def look(
     devices = devices_of(execution)
     what = evaluate.model_dump(exclude={"bootstrap", "max_failure_rate", "combine"})
     with shards(
-        partial(look_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
+        partial(extract_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
         videos,
         stage="freeze",
         key=input_key(videos, digests(model), devices.kind, what, media),
@@ -58,10 +58,12 @@ def look(
             allowed=evaluate.max_failure_rate,
             name="evaluate.max_failure_rate",
         )
-        return tables.write_stream("viewed", target, (tables.read("viewed", shard.path) for shard in done))
+        return tables.write_stream(
+            "view_features", target, (tables.read("view_features", shard.path) for shard in done)
+        )
 
 
-def look_shard(
+def extract_shard(
     videos: Sequence[Video],
     target: Path,
     *,
@@ -71,14 +73,14 @@ def look_shard(
     media: Media,
     threads: int,
 ) -> dict[str, int]:
-    """The task of one shard: write the `viewed` rows of some videos at `target`."""
+    """The task of one shard: write the `view_features` rows of some videos at `target`."""
     network, description = load_model(model)
     device = devices.own()
     network.to(device)
     read = reader(description.frames, evaluate.short_side)
     rows: list[tuple[str, list[int], list[float], list[int], str]] = []
-    looking = decoded(videos, read, media, threads=threads)
-    with reproducible(threads=1), looking as found, torch.inference_mode():
+    decoding = decoded(videos, read, media, threads=threads)
+    with reproducible(threads=1), decoding as found, torch.inference_mode():
         for video, pictures in zip(videos, found, strict=True):
             if isinstance(pictures, Finding):
                 rows.append((video.video_id, list(video.actions), [], [], str(pictures)))
@@ -92,23 +94,23 @@ def look_shard(
             ]
             features_VLC = torch.cat(made).cpu()
             rows.append((video.video_id, list(video.actions), features_VLC.ravel().tolist(), [*features_VLC.shape], ""))
-    tables.write("viewed", target, tables.from_rows("viewed", rows))
+    tables.write("view_features", target, tables.from_rows("view_features", rows))
     return {"excluded": sum(bool(row[-1]) for row in rows)}
 
 
 def _unread(done: Sequence[Shard]) -> Iterator[tuple[str, str]]:
     """Video id and reason of each that could not be read."""
     for shard in done:
-        rows = tables.read("viewed", shard.path).select(["video_id", "reason"]).to_pylist()
+        rows = tables.read("view_features", shard.path).select(["video_id", "reason"]).to_pylist()
         yield from ((row["video_id"], row["reason"]) for row in rows if row["reason"])
 
 
 @torch.inference_mode()
-def predict(viewed: pa.Table, model: MultiActionModel, whitened: Path, evaluate: Evaluate) -> pa.Table:
+def predict(view_features: pa.Table, model: MultiActionModel, whitened: Path, evaluate: Evaluate) -> pa.Table:
     """Table `predictions`: what a model whose backbone is the fixed one scores; excluded videos are left out."""
-    sounds_BP = torch.from_numpy(sounds_of(viewed["video_id"].combine_chunks(), whitened))
+    sounds_BP = torch.from_numpy(sounds_of(view_features["video_id"].combine_chunks(), whitened))
     rows, folded = [], fold(model)  # what does not depend on the video is computed once
-    for row, sound_P in zip(viewed.to_pylist(), sounds_BP, strict=True):
+    for row, sound_P in zip(view_features.to_pylist(), sounds_BP, strict=True):
         if row["reason"]:
             continue
         features_VLC = torch.tensor(row["features"]).reshape(row["shape"])

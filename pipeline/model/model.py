@@ -50,11 +50,7 @@ class MultiActionModel(nn.Module):
 
     def logits(self, features_BC: Tensor, sounds_BP: Tensor | None = None) -> Tensor:
         """Logits from backbone features, B x N; or at several pooling positions, B x L x C to B x L x N."""
-        logits_BN: Tensor = self.head(features_BC)
-        if self.sound is None or sounds_BP is None:
-            return logits_BN
-        heard_BN: Tensor = self.sound(sounds_BP)
-        return logits_BN + heard_BN.reshape(len(heard_BN), *[1] * (logits_BN.ndim - 2), -1)
+        return head_logits(self.head, self.sound, features_BC, sounds_BP)
 
     def features(self, clips: Tensor) -> Tensor:
         """Backbone features X, B x C."""
@@ -108,6 +104,28 @@ class MultiActionModel(nn.Module):
     @batch_norm.setter
     def batch_norm(self, settings: BatchNorm) -> None:
         self.backbone.batch_norm = settings
+
+
+class HeadModel(nn.Module):
+    """A model without its backbone, whose head and late fusion it shares: backbone features in, logits out."""
+
+    def __init__(self, model: MultiActionModel) -> None:
+        super().__init__()
+        self.head = model.head
+        self.sound = model.sound
+
+    def forward(self, features_BC: Tensor, sounds_BP: Tensor | None = None) -> Tensor:
+        """Logits, B x N."""
+        return head_logits(self.head, self.sound, features_BC, sounds_BP)
+
+
+def head_logits(head: nn.Module, sound: SoundLayer | None, features_BC: Tensor, sounds_BP: Tensor | None) -> Tensor:
+    """Logits from backbone features, B x N; or at several pooling positions, B x L x C to B x L x N."""
+    logits_BN: Tensor = head(features_BC)
+    if sound is None or sounds_BP is None:
+        return logits_BN
+    heard_BN: Tensor = sound(sounds_BP)
+    return logits_BN + heard_BN.reshape(len(heard_BN), *[1] * (logits_BN.ndim - 2), -1)
 
 
 def build_model(

@@ -35,40 +35,40 @@ class Design:
     normalization: Literal["paper", "released"]
 
     @property
-    def hears(self) -> bool:
+    def uses_audio_lexicon(self) -> bool:
         """Whether a learner starts from the audio lexicon."""
         return uses(self.model.heads, "audio")
 
     @property
-    def reads(self) -> bool:
+    def uses_text_lexicon(self) -> bool:
         """Whether a learner starts from the text lexicon."""
         return uses(self.model.heads, "text")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knowledge:
-    """Where the model's knowledge of the actions is."""
+class ModelInputs:
+    """Where the tables are that a model is built from, and the weights that it starts from."""
 
     actions: Path
     adjacency: Path
     audio: Path
     text: Path
-    backbone: Path
-    """Converted weights to start from; absent where training starts from the seed."""
+    backbone: Path | None
+    """Converted weights to start from; None, or no file there, where it starts from the seed."""
 
 
 class Forms:
     """The node forms of each epoch; a lexicon that no learner uses is not opened."""
 
-    def __init__(self, knowledge: Knowledge, design: Design, *, actions: int, seed: int) -> None:
+    def __init__(self, inputs: ModelInputs, design: Design, *, actions: int, seed: int) -> None:
         """Open the lexicons.
 
         Raises:
             PlainError: a table cannot be read, or the text lexicon has not every action once.
         """
-        self._audio = tables.read("audio", knowledge.audio) if design.hears else None
+        self._audio = tables.read("audio", inputs.audio) if design.uses_audio_lexicon else None
         self._lexicon, self._model, self._actions, self._seed = design.lexicon, design.model, actions, seed
-        self.text = _text_forms(knowledge.text, design.model, actions, seed) if design.reads else None
+        self.text = _text_forms(inputs.text, design.model, actions, seed) if design.uses_text_lexicon else None
         """N x Q, or None."""
 
     @property
@@ -106,14 +106,14 @@ def read_graph(path: Path, actions: int, design: Design, *, seed: int) -> Tensor
     return normalize(torch.from_numpy(edges.astype(np.float64)), design.normalization).float()
 
 
-def assemble(knowledge: Knowledge, design: Design, *, seed: int) -> tuple[MultiActionModel, Forms, Description]:
+def assemble(inputs: ModelInputs, design: Design, *, seed: int) -> tuple[MultiActionModel, Forms, Description]:
     """A model to train, its forms, and what it is; weights from the seed, or the backbone's from a file.
 
     Raises:
         PlainError: a table or the weights do not fit the vocabulary or the parameters.
     """
-    names = tables.read("actions", knowledge.actions)["action"].to_pylist()
-    forms = Forms(knowledge, design, actions=len(names), seed=seed)
+    names = tables.read("actions", inputs.actions)["action"].to_pylist()
+    forms = Forms(inputs, design, actions=len(names), seed=seed)
     heard = forms.audio(0)
     torch.manual_seed(seed_of(seed, "weights"))
     model = build_model(
@@ -122,12 +122,12 @@ def assemble(knowledge: Knowledge, design: Design, *, seed: int) -> tuple[MultiA
         gcn=design.gcn,
         transformer=design.transformer,
         actions=len(names),
-        adjacency=read_graph(knowledge.adjacency, len(names), design, seed=seed),
+        adjacency=read_graph(inputs.adjacency, len(names), design, seed=seed),
         audio_forms=heard,
         text_forms=forms.text,
     )
-    if knowledge.backbone.exists():
-        origin = load_weights(knowledge.backbone, model, head=False)
+    if inputs.backbone is not None and inputs.backbone.exists():
+        origin = load_weights(inputs.backbone, model, head=False)
         say(f"train: the backbone starts from {origin.source} ({origin.publisher})")
     description = Description(
         actions=tuple(names),

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Team:
+class DistributedContext:
     """One process's view of all of them."""
 
     rank: int
@@ -26,11 +26,11 @@ class Team:
     device: torch.device
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that writes and speaks for all."""
         return self.rank == 0
 
-    def share(self, items: Sequence[T]) -> Sequence[T]:
+    def local_shard(self, items: Sequence[T]) -> Sequence[T]:
         """This process's part of a batch: every size-th item; all parts together are the batch."""
         return items[self.rank :: self.size]
 
@@ -55,7 +55,7 @@ class Team:
         if self.size > 1:
             dist.barrier()
 
-    def join(self, model: nn.Module) -> nn.Module:
+    def wrap_ddp(self, model: nn.Module) -> nn.Module:
         """The model as its gradients are averaged over all processes; the model itself where there is one."""
         if self.size == 1:
             return model
@@ -63,8 +63,8 @@ class Team:
 
 
 @contextmanager
-def assembled(device: Device) -> Iterator[Team]:
-    """The team that this process belongs to: torchrun says so in the environment; without it, a team of one.
+def init_distributed(device: Device) -> Iterator[DistributedContext]:
+    """The context that this process belongs to: torchrun says so in the environment; without it, a context of one.
 
     Processes other than the leader fall silent.
 
@@ -74,14 +74,14 @@ def assembled(device: Device) -> Iterator[Team]:
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
     if size == 1:
-        yield Team(rank=0, size=1, device=chosen)
+        yield DistributedContext(rank=0, size=1, device=chosen)
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     console.quiet = rank != 0
     try:
-        yield Team(rank=rank, size=size, device=chosen)
+        yield DistributedContext(rank=rank, size=size, device=chosen)
     except BaseException:
         console.quiet = False  # whichever process fails says why
         raise

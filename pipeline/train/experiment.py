@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn, optim
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
 
 from pipeline.clips.packs import TABLE
 from pipeline.foundations.params import Execution, Frames, Train
@@ -21,13 +20,14 @@ from pipeline.model.checkpoint import save_model
 from pipeline.model.determinism import reproducible
 from pipeline.model.loss import balance, bce, wlsep
 from pipeline.model.model import MultiActionModel
-from pipeline.train.assemble import Design, Forms, Knowledge, assemble
+from pipeline.train.assemble import Design, Forms, ModelInputs, assemble
 from pipeline.train.curves import Curves
 from pipeline.train.data import open_examples
-from pipeline.train.distributed import Team, assembled
+from pipeline.train.distributed import DistributedContext, init_distributed
 from pipeline.train.loop import Data, Loss, Metric, Run, fit
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.state import Learner, Record
+from pipeline.train.step import averaged
 from pipeline.train.views import center_view, random_view
 
 
@@ -44,14 +44,6 @@ class Videos:
     """Table of the videos' own sounds, for late fusion."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Targets:
-    """What a run leaves behind: two folders."""
-
-    model: Path
-    curves: Path
-
-
 class Outcome(NamedTuple):
     """How a run ended."""
 
@@ -63,9 +55,10 @@ class Outcome(NamedTuple):
 
 def run(
     videos: Videos,
-    knowledge: Knowledge,
-    targets: Targets,
+    inputs: ModelInputs,
     *,
+    model_folder: Path,
+    curves_folder: Path,
     design: Design,
     train: Train,
     metrics: Mapping[str, Metric],
@@ -77,58 +70,55 @@ def run(
     Raises:
         PlainError: as `pipeline.train.loop.fit`, or inputs do not fit one another.
     """
-    key = input_key(vars(design), train, seed, digests(videos, knowledge))
-    with assembled(execution.device) as team, reproducible(train.threads), _held(key, team) as folder:
-        model, forms, description = assemble(knowledge, design, seed=seed)
-        learner = make_learner(model, train, team)
-        hears, actions = design.model.late_fusion, len(description.actions)
-        data = open_data(videos, actions=actions, frames=design.frames, train=train, seed=seed, hears=hears)
+    key = input_key(vars(design), train, seed, digests(videos, inputs))
+    with init_distributed(execution.device) as context, reproducible(train.threads), _held(key, context) as folder:
+        model, forms, description = assemble(inputs, design, seed=seed)
+        learner = make_learner(model, train, context)
+        with_sounds, actions = design.model.late_fusion, len(description.actions)
+        data = open_data(videos, actions=actions, frames=design.frames, train=train, seed=seed, with_sounds=with_sounds)
         setting = Run(
             train=train,
             frames=design.frames,
             seed=seed,
-            loss=make_loss(train, data.training.counts(), team),
+            loss=make_loss(train, data.training.counts(), context),
             metrics=metrics,
-            team=team,
+            context=context,
             workers=execution.workers,
             folder=folder,
             checkpoint_minutes=execution.checkpoint_minutes,
         )
         board = Path(execution.tensorboard) / key if execution.tensorboard else None
-        with Curves(folder / "curves", board=board) if team.leads else nullcontext() as curves:
+        with Curves(folder / "curves", board=board) if context.is_main else nullcontext() as curves:
             log = curves.log if curves else _ignore
-            progress = fit(learner, data, setting, renew=partial(renew_forms, learner, forms), log=log)
-        if team.leads:
-            save_model(targets.model, learner.result, description)
-            with files.atomic_write(targets.curves) as draft:
+            progress = fit(learner, data, setting, on_epoch_start=partial(renew_forms, learner, forms), log=log)
+        if context.is_main:
+            save_model(model_folder, learner.result, description)
+            with files.atomic_write(curves_folder) as draft:
                 shutil.copytree(folder / "curves", draft)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Outcome(parameters, len(data.training), progress.history[-1])
 
 
-def make_learner(model: MultiActionModel, train: Train, team: Team, optimizer: optim.SGD | None = None) -> Learner:
+def make_learner(model: MultiActionModel, train: Train, context: DistributedContext) -> Learner:
     """The model on its device with its optimizer."""
-    prepare_batch_norm(model, train, team)
-    model.to(team.device)
+    prepare_batch_norm(model, train, context)
+    model.to(context.device)
     model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    average = None
-    if train.ema is not None:
-        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(train.ema))  # type: ignore[no-untyped-call]
-    return Learner(model=model, optimizer=optimizer or make_optimizer(model, train), average=average)
+    return Learner(model=model, optimizer=make_optimizer(model, train), average=averaged(model, train))
 
 
-def prepare_batch_norm(model: nn.Module, train: Train, team: Team) -> None:
+def prepare_batch_norm(model: nn.Module, train: Train, context: DistributedContext) -> None:
     """Make batch norm see the whole batch where several GPUs share it, or leave each GPU its own clips' statistics.
 
     Processes without a GPU keep their own: PyTorch shares statistics between GPUs alone.
     """
-    if train.sync_batch_norm and team.size > 1 and team.device.type == "cuda":
+    if train.sync_batch_norm and context.size > 1 and context.device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
 
 
-def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, seed: int, hears: bool) -> Data:
+def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, seed: int, with_sounds: bool) -> Data:
     """The examples that training sees, with their sounds where the model hears them; nothing is decoded yet."""
-    whitened = videos.whitened if hears else None
+    whitened = videos.whitened if with_sounds else None
     opened = partial(open_examples, clips=videos.clips, actions=actions, train=train, whitened=whitened)
     random = partial(random_view, seed=seed, frames=frames, train=train)
     return Data(
@@ -138,17 +128,17 @@ def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, see
     )
 
 
-def make_loss(train: Train, counts_N: np.ndarray, team: Team) -> Loss:
+def make_loss(train: Train, counts_N: np.ndarray, context: DistributedContext) -> Loss:
     """The loss function that the parameters name; `counts_N` says how many training videos have each action.
 
-    Its mean over the team is the loss of the whole batch: `bce` by equal shares, `wlsep` by the team's positives.
+    Its mean over all processes is the loss of the whole batch: `bce` by equal shares, `wlsep` by all positives.
     """
     if train.loss == "bce":
         return bce
-    weights_N = balance(torch.from_numpy(counts_N)).to(team.device)
+    weights_N = balance(torch.from_numpy(counts_N)).to(context.device)
 
     def loss(logits_BN: Tensor, targets_BN: Tensor) -> Tensor:
-        positives = team.mean(targets_BN.sum().float().to(team.device))
+        positives = context.mean(targets_BN.sum().float().to(context.device))
         return wlsep(logits_BN, targets_BN, weights_N.to(logits_BN.device), positives.to(logits_BN))
 
     return loss
@@ -162,19 +152,23 @@ def renew_forms(learner: Learner, forms: Forms, epoch: int) -> None:
             model.set_forms(audio=drawn, text=forms.text)
 
 
-def digests(videos: Videos, knowledge: Knowledge) -> list[tuple[str, str]]:
+def digests(videos: Videos, inputs: ModelInputs) -> list[tuple[str, str]]:
     """The inputs' bytes, by digest; the packs' are known by the offsets in their table."""
-    paths = [videos.train, videos.val, videos.clips / TABLE, videos.whitened, *vars(knowledge).values()]
-    return [(path.name, files.sha256(path)) for path in paths if path.exists()]
+    paths = [videos.train, videos.val, videos.clips / TABLE, videos.whitened, *vars(inputs).values()]
+    return [(path.name, files.sha256(path)) for path in paths if path is not None and path.exists()]
 
 
 @contextmanager
-def _held(key: str, team: Team) -> Iterator[Path]:
+def _held(key: str, context: DistributedContext) -> Iterator[Path]:
     """The folder of a run, which its leader holds for all; it must be one that every process sees."""
-    with locked_work_dir("train", key) if team.leads else nullcontext(files.cache_folder() / "train" / key) as folder:
-        team.wait()
+    with (
+        locked_work_dir("train", key)
+        if context.is_main
+        else nullcontext(files.cache_folder() / "train" / key) as folder
+    ):
+        context.wait()
         yield folder
-        team.wait()
+        context.wait()
 
 
 def _ignore(record: Record) -> None:

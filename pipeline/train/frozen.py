@@ -1,43 +1,35 @@
 """Frozen features: what a fixed 3D-CNN makes of the videos, computed once, and heads trained on that alone.
 
-A head learns in seconds, so that many of them, from many seeds, can be compared. It is another experiment than the
-paper's joint training, in which the gradient of every head reaches the 3D-CNN, and is labelled apart everywhere.
+A head learns in seconds, so that many of them, from many seeds and at many rates, can be compared. It is another
+experiment than the paper's joint training, in which the gradient of every head reaches the 3D-CNN, and is labelled
+apart everywhere.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, optim
+from torch import Tensor
 
-from pipeline.foundations.params import Execution, Frozen, Lexicon, Model, Train, Transformer
+from pipeline.foundations.params import Execution, Frames, Frozen, Lexicon, Model, Train, Transformer
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.model.checkpoint import Description, load_model, save_model
+from pipeline.model.checkpoint import load_model, save_model
 from pipeline.model.determinism import reproducible
-from pipeline.model.model import MultiActionModel
+from pipeline.model.model import HeadModel, MultiActionModel
 from pipeline.model.normalize import as_clips
-from pipeline.train.assemble import Design, Knowledge, assemble
+from pipeline.train.assemble import Design, Forms, ModelInputs, assemble
 from pipeline.train.batches import in_order, load
 from pipeline.train.data import Examples
-from pipeline.train.distributed import Team, assembled
-from pipeline.train.experiment import (
-    Targets,
-    Videos,
-    make_learner,
-    make_loss,
-    open_data,
-    renew_forms,
-    run,
-)
-from pipeline.train.heads_only import fit_heads
+from pipeline.train.distributed import init_distributed
+from pipeline.train.experiment import Videos, make_loss, open_data, run
+from pipeline.train.heads import Fitted, Setting, StackedMetric, Trial, fit_heads
 from pipeline.train.loop import Metric
-from pipeline.train.optimizer import make_sgd
 from pipeline.train.split import read_split, split_of, write_splits
-from pipeline.train.state import Record
 
 BACKBONE, FEATURES = "backbone", "features.safetensors"
 """In a folder of frozen features: the fixed model, whose head does not count, and what it makes of the videos."""
@@ -48,123 +40,166 @@ NO_TRANSFORMER = Transformer(
 """What the fixed model says of itself where it has neither, so that its bytes are the same for all heads."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """What frozen features are made from."""
-
-    videos: Videos
-    knowledge: Knowledge
-    design: Design
-    train: Train
-    frozen: Frozen
-    metrics: Mapping[str, Metric]
-    """Of the validation videos."""
-    seed: int
-    execution: Execution
-
-
-def freeze(target: Path, source: Source) -> int:
+def freeze(
+    target: Path,
+    videos: Videos,
+    inputs: ModelInputs,
+    *,
+    design: Design,
+    train: Train,
+    frozen: Frozen,
+    metrics: Mapping[str, Metric],
+    seed: int,
+    execution: Execution,
+) -> int:
     """Write the folder `target`: a fixed backbone, and its features of training and validation videos.
 
     A call that was interrupted goes on where the backbone's training was. Returns how many training videos there are.
 
+    Args:
+        target: replaced where it exists.
+        videos: that are seen.
+        inputs: of the model.
+        design: whose backbone; its head does not count.
+        train: how the backbone is trained, where it is, and what views of the training videos are.
+        frozen: how the backbone comes to be, and how many views are computed.
+        metrics: of the validation videos while the backbone is trained.
+        seed: of all random choices.
+        execution: how.
+
     Raises:
         PlainError: as `pipeline.train.experiment.run`, or there are several processes.
     """
-    head: Literal["visual", "fc"] = "visual" if source.frozen.backbone == "visual" else "fc"
+    head: Literal["visual", "fc"] = "visual" if frozen.backbone == "visual" else "fc"
     plain = Model(heads=(head,), relation="gcn", control="none", late_fusion=False)
-    design = replace(source.design, model=plain, lexicon=NO_LEXICON, transformer=NO_TRANSFORMER)
+    fixed = replace(design, model=plain, lexicon=NO_LEXICON, transformer=NO_TRANSFORMER)
     with files.atomic_write(target) as draft:
         draft.mkdir()
-        _write_backbone(draft, source, design)
-        with assembled(source.execution.device) as team, reproducible(source.train.threads):
-            if team.size > 1:
-                raise PlainError(
-                    f"features are computed in one process, but torchrun started {team.size}; leave it out"
-                )
-            model, about = load_model(draft / BACKBONE)
-            data = open_data(
-                source.videos,
-                actions=len(about.actions),
-                frames=about.frames,
-                train=source.train,
-                seed=source.seed,
-                hears=True,
+        if frozen.backbone == "start":
+            network, _, description = assemble(inputs, fixed, seed=seed)
+            save_model(draft / BACKBONE, network, description)
+        else:
+            run(
+                videos,
+                inputs,
+                model_folder=draft / BACKBONE,
+                curves_folder=draft / "curves",
+                design=fixed,
+                train=train,
+                metrics=metrics,
+                seed=seed,
+                execution=execution,
             )
-            seen = partial(look, model.to(team.device), about=about, source=source, team=team)
-            views = [seen(data.training, view=view) for view in range(source.frozen.views)]
-            training, validation = split_of(data.training, views), split_of(data.validation, [seen(data.validation)])
+        with init_distributed(execution.device) as context, reproducible(train.threads):
+            if context.size > 1:
+                raise PlainError(f"features are computed in one process, but torchrun started {context.size}")
+            model, about = load_model(draft / BACKBONE)
+            actions, frames = len(about.actions), about.frames
+            data = open_data(videos, actions=actions, frames=frames, train=train, seed=seed, with_sounds=True)
+            model.to(context.device)
+            features = partial(extract_features, model, frames=frames, batch=train.batch, workers=execution.workers)
+            views = [features(data.training, view=view) for view in range(frozen.views)]
+            training, validation = (
+                split_of(data.training, views),
+                split_of(data.validation, [features(data.validation)]),
+            )
             write_splits(draft / FEATURES, {"train": training, "val": validation})
     return len(data.training)
 
 
-def _write_backbone(folder: Path, source: Source, design: Design) -> None:
-    """The model whose backbone is frozen: as training starts, or trained jointly first."""
-    if source.frozen.backbone == "start":
-        network, _, description = assemble(source.knowledge, design, seed=source.seed)
-        save_model(folder / BACKBONE, network, description)
-        return
-    run(
-        source.videos,
-        source.knowledge,
-        Targets(model=folder / BACKBONE, curves=folder / "curves"),
-        design=design,
-        train=source.train,
-        metrics=source.metrics,
-        seed=source.seed,
-        execution=source.execution,
-    )
-
-
 @torch.no_grad()
-def look(
-    model: MultiActionModel, examples: Examples, *, about: Description, source: Source, team: Team, view: int = 0
+def extract_features(
+    model: MultiActionModel,
+    examples: Examples,
+    *,
+    frames: Frames,
+    batch: int,
+    workers: int,
+    view: int = 0,
 ) -> Tensor:
     """The features of every video of a split, in its view of that number; B x C, float32."""
-    batches = [[pick._replace(epoch=view) for pick in batch] for batch in in_order(len(examples), source.train.batch)]
+    device = next(model.parameters()).device
+    batches = [[pick._replace(epoch=view) for pick in picks] for picks in in_order(len(examples), batch)]
     made = [
-        model.features(as_clips(batch.pictures.to(team.device), about.frames)).float().cpu()
-        for batch in load(examples, batches, workers=source.execution.workers, device=team.device)
+        model.features(as_clips(loaded.pictures.to(device), frames)).float().cpu()
+        for loaded in load(examples, batches, workers=workers, device=device)
     ]
     return torch.cat(made) if made else torch.empty(0, model.backbone.features)
 
 
-def train_heads(folder: Path, source: Source, *, seed: int) -> tuple[MultiActionModel, Description, list[Record]]:
-    """Train a design's heads on the features in `folder`; the whole model on the CPU, what it is, and its curves.
+class HeadTrainer:
+    """Trains heads of one design on the features in a folder that `freeze` wrote."""
 
-    Args:
-        folder: written by `freeze`.
-        source: the design whose heads, and their epochs, batches and rates.
-        seed: of the heads' weights, their forms and the order of the videos.
+    def __init__(
+        self,
+        folder: Path,
+        inputs: ModelInputs,
+        design: Design,
+        *,
+        frozen: Frozen,
+        train: Train,
+        metric: StackedMetric,
+        execution: Execution,
+    ) -> None:
+        """Open nothing yet.
 
-    Raises:
-        PlainError: the loss is not finite, or inputs do not fit one another.
-    """
-    with assembled(source.execution.device) as team, reproducible(source.train.threads):
-        training, validation = (read_split(folder / FEATURES, name).to(team.device) for name in ("train", "val"))
-        model, forms, description = assemble(source.knowledge, source.design, seed=seed)
-        fixed, about = load_model(folder / BACKBONE)
-        model.backbone.load_state_dict(fixed.backbone.state_dict())
-        model.backbone.requires_grad_(requires_grad=False)
-        learner = make_learner(model, source.train, team, _optimizer(model, source))
-        history = fit_heads(
-            learner,
-            training,
-            validation,
-            train=source.train,
-            frozen=source.frozen,
-            seed=seed,
-            loss=make_loss(source.train, training.targets.sum(0).cpu().numpy(), team),
-            metrics=source.metrics,
-            renew=partial(renew_forms, learner, forms),
-        )
-    result = learner.result.cpu().eval()
-    result.batch_norm = about.batch_norm
-    return result, replace(description, batch_norm=about.batch_norm), list(history)
+        Args:
+            folder: of the features.
+            inputs: of the model; its backbone is the folder's.
+            design: whose heads.
+            frozen: epochs, batches, rates.
+            train: momentum, loss, clipping, averaging and threads.
+            metric: of the validation videos.
+            execution: on which device.
+        """
+        self._folder, self._inputs, self._design = folder, replace(inputs, backbone=None), design
+        self._frozen, self._train, self._metric, self._execution = frozen, train, metric, execution
+        self._started: dict[int, tuple[MultiActionModel, Forms]] = {}
 
+    def fit(self, trials: Sequence[Trial], *, keep: bool) -> list[Fitted]:
+        """Train a head for each trial, side by side; with its weights where they are to be kept.
 
-def _optimizer(model: MultiActionModel, source: Source) -> optim.SGD:
-    """SGD over what is trained, at the rate and decay of frozen features."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    group = {"params": trained, "factor": 1.0, "weight_decay": source.frozen.weight_decay}
-    return make_sgd([group], source.frozen.learning_rate, source.train)
+        Raises:
+            PlainError: as `pipeline.train.heads.fit_heads`, or inputs do not fit one another.
+        """
+        with init_distributed(self._execution.device) as context, reproducible(self._train.threads):
+            training, validation = (
+                read_split(self._folder / FEATURES, name).to(context.device) for name in ("train", "val")
+            )
+            heads = {trial.seed: HeadModel(self._start(trial.seed)[0]).to(context.device) for trial in trials}
+            setting = Setting(
+                frozen=self._frozen,
+                train=self._train,
+                loss=make_loss(self._train, training.targets.sum(0).cpu().numpy(), context),
+                metric=self._metric,
+                on_epoch_start=self._draw_forms,
+                keep=keep,
+            )
+            return fit_heads(heads, trials, training, validation, setting)
+
+    def model(self, fitted: Fitted) -> MultiActionModel:
+        """The whole model with a trained head, on the CPU, in evaluation mode."""
+        start, _ = self._start(fitted.trial.seed)
+        self._draw_forms(fitted.trial.seed, fitted.trial.epochs - 1)
+        model = MultiActionModel(start.backbone, start.pooling, deepcopy(start.head), deepcopy(start.sound)).cpu()
+        model.load_state_dict(fitted.weights, strict=False)
+        return model.eval()
+
+    def _start(self, seed: int) -> tuple[MultiActionModel, Forms]:
+        """A seed's model before training, and its forms; the fixed backbone is one for all."""
+        if seed not in self._started:
+            model, forms, _ = assemble(self._inputs, self._design, seed=seed)
+            if not self._started:
+                fixed, about = load_model(self._folder / BACKBONE)
+                model.backbone, model.batch_norm = fixed.backbone, about.batch_norm
+            else:
+                model.backbone = next(iter(self._started.values()))[0].backbone
+            self._started[seed] = model, forms
+        return self._started[seed]
+
+    def _draw_forms(self, seed: int, epoch: int) -> bool:
+        """Give a seed's head the lexicon forms of an epoch, where they are drawn anew; whether they are."""
+        model, forms = self._started[seed]
+        if forms.vary:
+            model.set_forms(audio=forms.audio(epoch), text=forms.text)
+        return forms.vary

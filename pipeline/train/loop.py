@@ -24,11 +24,12 @@ from pipeline.foundations.tables.seeds import seed_of
 from pipeline.model.normalize import as_clips
 from pipeline.train.batches import in_order, load, shuffled
 from pipeline.train.data import Batch, Examples, Pick
-from pipeline.train.distributed import Team
+from pipeline.train.distributed import DistributedContext
 from pipeline.train.optimizer import batch_norms, set_rate
 from pipeline.train.precise_bn import measure_batch_norm
 from pipeline.train.schedule import learning_rate
 from pipeline.train.state import Learner, Progress, Record, load_state, save_state
+from pipeline.train.step import clip_of, descend
 
 STATE = "state.safetensors"
 NOT_FINITE = "not_finite.json"
@@ -59,7 +60,7 @@ class Run:
     loss: Loss
     metrics: Mapping[str, Metric]
     """What is computed on the validation videos, by name."""
-    team: Team
+    context: DistributedContext
     workers: int
     """Loader processes."""
     folder: Path
@@ -68,15 +69,15 @@ class Run:
 
 
 def fit(
-    learner: Learner, data: Data, run: Run, *, renew: Callable[[int], None], log: Callable[[Record], None]
+    learner: Learner, data: Data, run: Run, *, on_epoch_start: Callable[[int], None], log: Callable[[Record], None]
 ) -> Progress:
     """Train to the last epoch, from the beginning or from where an earlier call stopped.
 
     Args:
-        learner: a fresh model and optimizer, on the team's device; changed in place.
+        learner: a fresh model and optimizer, on the context's device; changed in place.
         data: the examples.
         run: everything else.
-        renew: called at the beginning of each epoch with its number (lexicon forms that are drawn again).
+        on_epoch_start: called at the beginning of each epoch with its number (lexicon forms that are drawn again).
         log: called with each finished epoch's record, those of an interrupted run first.
 
     Raises:
@@ -84,16 +85,18 @@ def fit(
             evenly.
     """
     train = run.train
-    if train.batch % run.team.size:
-        raise PlainError(f"train.batch: found {train.batch}, expected a multiple of the {run.team.size} processes")
+    if train.batch % run.context.size:
+        raise PlainError(
+            f"train.batch is {train.batch}, which {run.context.size} processes cannot share evenly; set a multiple"
+        )
     progress = load_state(run.folder / STATE, learner)
     if progress != Progress():
         say(f"train: going on from epoch {progress.epoch + 1}, step {progress.step + 1}")
     for record in progress.history:
         log(record)
-    parallel = run.team.join(learner.model)
+    parallel = run.context.wrap_ddp(learner.model)
     while progress.epoch < train.epochs:
-        renew(progress.epoch)
+        on_epoch_start(progress.epoch)
         progress = train_epoch(learner, parallel, data.training, progress, run)
         number = progress.epoch + 1
         record = {
@@ -104,7 +107,7 @@ def fit(
             measure(learner.result, data.measuring, progress.epoch, run)
             record |= validate(learner.result, data.validation, run)
         progress = progress.after_epoch(record)
-        keep(learner, progress, run)
+        save_progress(learner, progress, run)
         log(record)
         say(f"epoch {number} of {train.epochs}: " + ", ".join(f"{name} {value:.4g}" for name, value in record.items()))
     return progress
@@ -122,15 +125,17 @@ def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progr
     todo = batches[progress.step :]
     kept = time.monotonic()
     set_mode(learner.model, train)
-    for batch in track(fed(examples, todo, run), total=len(todo), label=f"epoch {epoch + 1} of {train.epochs}"):
+    for batch in track(
+        device_batches(examples, todo, run), total=len(todo), label=f"epoch {epoch + 1} of {train.epochs}"
+    ):
         torch.manual_seed(seed_of(run.seed, "step", epoch, progress.step))
         set_rate(learner.optimizer, learning_rate(epoch + progress.step / len(batches), train))
         loss = step(learner, parallel, batch, run)
         if not isfinite(loss):
-            stop(examples, batch, progress, run)
+            abort_non_finite(examples, batch, progress, run)
         progress = progress.after_step(loss)
         if time.monotonic() - kept >= 60.0 * run.checkpoint_minutes:
-            keep(learner, progress, run)
+            save_progress(learner, progress, run)
             kept = time.monotonic()
     return progress
 
@@ -144,19 +149,14 @@ def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float
         if "more than 1 value per channel" not in str(error):  # PyTorch's batch norm
             raise
         raise PlainError(
-            f"train.batch: {len(batch.rows)} clip a process, of train.crop {run.train.crop}, leaves a batch norm one "
-            "value a channel; expected more clips, larger ones, or train.freeze_batch_norm"
+            f"train.batch leaves {len(batch.rows)} clip a process, and of train.crop {run.train.crop} that is one "
+            "value a channel for a batch norm: take more clips, larger ones, or train.freeze_batch_norm"
         ) from error
     loss = run.loss(logits_BN.float(), batch.targets)
-    value = float(run.team.mean(loss.detach()))
+    value = float(run.context.mean(loss.detach()))
     if isfinite(value):
-        learner.optimizer.zero_grad()
-        (loss * run.train.loss_scale).backward()  # type: ignore[no-untyped-call]
-        if run.train.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(learner.model.parameters(), run.train.gradient_clip)
-        learner.optimizer.step()
-        if learner.average:
-            learner.average.update_parameters(learner.model)
+        scaled, clip = loss * run.train.loss_scale, clip_of(run.train)
+        descend(scaled, learner.model, learner.optimizer, average=learner.average, clip=clip)
     return value
 
 
@@ -168,8 +168,8 @@ def measure(model: nn.Module, examples: Examples, epoch: int, run: Run) -> None:
     batches = shuffled(len(examples), train.batch, seed=run.seed, purpose="precise_bn", epoch=epoch)
     chosen = batches[: train.precise_bn_batches]
     with autocast(run):
-        clips = (as_clips(batch.pictures, run.frames) for batch in fed(examples, chosen, run))
-        measure_batch_norm(model, track(clips, total=len(chosen), label="precise batch norm"), run.team)
+        clips = (as_clips(batch.pictures, run.frames) for batch in device_batches(examples, chosen, run))
+        measure_batch_norm(model, track(clips, total=len(chosen), label="precise batch norm"), run.context)
 
 
 @torch.no_grad()
@@ -179,12 +179,12 @@ def validate(model: nn.Module, examples: Examples, run: Run) -> Record:
         return {}
     model.eval()
     rows, logits, targets = [], [], []
-    for batch in fed(examples, in_order(len(examples), run.train.batch), run):
+    for batch in device_batches(examples, in_order(len(examples), run.train.batch), run):
         with autocast(run):
             logits.append(model(as_clips(batch.pictures, run.frames), batch.sounds).float().cpu())
         rows.append(batch.rows.cpu().clone())  # the loader's own would each keep a file open until the end
         targets.append(batch.targets.cpu().clone())
-    parts = run.team.gather((torch.cat(rows), torch.cat(logits), torch.cat(targets)))
+    parts = run.context.gather((torch.cat(rows), torch.cat(logits), torch.cat(targets)))
     rows_B, logits_BN, targets_BN = (torch.cat(column) for column in zip(*parts, strict=True))
     order_B = rows_B.argsort()
     logits_BN, targets_BN = logits_BN[order_B], targets_BN[order_B]
@@ -193,16 +193,16 @@ def validate(model: nn.Module, examples: Examples, run: Run) -> Record:
     return {"val/loss": float(run.loss(logits_BN, targets_BN))} | record
 
 
-def fed(examples: Examples, batches: Sequence[Sequence[Pick]], run: Run) -> Iterator[Batch]:
+def device_batches(examples: Examples, batches: Sequence[Sequence[Pick]], run: Run) -> Iterator[Batch]:
     """This process's part of each batch, on its device."""
-    parts = (run.team.share(batch) for batch in batches)
-    for batch in load(examples, [part for part in parts if part], workers=run.workers, device=run.team.device):
-        yield Batch(*(tensor.to(run.team.device, non_blocking=True) for tensor in batch))
+    parts = (run.context.local_shard(batch) for batch in batches)
+    for batch in load(examples, [part for part in parts if part], workers=run.workers, device=run.context.device):
+        yield Batch(*(tensor.to(run.context.device, non_blocking=True) for tensor in batch))
 
 
 def autocast(run: Run) -> torch.autocast:
     """bfloat16 where it pays; weights, loss and optimizer stay in float32."""
-    kind = run.team.device.type
+    kind = run.context.device.type
     return torch.autocast(kind, torch.bfloat16, enabled=run.train.mixed_precision and kind == "cuda")
 
 
@@ -214,18 +214,18 @@ def set_mode(model: nn.Module, train: Train) -> None:
             norm.eval()
 
 
-def keep(learner: Learner, progress: Progress, run: Run) -> None:
+def save_progress(learner: Learner, progress: Progress, run: Run) -> None:
     """Write where the run stands."""
-    if run.team.leads:
+    if run.context.is_main:
         save_state(run.folder / STATE, learner, progress)
 
 
-def stop(examples: Examples, batch: Batch, progress: Progress, run: Run) -> None:
+def abort_non_finite(examples: Examples, batch: Batch, progress: Progress, run: Run) -> None:
     """End a run whose loss is not finite, and leave the names of the batch's videos, for a closer look."""
-    rows = sorted(row for part in run.team.gather(batch.rows.tolist()) for row in part)
+    rows = sorted(row for part in run.context.gather(batch.rows.tolist()) for row in part)
     place = {"epoch": progress.epoch, "step": progress.step}
     note = run.folder / NOT_FINITE
-    if run.team.leads:
+    if run.context.is_main:
         videos = [examples.video_ids[row].as_py() for row in rows]
         write_text(note, json.dumps(place | {"videos": videos}, indent=2) + "\n")
     raise PlainError(

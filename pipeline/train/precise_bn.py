@@ -9,18 +9,18 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from pipeline.train.distributed import Team
+from pipeline.train.distributed import DistributedContext
 from pipeline.train.optimizer import batch_norms
 
 
 @torch.no_grad()
-def measure_batch_norm(model: nn.Module, batches: Iterable[Tensor], team: Team) -> None:
+def measure_batch_norm(model: nn.Module, batches: Iterable[Tensor], context: DistributedContext) -> None:
     """Replace the running statistics of every batch norm by their means over `batches`.
 
     Args:
         model: in any mode, and left in it; its weights do not change.
         batches: of clips, as the model takes them.
-        team: whose members each see a part of every batch.
+        context: whose members each see a part of every batch.
     """
     norms = batch_norms(model)
     momenta = [norm.momentum for norm in norms]
@@ -35,6 +35,6 @@ def measure_batch_norm(model: nn.Module, batches: Iterable[Tensor], team: Team) 
         norm.momentum = momentum
         for statistic in (norm.running_mean, norm.running_var):
             if statistic is not None:
-                statistic.copy_(team.mean(statistic))
+                statistic.copy_(context.mean(statistic))
     for module, training in modes:
         module.training = training

@@ -36,7 +36,7 @@ def predicted(ablated, tmp_path_factory):
     found = {}
     for row in ROWS:
         kept = DVCFileSystem(str(ablated.root), rev=f"relations-{row}-frozen")
-        kept.get("data/frozen/predictions", str(folder / row), recursive=True)
+        kept.get("data/frozen/predictions/untuned", str(folder / row), recursive=True)
         read_ = [tables.read("predictions", path) for path in sorted((folder / row).glob("*.parquet"))]
         found[row] = [(tables.vectors(one["scores"]), tables.multi_hot(one["actions"], actions)) for one in read_]
     return found

@@ -37,9 +37,9 @@ def test_what_a_head_scores_is_what_evaluate_scores(
     how = {"evaluate": evaluate, "media": params.media, "execution": execution}
     testing.score(tmp_path / "scored", videos, model_folder, **how)
     expected = tables.read("predictions", tmp_path / "scored" / "predictions.parquet")
-    assert frozen.look(tmp_path / "viewed.parquet", videos, model_folder, **how) == 3
-    viewed = tables.read("viewed", tmp_path / "viewed.parquet")
-    found = frozen.predict(viewed, load_model(model_folder)[0], whitened, evaluate)
+    assert frozen.extract_view_features(tmp_path / "view_features.parquet", videos, model_folder, **how) == 3
+    view_features = tables.read("view_features", tmp_path / "view_features.parquet")
+    found = frozen.predict(view_features, load_model(model_folder)[0], whitened, evaluate)
     assert found["video_id"].to_pylist() == expected["video_id"].to_pylist()
     assert found["actions"].to_pylist() == expected["actions"].to_pylist()
     assert np.allclose(tables.vectors(found["scores"]), tables.vectors(expected["scores"]), atol=1e-5)
@@ -50,15 +50,15 @@ def test_a_video_that_cannot_be_read_is_left_out_by_name(
 ):
     how = {"evaluate": evaluate, "media": params.media, "execution": execution}
     broken = [*videos, video_of("d", content=b"no video")]
-    frozen.look(tmp_path / "viewed.parquet", broken, model_folder, **how)
-    viewed = tables.read("viewed", tmp_path / "viewed.parquet")
-    assert [bool(reason) for reason in viewed["reason"].to_pylist()] == [False, False, False, True]
-    scored = frozen.predict(viewed, load_model(model_folder)[0], whitened, evaluate)
+    frozen.extract_view_features(tmp_path / "view_features.parquet", broken, model_folder, **how)
+    view_features = tables.read("view_features", tmp_path / "view_features.parquet")
+    assert [bool(reason) for reason in view_features["reason"].to_pylist()] == [False, False, False, True]
+    scored = frozen.predict(view_features, load_model(model_folder)[0], whitened, evaluate)
     assert scored["video_id"].to_pylist() == ["a", "b", "c"]
     strict = how | {"evaluate": evaluate.model_copy(update={"max_failure_rate": 0.1})}
     said = r"^1 of 4 videos failed \(25\.00%\); evaluate\.max_failure_rate allows 10\.00%[^|]*\n  d: "
     with pytest.raises(PlainError, match=said):
-        frozen.look(tmp_path / "viewed.parquet", broken, model_folder, **strict)
+        frozen.extract_view_features(tmp_path / "view_features.parquet", broken, model_folder, **strict)
 
 
 def test_features_are_the_same_bytes_for_any_number_of_threads(
@@ -68,8 +68,8 @@ def test_features_are_the_same_bytes_for_any_number_of_threads(
     for threads in (1, 3):
         how = execution.model_copy(update={"threads": threads})
         seen = [video_of("0", content=b"no video"), *videos]
-        frozen.look(
-            tmp_path / "viewed.parquet", seen, model_folder, evaluate=evaluate, media=params.media, execution=how
+        frozen.extract_view_features(
+            tmp_path / "view_features.parquet", seen, model_folder, evaluate=evaluate, media=params.media, execution=how
         )
-        found.append((tmp_path / "viewed.parquet").read_bytes())
+        found.append((tmp_path / "view_features.parquet").read_bytes())
     assert found[0] == found[1]

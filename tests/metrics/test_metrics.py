@@ -12,6 +12,7 @@ from pipeline.metrics.metrics import (
     map_action,
     map_micro,
     map_sample,
+    map_sample_of_each,
     top1,
     top5,
     video_precisions,
@@ -36,6 +37,13 @@ def case(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
         targets[:, 3] = False
     targets[~targets.any(axis=1), 0] = True
     return scores, targets
+
+
+def test_many_models_at_once_have_the_metric_of_each(case):
+    scores, targets = case
+    stacked = np.stack([scores, scores[:, ::-1], np.zeros_like(scores)]).astype(np.float32)
+    expected = [map_sample(one, targets) for one in stacked]
+    np.testing.assert_allclose(map_sample_of_each(stacked, targets), expected, rtol=1e-12)
 
 
 def test_hand_computed_videos():

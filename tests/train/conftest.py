@@ -5,7 +5,7 @@ import torch
 
 from pipeline.foundations.params import Params
 from pipeline.train.assemble import Design
-from pipeline.train.distributed import Team
+from pipeline.train.distributed import DistributedContext
 from tests.train.miniature import SMALL, Miniature, changed, design_of, write_inputs
 
 
@@ -27,8 +27,8 @@ def design(small: Params) -> Design:
 
 
 @pytest.fixture(scope="session")
-def alone() -> Team:
-    return Team(rank=0, size=1, device=torch.device("cpu"))
+def alone() -> DistributedContext:
+    return DistributedContext(rank=0, size=1, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="session")

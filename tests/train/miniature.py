@@ -13,7 +13,7 @@ from pipeline.clips.packs import EXCLUDED, TABLE, Copy, PackWriter, pack_name
 from pipeline.foundations.params import Params
 from pipeline.foundations.tables import tables
 from pipeline.foundations.tables.tables import FORM_SIZE
-from pipeline.train.assemble import Design, Knowledge
+from pipeline.train.assemble import Design, ModelInputs
 from pipeline.train.experiment import Videos
 
 ACTIONS = ("clapping", "diving", "singing")
@@ -34,6 +34,8 @@ SMALL = {
     "frozen": {
         "epochs": 3, "batch": 4, "learning_rate": 0.01, "weight_decay": 1e-4, "backbone": "fc", "views": 2,
         "repeats": 2, "schedule": "step", "milestones": (2,), "warmup_epochs": 0,
+        "tune": False, "tune_learning_rates": (0.01, 0.1), "tune_weight_decays": (1e-4,), "tune_epochs": (2, 3),
+        "tune_seeds": 2,
     },
     "execution": {"workers": 1, "device": "cpu", "checkpoint_minutes": 60.0, "tensorboard": None},
 }  # fmt: skip
@@ -50,7 +52,7 @@ class Miniature(NamedTuple):
 
     root: Path
     videos: Videos
-    knowledge: Knowledge
+    inputs: ModelInputs
 
 
 def picture(video: int, frame: int) -> bytes:
@@ -118,7 +120,7 @@ def write_inputs(root: Path) -> Miniature:
             clips=data / "clips",
             whitened=data / "features/whitened.parquet",
         ),
-        Knowledge(
+        ModelInputs(
             actions=data / "index/actions.parquet",
             adjacency=data / "graph/adjacency.parquet",
             audio=data / "lexicons/audio.parquet",

@@ -16,51 +16,49 @@ def test_the_graph_is_equation_1s(miniature, design):
     """Three actions, one edge 0 -> 2: A~ = A + I has row sums 2, 1, 1."""
     half, root = 0.5, 0.5**0.5
     expected = torch.tensor([[half, 0.0, root], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    torch.testing.assert_close(read_graph(miniature.knowledge.adjacency, 3, design, seed=0), expected)
+    torch.testing.assert_close(read_graph(miniature.inputs.adjacency, 3, design, seed=0), expected)
 
 
 def test_a_graph_of_another_vocabulary_is_refused(miniature, design):
     with pytest.raises(PlainError, match=r"found 9 pairs, expected 4 x 4"):
-        read_graph(miniature.knowledge.adjacency, 4, design, seed=0)
+        read_graph(miniature.inputs.adjacency, 4, design, seed=0)
 
 
 def test_a_text_lexicon_of_another_vocabulary_is_refused(miniature, design):
     with pytest.raises(PlainError, match=r"found 3 actions, expected the vocabulary's 4"):
-        Forms(miniature.knowledge, design, actions=4, seed=0)
+        Forms(miniature.inputs, design, actions=4, seed=0)
 
 
 def test_forms_are_the_lexicons(miniature, design):
-    forms = Forms(miniature.knowledge, design, actions=3, seed=0)
-    text = tables.vectors(tables.read("text", miniature.knowledge.text)["form"])
+    forms = Forms(miniature.inputs, design, actions=3, seed=0)
+    text = tables.vectors(tables.read("text", miniature.inputs.text)["form"])
     assert np.array_equal(forms.text.numpy(), text)
-    audio = tables.vectors(tables.read("audio", miniature.knowledge.audio)["form"])
+    audio = tables.vectors(tables.read("audio", miniature.inputs.audio)["form"])
     for action, form in enumerate(forms.audio(0).numpy()):
         assert any(np.array_equal(form, own) for own in audio[4 * action : 4 * action + 4])
 
 
 def test_forms_vary_only_where_they_are_drawn_again(miniature, design):
-    fixed = Forms(miniature.knowledge, design, actions=3, seed=0)
+    fixed = Forms(miniature.inputs, design, actions=3, seed=0)
     assert not fixed.vary
-    again = Forms(miniature.knowledge, redesigned(design, lexicon={"draw": "resample"}), actions=3, seed=0)
+    again = Forms(miniature.inputs, redesigned(design, lexicon={"draw": "resample"}), actions=3, seed=0)
     assert again.vary
     assert any(not torch.equal(again.audio(0), again.audio(epoch)) for epoch in range(1, 5))
 
 
 def test_a_lexicon_that_no_learner_uses_is_not_opened(miniature, design, tmp_path):
-    knowledge = miniature.knowledge.__class__(
-        **vars(miniature.knowledge) | {"audio": tmp_path / "no", "text": tmp_path / "no"}
-    )
-    model, _, description = assemble(knowledge, redesigned(design, model={"heads": ("visual",)}), seed=0)
+    inputs = miniature.inputs.__class__(**vars(miniature.inputs) | {"audio": tmp_path / "no", "text": tmp_path / "no"})
+    model, _, description = assemble(inputs, redesigned(design, model={"heads": ("visual",)}), seed=0)
     assert (description.audio_size, description.text_size) == (None, None)
     assert model(torch.zeros(2, 3, 2, 16, 16)).shape == (2, 3)
 
 
 def test_weights_come_from_the_seed_alone(miniature, design):
     torch.manual_seed(99)
-    first, _, _ = assemble(miniature.knowledge, design, seed=1)
+    first, _, _ = assemble(miniature.inputs, design, seed=1)
     torch.manual_seed(7)
-    again, _, _ = assemble(miniature.knowledge, design, seed=1)
-    other, _, _ = assemble(miniature.knowledge, design, seed=2)
+    again, _, _ = assemble(miniature.inputs, design, seed=1)
+    other, _, _ = assemble(miniature.inputs, design, seed=2)
     states = [model.state_dict() for model in (first, again, other)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert not torch.equal(states[0]["backbone.stem.conv.weight"], states[2]["backbone.stem.conv.weight"])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.train.distributed import Team
+from pipeline.train.distributed import DistributedContext
 from pipeline.train.experiment import prepare_batch_norm
 from pipeline.train.optimizer import batch_norms
 
@@ -25,7 +25,7 @@ def test_gpus_share_statistics_where_asked(small, device, size, wanted, synchron
     """On the structure of the model alone, which needs no GPU."""
     model = nn.Sequential(nn.Conv3d(3, 4, 1), nn.BatchNorm3d(4), nn.Sequential(nn.BatchNorm3d(4)))
     train = small.train.model_copy(update={"sync_batch_norm": wanted})
-    prepare_batch_norm(model, train, Team(rank=0, size=size, device=torch.device(device)))
+    prepare_batch_norm(model, train, DistributedContext(rank=0, size=size, device=torch.device(device)))
     assert [isinstance(norm, nn.SyncBatchNorm) for norm in batch_norms(model)] == [synchronized] * 2
 
 
@@ -34,13 +34,13 @@ import json, sys, torch
 from pathlib import Path
 from torch import nn
 from pipeline.train.precise_bn import measure_batch_norm
-from pipeline.train.distributed import assembled
+from pipeline.train.distributed import init_distributed
 
-with assembled("cpu") as team:
+with init_distributed("cpu") as context:
     norm = nn.BatchNorm3d(2)
-    own = torch.arange(24.0).reshape(3, 2, 1, 2, 2) * (1 + team.rank)
-    measure_batch_norm(nn.Sequential(norm), [own], team)
-    if team.leads:
+    own = torch.arange(24.0).reshape(3, 2, 1, 2, 2) * (1 + context.rank)
+    measure_batch_norm(nn.Sequential(norm), [own], context)
+    if context.is_main:
         Path(sys.argv[1]).write_text(json.dumps([norm.running_mean.tolist(), norm.running_var.tolist()]))
 """
 

@@ -87,7 +87,7 @@ def test_two_processes_train_as_one_with_the_same_global_batch(project, miniatur
     said = finish(start(two, TORCHRUN))
     assert said.count("epoch 1 of 1:") == 1  # the leader alone speaks
     weights = [load_file(root / "models/m3a/model.safetensors") for root in (one, two)]
-    start_model, _, _ = assemble(miniature.knowledge, design, seed=small.seed)
+    start_model, _, _ = assemble(miniature.inputs, design, seed=small.seed)
     assert any((weights[0][name] - before).abs().max() > 1e-3 for name, before in start_model.named_parameters())
     for name in weights[0]:
         torch.testing.assert_close(weights[0][name], weights[1][name], rtol=0.0, atol=1e-5)

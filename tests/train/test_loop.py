@@ -16,7 +16,7 @@ from pipeline.train import loop
 from pipeline.train.assemble import assemble
 from pipeline.train.batches import shuffled
 from pipeline.train.data import Pick
-from pipeline.train.distributed import Team
+from pipeline.train.distributed import DistributedContext
 from pipeline.train.experiment import make_learner, open_data, renew_forms
 from pipeline.train.loop import NOT_FINITE, STATE, Run, fit
 from pipeline.train.optimizer import batch_norms
@@ -35,13 +35,13 @@ def setup(miniature, design, small, alone, tmp_path_factory):
 
     def make(folder=None, *, minutes=60.0, **changes):
         train = small.train.model_copy(update=changes)
-        model, _, _ = assemble(miniature.knowledge, design, seed=7)
+        model, _, _ = assemble(miniature.inputs, design, seed=7)
         run = Run(
-            train=train, frames=design.frames, seed=7, loss=bce, metrics={"map_action": map_action}, team=alone,
+            train=train, frames=design.frames, seed=7, loss=bce, metrics={"map_action": map_action}, context=alone,
             workers=0, folder=root / (folder or str(next(numbers))), checkpoint_minutes=minutes,
         )  # fmt: skip
         run.folder.mkdir(exist_ok=True)
-        data = open_data(miniature.videos, actions=3, frames=design.frames, train=train, seed=7, hears=False)
+        data = open_data(miniature.videos, actions=3, frames=design.frames, train=train, seed=7, with_sounds=False)
         return make_learner(model, train, alone), data, run
 
     root, numbers = tmp_path_factory.mktemp("runs"), count()
@@ -84,7 +84,7 @@ def test_an_epoch_is_plain_sgd_written_out(setup):
             for weight, speed, gradient in zip(weights, velocity, torch.autograd.grad(loss, weights), strict=True):
                 speed.mul_(train.momentum).add_(gradient)
                 weight.sub_(rate * (gradient + train.momentum * speed))
-    progress = fit(learner, data, run, renew=ignore, log=ignore)
+    progress = fit(learner, data, run, on_epoch_start=ignore, log=ignore)
     assert progress.history[0]["train/loss"] == pytest.approx(np.mean(losses), rel=1e-7)
     for name, weight in learner.model.named_parameters():
         torch.testing.assert_close(weight, dict(model.named_parameters())[name], rtol=1e-7, atol=1e-9)
@@ -95,7 +95,8 @@ def test_a_scaled_loss_is_the_rate_times_the_scale_and_the_decay_through_it(setu
     plain, data, run = setup(epochs=1, weight_decay=0.04, learning_rate=0.02)
     scaled, _, other = setup(epochs=1, weight_decay=0.16, learning_rate=0.005, loss_scale=4.0)
     histories = [
-        fit(learner, data, one, renew=ignore, log=ignore).history for learner, one in ((plain, run), (scaled, other))
+        fit(learner, data, one, on_epoch_start=ignore, log=ignore).history
+        for learner, one in ((plain, run), (scaled, other))
     ]
     for name, weight in plain.model.state_dict().items():
         assert torch.equal(weight, scaled.model.state_dict()[name]), name
@@ -108,7 +109,7 @@ def test_training_learns(setup):
     Over six seeds the losses fell to 0.39 of what they were or less, and the metric reached 78 or more.
     """
     learner, data, run = setup(epochs=20, learning_rate=0.02, milestones=(16,), validate_every=20)
-    history = fit(learner, data, run, renew=ignore, log=ignore).history
+    history = fit(learner, data, run, on_epoch_start=ignore, log=ignore).history
     losses = [record["train/loss"] for record in history]
     assert np.median(losses[-6:]) < 0.6 * max(losses[:3])
     assert history[-1]["val/map_action"] > 65  # a stripe's direction tells two actions of three; chance is 44
@@ -122,7 +123,7 @@ def straight(setup):
     def of(ema):
         if ema not in ended:
             learner, data, run = setup(f"straight-{ema}", ema=ema)
-            history = fit(learner, data, run, renew=ignore, log=ignore).history
+            history = fit(learner, data, run, on_epoch_start=ignore, log=ignore).history
             ended[ema] = (bits(learner), history, (run.folder / STATE).read_bytes())
         return ended[ema]
 
@@ -131,7 +132,7 @@ def straight(setup):
 
 def test_the_same_run_gives_the_same_bits(setup, straight):
     learner, data, run = setup()
-    history = fit(learner, data, run, renew=ignore, log=ignore).history
+    history = fit(learner, data, run, on_epoch_start=ignore, log=ignore).history
     assert (bits(learner), history) == straight(None)[:2]
 
 
@@ -151,21 +152,21 @@ def test_a_run_stopped_anywhere_goes_on_with_the_same_bits(setup, straight, monk
     with monkeypatch.context() as patch:
         patch.setattr(loop, "step", stop_before)
         with pytest.raises(Stopped):
-            fit(*stopped, renew=ignore, log=ignore)
+            fit(*stopped, on_epoch_start=ignore, log=ignore)
 
     learner, data, run = setup(folder, ema=ema)
     place = load_state(run.folder / STATE, setup(folder, ema=ema)[0])
     assert (place.epoch, place.step) == divmod(steps, 3)
-    history = fit(learner, data, run, renew=ignore, log=ignore).history
+    history = fit(learner, data, run, on_epoch_start=ignore, log=ignore).history
     assert (bits(learner), history, (run.folder / STATE).read_bytes()) == straight(ema)
 
 
 def test_records_of_the_interrupted_part_are_logged_again(setup):
     records = []
     with pytest.raises(Stopped):
-        fit(*setup("logged"), renew=ignore, log=lambda record: stop_after(records, record, 2))
+        fit(*setup("logged"), on_epoch_start=ignore, log=lambda record: stop_after(records, record, 2))
     again = []
-    history = fit(*setup("logged"), renew=ignore, log=again.append).history
+    history = fit(*setup("logged"), on_epoch_start=ignore, log=again.append).history
     assert records == again[:2]
     assert list(history) == again
     assert [sorted(record) for record in again] == [
@@ -182,14 +183,14 @@ def stop_after(records, record, count):
 
 
 def test_a_finished_run_is_not_trained_again(setup, monkeypatch):
-    first = fit(*setup("finished"), renew=ignore, log=ignore)
+    first = fit(*setup("finished"), on_epoch_start=ignore, log=ignore)
     monkeypatch.setattr(loop, "step", None)
-    assert fit(*setup("finished"), renew=ignore, log=ignore) == first
+    assert fit(*setup("finished"), on_epoch_start=ignore, log=ignore) == first
 
 
 def test_forms_are_renewed_at_the_beginning_of_each_epoch(setup):
     epochs = []
-    fit(*setup(), renew=epochs.append, log=ignore)
+    fit(*setup(), on_epoch_start=epochs.append, log=ignore)
     assert epochs == [0, 1, 2]
 
 
@@ -197,7 +198,7 @@ def test_forms_drawn_anew_replace_the_models(setup, miniature, design):
     lexicon = design.lexicon.model_copy(update={"draw": "resample"})
     again = design.__class__(**vars(design) | {"lexicon": lexicon})
     learner, _, _ = setup(ema=0.9)
-    _, forms, _ = assemble(miniature.knowledge, again, seed=7)
+    _, forms, _ = assemble(miniature.inputs, again, seed=7)
     for epoch in range(3):
         renew_forms(learner, forms, epoch)
         for model in (learner.model, learner.result):
@@ -218,7 +219,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_videos(setup):
 
     run = Run(**vars(run) | {"loss": explode})
     with pytest.raises(PlainError, match=r"not a finite number in epoch 1, step 2; .*not_finite\.json"):
-        fit(learner, data, run, renew=ignore, log=ignore)
+        fit(learner, data, run, on_epoch_start=ignore, log=ignore)
     note = json.loads((run.folder / NOT_FINITE).read_text())
     assert note["videos"] == sorted(f"v{pick.row:02d}" for pick in batches[1])
     assert (note["epoch"], note["step"]) == (0, 1)
@@ -226,15 +227,15 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_videos(setup):
 
 
 def test_a_batch_larger_than_the_data_is_an_error(setup):
-    with pytest.raises(PlainError, match=r"train\.batch: found 13, and 12 training videos"):
-        fit(*setup(batch=13), renew=ignore, log=ignore)
+    with pytest.raises(PlainError, match=r"train\.batch is 13, but there are only 12 training videos"):
+        fit(*setup(batch=13), on_epoch_start=ignore, log=ignore)
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_an_error(setup):
     learner, data, run = setup(batch=3)
-    run = Run(**vars(run) | {"team": Team(rank=0, size=2, device=torch.device("cpu"))})
-    with pytest.raises(PlainError, match=r"train\.batch: found 3, expected a multiple of the 2 processes"):
-        fit(learner, data, run, renew=ignore, log=ignore)
+    run = Run(**vars(run) | {"context": DistributedContext(rank=0, size=2, device=torch.device("cpu"))})
+    with pytest.raises(PlainError, match=r"train\.batch is 3, which 2 processes cannot share evenly"):
+        fit(learner, data, run, on_epoch_start=ignore, log=ignore)
 
 
 def test_gradients_are_clipped(setup):
@@ -243,7 +244,7 @@ def test_gradients_are_clipped(setup):
         epochs=1, gradient_clip=1e-3, momentum=0.0, nesterov=False, weight_decay=0.0, learning_rate=1.0, milestones=()
     )
     start = torch.cat([weight.detach().flatten().clone() for weight in learner.model.parameters()])
-    fit(learner, data, run, renew=ignore, log=ignore)
+    fit(learner, data, run, on_epoch_start=ignore, log=ignore)
     end = torch.cat([weight.detach().flatten() for weight in learner.model.parameters()])
     assert 0 < (end - start).norm() <= 3 * 1e-3 * 1.001
 
@@ -259,7 +260,7 @@ def test_averaged_weights_are_the_result(setup):
         update(model)
 
     learner.average.update_parameters = watching
-    fit(learner, data, run, renew=ignore, log=ignore)
+    fit(learner, data, run, on_epoch_start=ignore, log=ignore)
     for number, weight in enumerate(learner.result.parameters()):
         first, second, third = (weights[number] for weights in seen)
         torch.testing.assert_close(weight, ((first + second) / 2 + third) / 2)
@@ -269,7 +270,7 @@ def test_averaged_weights_are_the_result(setup):
 def test_frozen_batch_norm_keeps_its_statistics(setup):
     learner, data, run = setup(epochs=1, freeze_batch_norm=True)
     before = [norm.running_mean.clone() for norm in batch_norms(learner.model)]
-    fit(learner, data, run, renew=ignore, log=ignore)
+    fit(learner, data, run, on_epoch_start=ignore, log=ignore)
     for norm, mean in zip(batch_norms(learner.model), before, strict=True):
         assert torch.equal(norm.running_mean, mean)
 
@@ -277,7 +278,7 @@ def test_frozen_batch_norm_keeps_its_statistics(setup):
 def test_precise_batch_norm_is_measured_where_it_is_used(setup, monkeypatch):
     measured = []
     monkeypatch.setattr(loop, "measure", lambda model, examples, epoch, run: measured.append(epoch))
-    fit(*setup(epochs=5, validate_every=2), renew=ignore, log=ignore)
+    fit(*setup(epochs=5, validate_every=2), on_epoch_start=ignore, log=ignore)
     assert measured == [1, 3, 4]  # before each look at the validation videos, and before the end
 
 
@@ -317,13 +318,15 @@ def test_validation_lets_each_batch_of_the_loader_go(setup):
 @pytest.mark.parametrize("mixed", [False, True])
 def test_on_cuda_too_the_same_run_gives_the_same_bits(setup, miniature, design, straight, mixed):
     """Every operation has a deterministic form there; in float32 the first epoch's loss is the CPU's."""
-    team, ended = Team(rank=0, size=1, device=torch.device("cuda", 0)), []
+    context, ended = DistributedContext(rank=0, size=1, device=torch.device("cuda", 0)), []
     with reproducible(threads=1):
         for _ in range(2):
             _, data, run = setup(mixed_precision=mixed)
-            model, _, _ = assemble(miniature.knowledge, design, seed=7)
-            learner = make_learner(model, run.train, team)
-            history = fit(learner, data, Run(**vars(run) | {"team": team}), renew=ignore, log=ignore).history
+            model, _, _ = assemble(miniature.inputs, design, seed=7)
+            learner = make_learner(model, run.train, context)
+            history = fit(
+                learner, data, Run(**vars(run) | {"context": context}), on_epoch_start=ignore, log=ignore
+            ).history
             ended.append(([weight.tobytes() for weight in numpy_weights(learner)], history))
     assert ended[0] == ended[1]
     assert history[0]["train/loss"] == pytest.approx(straight(None)[1][0]["train/loss"], rel=0.05 if mixed else 1e-3)

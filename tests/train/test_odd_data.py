@@ -70,7 +70,7 @@ def test_a_batch_of_one_video_too_small_for_batch_norm_is_a_sentence(run, capfd)
     with pytest.raises(SystemExit):
         run(batch=1)
     assert (
-        "error: train.batch: 1 clip a process, of train.crop 16, leaves a batch norm one value"
+        "error: train.batch leaves 1 clip a process, and of train.crop 16 that is one value a channel"
         in capfd.readouterr().err
     )
 

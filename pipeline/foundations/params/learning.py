@@ -182,6 +182,21 @@ class Frozen(Schedule):
     """Random views of each training video; an epoch sees one of them, in turn."""
     repeats: Count
     """Heads trained by stage `heads`, from as many seeds."""
+    tune: bool
+    """Whether rate, decay and epochs are also chosen on the validation split, from the grid below."""
+    tune_learning_rates: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)]
+    tune_weight_decays: Annotated[tuple[NotNegative, ...], Field(strict=False, min_length=1)]
+    tune_epochs: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
+    tune_seeds: Count
+    """Seeds that every setting of the grid is trained from; none of them is one of the final ones."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for name in ("tune_learning_rates", "tune_weight_decays", "tune_epochs"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} {list(values)} name one twice")
+        return self
 
 
 class Evaluate(Section):

@@ -117,13 +117,25 @@ SCHEMAS: dict[str, Schema] = {
     "scored": _schema(
         ("video_id",), _VIDEO, _ACTIONS, _column("scores", _VECTOR, "as in predictions; empty where excluded"), _REASON
     ),
-    "viewed": _schema(
+    "view_features": _schema(
         ("video_id",),
         _VIDEO,
         _ACTIONS,
         _column("features", _VECTOR, "of a frozen backbone, views x positions x C in one row; empty where excluded"),
         _column("shape", _list(pa.int32()), "views, positions and C"),
         _REASON,
+    ),
+    "trials": _schema(
+        ("role", "trial", "seed"),
+        _column("role", pa.string(), "tuning | untuned (as params.yaml has it) | tuned (the choice, from fresh seeds)"),
+        _column("trial", pa.int16(), "number of the setting in the grid; 0 where untuned"),
+        _column("seed", pa.int64(), "of the head's weights, forms and order of videos"),
+        _column("learning_rate", pa.float64(), "at the start"),
+        _column("weight_decay", pa.float64(), "of the head"),
+        _column("epochs", pa.int32(), "passes over the training features"),
+        _column("map_sample", pa.float64(), "of validation videos, one view each; percent, NaN where it diverged"),
+        _column("diverged", pa.bool_(), "the loss or a weight was not a finite number"),
+        _column("chosen", pa.bool_(), "the setting with the best mean map_sample, which the tuned heads have"),
     ),
     "metrics": _schema(
         ("row", "metric"),

@@ -1,0 +1,177 @@
+"""Training heads on frozen features, many trials and seeds side by side as one batch (`pipeline.train.stack`).
+
+A head that is trained among others ends as one that is trained alone, to rounding (tests state the tolerance): each
+has its own weights, rate, decay, order of videos and forms, and none sees another's gradients. Shapes: M heads,
+B videos of a batch, C backbone features, N actions.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import vmap
+
+from pipeline.foundations.params import Frozen, Train
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables.seeds import seed_of
+from pipeline.model.model import HeadModel
+from pipeline.train.batches import shuffled
+from pipeline.train.loop import Loss
+from pipeline.train.schedule import learning_rate
+from pipeline.train.split import Split
+from pipeline.train.stack import HeadStack, StackedSgd, draws_at_random, stacked_clip_of
+from pipeline.train.step import averaged, descend
+
+SIDE_BY_SIDE = 4_000_000
+"""Weights in one stack, so that it stays in a CPU's caches; more heads are trained one stack after the other."""
+
+
+StackedMetric = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Scores M x B x N and targets B x N to percent, M."""
+
+
+class Trial(NamedTuple):
+    """One training of a head."""
+
+    seed: int
+    """Of its weights, its forms and the order of the videos."""
+    learning_rate: float
+    weight_decay: float
+    epochs: int
+
+
+class Fitted(NamedTuple):
+    """How a trial ended."""
+
+    trial: Trial
+    diverged: bool
+    """Its loss, a weight or a score was not a finite number."""
+    score: float
+    """On the validation videos, one view of each; NaN where it diverged or there are none."""
+    losses: tuple[float, ...]
+    """Mean training loss of each epoch."""
+    weights: dict[str, Tensor]
+    """The head's, by the names of `HeadModel`; empty where they were not asked for."""
+
+
+class Setting(NamedTuple):
+    """What all trials have in common."""
+
+    frozen: Frozen
+    train: Train
+    """Momentum, clipping and averaging."""
+    loss: Loss
+    metric: StackedMetric
+    """Of the validation videos."""
+    on_epoch_start: Callable[[int, int], bool]
+    """Given a seed and an epoch, draws the seed's forms anew; whether there is anything to draw."""
+    keep: bool
+    """Whether the weights are wanted."""
+
+
+def fit_heads(
+    heads: Mapping[int, HeadModel], trials: Sequence[Trial], training: Split, validation: Split, setting: Setting
+) -> list[Fitted]:
+    """Train a head for each trial; a trial that diverges ends no other.
+
+    Args:
+        heads: of one design, as each seed of the trials starts it; their weights are not changed.
+        trials: each told apart from the others.
+        training: what is learnt from; an epoch sees one view of every video, in turn.
+        validation: what is scored at the end.
+        setting: all else.
+
+    Raises:
+        PlainError: there are fewer videos than a batch holds.
+    """
+    ended: dict[Trial, Fitted] = {}
+    for stacked in stacks(heads, trials):
+        for fitted in _fit_stack(heads, stacked, training, validation, setting):
+            ended[fitted.trial] = fitted
+    return [ended[trial] for trial in trials]
+
+
+def stacks(heads: Mapping[int, HeadModel], trials: Sequence[Trial]) -> Iterator[list[Trial]]:
+    """The trials that train side by side: of equal epochs, and not too many; with dropout, of one seed."""
+    head = next(iter(heads.values()))
+    most = max(1, SIDE_BY_SIDE // max(1, sum(weight.numel() for weight in head.parameters())))
+
+    def alike(trial: Trial) -> tuple[int, int]:
+        return trial.epochs, trial.seed if draws_at_random(head) else 0
+
+    for _, members in groupby(sorted(trials, key=alike), key=alike):
+        group = list(members)
+        yield from (group[start : start + most] for start in range(0, len(group), most))
+
+
+def _fit_stack(
+    heads: Mapping[int, HeadModel], trials: Sequence[Trial], training: Split, validation: Split, setting: Setting
+) -> list[Fitted]:
+    frozen, seeds = setting.frozen, sorted({trial.seed for trial in trials})
+    device = training.targets.device
+    stack = HeadStack([heads[trial.seed] for trial in trials])
+    optimizer = StackedSgd(stack.weights, [trial.weight_decay for trial in trials], setting.train)
+    average, clip = averaged(stack.weights, setting.train), stacked_clip_of(setting.train)
+    schedules = [schedule_of(trial, frozen) for trial in trials]
+    place_M = torch.tensor([seeds.index(trial.seed) for trial in trials], device=device)
+    diverged_M, losses = torch.zeros(len(trials), dtype=torch.bool, device=device), []
+    for epoch in range(trials[0].epochs):
+        drawn = [setting.on_epoch_start(seed, epoch) for seed in seeds]
+        if any(drawn):
+            stack.load_buffers()
+        views_BC = training.views[epoch % len(training.views)]
+        orders = [shuffled(len(views_BC), frozen.batch, seed=seed, purpose="train", epoch=epoch) for seed in seeds]
+        steps = len(orders[0])
+        if not steps:
+            raise PlainError(
+                f"frozen.batch is {frozen.batch}, but there are only {len(views_BC)} training videos: "
+                "lower it or add videos"
+            )
+        total_M = torch.zeros(len(trials), device=device)
+        for step, batches in enumerate(zip(*orders, strict=True)):
+            rows_MB = torch.tensor([[pick.row for pick in batch] for batch in batches], device=device)[place_M]
+            torch.manual_seed(seed_of(seeds[0], "step", epoch, step))  # of dropout, where all are of one seed
+            optimizer.set_rates([learning_rate(epoch + step / steps, schedule) for schedule in schedules])
+            logits_MBN = stack.logits(stack.weights, views_BC[rows_MB], training.sounds[rows_MB], training=True)
+            losses_M: Tensor = vmap(setting.loss)(logits_MBN, training.targets[rows_MB])
+            diverged_M |= ~losses_M.detach().isfinite()
+            total_M += losses_M.detach()
+            descend(losses_M.sum(), stack.weights, optimizer, average=average, clip=clip)
+        losses.append((total_M / steps).tolist())
+        if bool(diverged_M.all()):
+            break
+    weights = cast(nn.ParameterList, average.module) if average else stack.weights
+    diverged_M |= ~torch.stack([weight.detach().flatten(1).isfinite().all(1) for weight in weights]).all(0)
+    scores = _scores(stack, weights, validation, diverged_M.tolist(), setting)
+    return [
+        Fitted(trial, bool(lost), score, curve, stack.weights_of(weights, place) if setting.keep else {})
+        for place, (trial, lost, score, curve) in enumerate(
+            zip(trials, diverged_M.tolist(), scores, zip(*losses, strict=True), strict=True)
+        )
+    ]
+
+
+def schedule_of(trial: Trial, frozen: Frozen) -> Frozen:
+    """The trial's schedule; milestones move with the epochs."""
+    moved = sorted({round(milestone * trial.epochs / frozen.epochs) for milestone in frozen.milestones})
+    own = {"learning_rate": trial.learning_rate, "epochs": trial.epochs}
+    return frozen.model_copy(update=own | ({} if trial.epochs == frozen.epochs else {"milestones": tuple(moved)}))
+
+
+@torch.no_grad()
+def _scores(
+    stack: HeadStack, weights: nn.ParameterList, validation: Split, diverged: Sequence[bool], setting: Setting
+) -> list[float]:
+    """The metric of each head on the validation videos; NaN where it diverged, and where there are no videos."""
+    if not len(validation.targets) or all(diverged):
+        return [float("nan")] * len(diverged)
+    rows = torch.split(torch.arange(len(validation.targets)), setting.frozen.batch)
+    parts = [stack.logits(weights, validation.views[0][r], validation.sounds[r], training=False) for r in rows]
+    scores_MBN, targets_BN = torch.cat(parts, 1).sigmoid().cpu().numpy(), validation.targets.cpu().numpy()
+    found = np.full(len(diverged), np.nan)
+    finite = ~np.array(diverged)
+    found[finite] = setting.metric(scores_MBN[finite], targets_BN)
+    return [float(score) for score in found]

@@ -1,0 +1,37 @@
+"""One step of gradient descent, the same for the whole model and for heads on frozen features."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from torch import Tensor, nn, optim
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pipeline.foundations.params import Train
+
+Clip = Callable[[Iterable[nn.Parameter]], object]
+"""Shortens gradients in place."""
+
+
+def descend(
+    loss: Tensor, weights: nn.Module, optimizer: optim.Optimizer, *, average: AveragedModel | None, clip: Clip | None
+) -> None:
+    """Learn from a loss: gradients, their clipping, the optimizer's step, the averaged weights' update."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    if clip is not None:
+        clip(weights.parameters())
+    optimizer.step()
+    if average is not None:
+        average.update_parameters(weights)
+
+
+def averaged(weights: nn.Module, train: Train) -> AveragedModel | None:
+    """A copy of the weights for their exponential average, where `train.ema` asks for one."""
+    if train.ema is None:
+        return None
+    return AveragedModel(weights, multi_avg_fn=get_ema_multi_avg_fn(train.ema))  # type: ignore[no-untyped-call]
+
+
+def clip_of(train: Train) -> Clip | None:
+    """Shorten all gradients together to the norm `train.gradient_clip`, where it is set."""
+    return None if train.gradient_clip is None else partial(nn.utils.clip_grad_norm_, max_norm=train.gradient_clip)
