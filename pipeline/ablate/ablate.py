@@ -39,7 +39,7 @@ def ablate(
     rows = chosen(ablation, only)
     jobs = experiments.plan(ablation, rows, mode=mode, seeds=seeds, extra=extra)
     experiments.queue(jobs, mode)
-    experiments.run()
+    experiments.run([job.name for job in jobs])
     return collect(ablation, rows, jobs, params, mode=mode)
 
 

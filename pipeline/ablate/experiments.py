@@ -4,12 +4,15 @@ Experiments run in DVC's own copies of the project, so the working tree stays as
 once, since DVC's run cache hands on what the first row's made. One that fails does not keep the next from running.
 """
 
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from types import FrameType
+from typing import Literal, NamedTuple, NoReturn
 
 import pyarrow as pa
 
@@ -82,14 +85,38 @@ def queue(jobs: Sequence[Job], mode: Mode) -> None:
         _dvc("exp", "run", "--queue", "--name", job.name, *taken, *sets, TARGETS[mode])
 
 
-def run() -> None:
+def run(names: Sequence[str]) -> None:
     """Run all that is queued, one after the other, and show what each says; failures are told apart later.
+
+    Where this is stopped, by Ctrl-C or SIGTERM, DVC's workers are stopped too, and those of `names` that still wait
+    leave the queue.
 
     DVC's worker outlives its queue, as a rule by seconds, now and then for good, and keeps our standard output open:
     whoever reads that through a pipe waits for its end. So it is told to go.
     """
-    subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--run-all"], check=False)
+    with _sigterm_raises():
+        try:
+            subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--run-all"], check=False)
+        except BaseException:
+            say("ablate: stopped; stopping what runs, and clearing the queue")
+            _dvc("queue", "stop", "--kill", check=False)
+            _dvc("queue", "remove", *names, check=False)
+            raise
     _dvc("queue", "stop", check=False)
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Inside, SIGTERM ends this process as an exception does: what it began is cleared up."""
+
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def finished() -> set[str]:

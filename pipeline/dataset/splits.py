@@ -8,18 +8,20 @@ here (`split_mini.draw`). Validation and test videos pass as they are.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nsmallest
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dataset.annotations import Annotations
 from pipeline.foundations.params import SplitMini
 from pipeline.foundations.params.foresight import Training
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.foundations.tables.seeds import seed_of
+
+if TYPE_CHECKING:
+    from pipeline.dataset.annotations import Annotations  # which stage split_mini does not need
 
 WITHOUT_STREAM = ("no_audio_stream", "undecodable")
 """Verdicts that bar a video where an audio stream is required: one that cannot be decoded is not known to have a
@@ -89,7 +91,7 @@ def by_folder(videos: pa.Table, actions: Sequence[str]) -> dict[int, np.ndarray]
     return _group(np.array([action_of[folder] for folder in names], dtype=np.int64)[rows], np.arange(len(rows)))
 
 
-def training_of(annotations: Annotations) -> Training:
+def training_of(annotations: "Annotations") -> Training:
     """The training videos as a draw would see them, before any file is looked at."""
     training = [video for video in annotations.videos if video.split == "train"]
     action_of = _folder_names(annotations.actions)

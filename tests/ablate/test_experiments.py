@@ -1,4 +1,8 @@
+import os
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +83,21 @@ def test_locks_that_git_knows_come_with_it(tmp_path, monkeypatch):
         shutil.copy(ROOT / "dvc.yaml", name)
     subprocess.run(["git", "add", "dvc.lock"], check=True)
     assert experiments._untracked(experiments.LOCKS) == ["data/raw/dvc.lock"]
+
+
+def test_sigterm_stops_the_workers_and_clears_the_queue(monkeypatch):
+    def called(command, **_):
+        asked.append(command[3:])
+        if "--run-all" in command:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)  # as DVC would go on
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    asked: list[list[str]] = []
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(experiments.subprocess, "run", called)
+    with pytest.raises(SystemExit) as ended:
+        experiments.run(["a-1", "a-2"])
+    assert ended.value.code == 143
+    assert asked == [["exp", "run", "--run-all"], ["queue", "stop", "--kill"], ["queue", "remove", "a-1", "a-2"]]
+    assert signal.getsignal(signal.SIGTERM) == before
