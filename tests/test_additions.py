@@ -241,7 +241,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 print(CliRunner().invoke(app, ["ablate", "depth", "--rows", "?"]).exception)
 """,
-        "--rows: found ?, expected some of layers-1, layers-2, layers-3",
+        "--rows: depth has no row ?; its rows are layers-1, layers-2, layers-3",
     ),
     "a section of the report": Addition(
         {

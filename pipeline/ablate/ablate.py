@@ -1,46 +1,77 @@
 """An ablation from its name to its tables: experiments queued, run, read back, measured, written."""
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipeline.ablate import experiments
+from pipeline.ablate import experiments, tuning
 from pipeline.ablate import tables as written
+from pipeline.ablate.estimate import estimate
 from pipeline.ablate.experiments import Job, Mode
-from pipeline.ablate.result import FOLDER, Result, line, write
-from pipeline.ablate.rows import Ablation, Row, Value
+from pipeline.ablate.result import FOLDER, Line, Result, Role, line, write
+from pipeline.ablate.rows import Ablation, Changes, Row, Value
 from pipeline.ablate.statistics import figures
+from pipeline.ablate.tuning import Trial
 from pipeline.dataset.sample.achievable import achievable
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables import tables
 
 ACTIONS = Path("data/index/actions.parquet")
 
 
+class Scored(NamedTuple):
+    """What became of one row, tuned or not."""
+
+    row: Row
+    tuning: Role
+    settings: str
+    predictions: list[pa.Table]
+    """One a seed."""
+    failed: str
+
+
 def ablate(
-    ablation: Ablation, params: Params, *, mode: Mode, seeds: int, only: Sequence[str], extra: Mapping[str, Value]
+    ablation: Ablation,
+    params: Params,
+    *,
+    mode: Mode,
+    seeds: int,
+    only: Sequence[str],
+    extra: Mapping[str, Value],
+    tune: bool = False,
 ) -> Result:
     """Run an ablation and write its tables.
 
     Args:
         ablation: which.
-        params: as in params.yaml.
+        params: as in params.yaml, with `extra`.
         mode: how rows are trained.
         seeds: how many a row.
         only: names of the rows to run; none for all.
         extra: changes to every row.
+        tune: choose each row's rates, decay and epochs on the validation split as well.
 
     Raises:
-        PlainError: a name of `only` is none of the rows', or not a single row ended well.
+        PlainError: a name of `only` is none of the rows', the validation split is the one to be scored and `tune` asks
+            to choose on it, or not a single row ended well.
     """
     rows = chosen(ablation, only)
-    jobs = experiments.plan(ablation, rows, mode=mode, seeds=seeds, extra=extra)
-    experiments.queue(jobs, mode)
-    experiments.run([job.name for job in jobs])
-    return collect(ablation, rows, jobs, params, mode=mode)
+    if tune and params.evaluate.split == "val":
+        raise PlainError("--tune: evaluate.split is val, which tuning chooses on; score the test split, or do not tune")
+    say(f"ablate: {estimate(rows, params, mode=mode, seeds=seeds, tune=tune)}")
+    trials: list[Trial] = []
+    if mode == "frozen":
+        scored = _frozen(ablation, rows, seeds=seeds, extra=extra, tune=tune, trials=trials)
+    else:
+        scored = _joint(ablation, rows, params, seeds=seeds, extra=extra, tune=tune, trials=trials)
+    return collect(ablation, scored, trials, params, mode=mode, budget=tuning.budget(params, mode) if tune else "")
 
 
 def chosen(ablation: Ablation, only: Sequence[str]) -> list[Row]:
@@ -52,33 +83,171 @@ def chosen(ablation: Ablation, only: Sequence[str]) -> list[Row]:
     names = [row.name for row in ablation.rows]
     for name in only:
         if name not in names:
-            raise PlainError(f"--rows: found {name}, expected some of {', '.join(names)}")
+            raise PlainError(f"--rows: {ablation.name} has no row {name}; its rows are {', '.join(names)}")
     return [row for row in ablation.rows if not only or row.name in only]
 
 
-def collect(ablation: Ablation, rows: Sequence[Row], jobs: Sequence[Job], params: Params, *, mode: Mode) -> Result:
-    """Read what the experiments left and write the tables of it.
+def _frozen(
+    ablation: Ablation, rows: Sequence[Row], *, seeds: int, extra: Mapping[str, Value], tune: bool, trials: list[Trial]
+) -> list[Scored]:
+    """One experiment a row, which tunes it too."""
+    jobs = experiments.plan(ablation, rows, mode="frozen", seeds=seeds, extra=extra, tune=tune)
+    failed = _run(jobs)
+    scored = []
+    for row, job in zip(rows, jobs, strict=True):
+        if job.name in failed:
+            scored += [Scored(row, role, "", [], failed[job.name]) for role in _roles(tune)]
+            continue
+        left = experiments.heads(job.name)
+        own = tuning.of_table(row.name, left.trials)
+        trials += own
+        for role in _roles(tune):
+            settings = tuning.settings_of(left.trials, role or "untuned")
+            predictions = left.tuned if role == "tuned" else left.untuned
+            words = tuning.told(settings or {}, own if role == "tuned" else ())
+            scored.append(Scored(row, role, words, predictions, "" if predictions else "diverged"))
+    return scored
+
+
+def _joint(
+    ablation: Ablation,
+    rows: Sequence[Row],
+    params: Params,
+    *,
+    seeds: int,
+    extra: Mapping[str, Value],
+    tune: bool,
+    trials: list[Trial],
+) -> list[Scored]:
+    """An experiment a seed; before it, where rows are tuned, one a trial."""
+    jobs: dict[tuple[str, Role], list[Job]] = {}
+    untuned = experiments.plan(ablation, rows, mode="joint", seeds=seeds, extra=extra)
+    plain: Role = "untuned" if tune else ""
+    settings: dict[tuple[str, Role], str] = {}
+    for row in rows:
+        jobs[row.name, plain] = [job for job in untuned if job.row == row.name]
+        settings[row.name, plain] = tuning.told(_as_set(params)) if tune else ""
+    if tune:
+        trials += _joint_trials(ablation, rows, extra)
+        for row in rows:
+            own = [trial for trial in trials if trial.row == row.name]
+            if best := tuning.best_of(own):
+                changes = experiments.changes_of(row, extra) | best.settings
+                stem = f"{ablation.name}-{row.name}-joint-tuned"
+                jobs[row.name, "tuned"] = experiments.joint_seeds(row.name, stem, changes, seeds)
+                settings[row.name, "tuned"] = tuning.told(best.settings, own)
+    failed = _run([job for of_row in jobs.values() for job in of_row])
+    return [_joint_row(row, role, jobs, settings, failed) for row in rows for role in _roles(tune)]
+
+
+def _joint_row(
+    row: Row,
+    role: Role,
+    jobs: Mapping[tuple[str, Role], list[Job]],
+    settings: Mapping[tuple[str, Role], str],
+    failed: Mapping[str, str],
+) -> Scored:
+    own = jobs.get((row.name, role), [])
+    reasons = [failed[job.name] for job in own if job.name in failed]
+    left = [experiments.predictions(job.name) for job in own if job.name not in failed]
+    reason = reasons[0] if reasons else "" if own else "all trials failed"
+    return Scored(row, role, settings.get((row.name, role), ""), left, reason)
+
+
+def _joint_trials(ablation: Ablation, rows: Sequence[Row], extra: Mapping[str, Value]) -> list[Trial]:
+    grid = tuning.joint_settings()
+    jobs = {
+        row.name: experiments.joint_trials(row, f"{ablation.name}-{row.name}-joint", extra, grid, tuning.TRIAL_SEED)
+        for row in rows
+    }
+    failed = _run([job for of_row in jobs.values() for job in of_row])
+    trials: list[Trial] = []
+    for row, of_row in jobs.items():
+        own = []
+        for number, (setting, job) in enumerate(zip(grid, of_row, strict=True)):
+            reason = failed.get(job.name, "")
+            score = float("nan") if reason else experiments.validation(job.name)
+            words = "diverged" if "not a finite number" in reason else reason
+            own.append(Trial(row, number, tuning.TRIAL_SEED, setting, score, words))
+        best = tuning.best_of(own)
+        trials += [trial._replace(chosen=trial is best) for trial in own]
+    return trials
+
+
+def _as_set(params: Params) -> Changes:
+    """What tuning would choose of, as params.yaml has it."""
+    train = params.train
+    decay = train.weight_decay if train.head_weight_decay is None else train.head_weight_decay
+    return {"train.head_rate": train.head_rate, "train.head_weight_decay": decay}
+
+
+def _roles(tune: bool) -> tuple[Role, ...]:
+    return ("tuned", "untuned") if tune else ("",)
+
+
+def _run(jobs: Sequence[Job]) -> dict[str, str]:
+    """Run experiments; the reasons of those that failed, by name."""
+    experiments.queue(jobs)
+    experiments.run([job.name for job in jobs])
+    done = experiments.finished()
+    return {job.name: experiments.reason(job.name) for job in jobs if job.name not in done}
+
+
+def collect(
+    ablation: Ablation, scored: Sequence[Scored], trials: Sequence[Trial], params: Params, *, mode: Mode, budget: str
+) -> Result:
+    """Measure what the experiments left and write the tables of it; tuned rows stand before untuned ones.
 
     Raises:
         PlainError: not a single row ended well.
     """
-    done = experiments.finished()
-    failed = {job.row: experiments.reason(job.name) for job in reversed(jobs) if job.name not in done}
-    found: dict[str, list[pa.Table]] = {}
-    for job in jobs:
-        if job.name in done:
-            found.setdefault(job.row, []).extend(experiments.predictions(job.name, mode))
-    if not found:
-        raise PlainError(f"{ablation.name}: no experiment ended well; the first: {next(iter(failed.values()))}")
-    actions: int = tables.read("actions", ACTIONS).num_rows
-    measured = figures(found, actions=actions, bootstrap=params.evaluate.bootstrap, seed=params.seed)
-    lines = tuple(
-        line(ablation.name, row.name, row.label, measured.get(row.name), failed.get(row.name, "")) for row in rows
-    )
+    if not any(one.predictions for one in scored):
+        reason = next((one.failed for one in scored if one.failed), "no row was run")
+        raise PlainError(f"{ablation.name}: no experiment ended well; the first: {reason}")
     data = f"{params.dataset.source}, {params.evaluate.split} split"
-    result = Result(ablation.name, mode, data, lines, limits(ablation, params))
+    result = Result(
+        ablation.name, mode, data, tuple(_lines(ablation, scored, params)), limits(ablation, params), budget
+    )
     save(result)
+    if trials:
+        files.write_text(FOLDER / f"{result.name}-trials.tsv", trials_text(trials))
     return result
+
+
+def _lines(ablation: Ablation, scored: Sequence[Scored], params: Params) -> Iterable[Line]:
+    actions: int = tables.read("actions", ACTIONS).num_rows
+    measured = {
+        role: figures(
+            {one.row.name: one.predictions for one in scored if one.tuning == role and one.predictions},
+            actions=actions,
+            bootstrap=params.evaluate.bootstrap,
+            seed=params.seed,
+        )
+        for role in {one.tuning for one in scored}
+    }
+    for one in scored:
+        found = measured[one.tuning].get(one.row.name)
+        yield line(
+            ablation.name,
+            one.row.name,
+            one.row.label,
+            found,
+            one.failed,
+            tuning=one.tuning,
+            settings=one.settings,
+        )
+
+
+def trials_text(trials: Sequence[Trial]) -> str:
+    """Every trial with its settings, its score on the validation split, and whether it was chosen; tab-separated."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow(["row", *trials[0].settings, "seed", "val map_sample", "failed", "chosen"])
+    for trial in trials:
+        score = "" if trial.failed else f"{trial.score:.4f}"
+        values = [tuning.written(value) for value in trial.settings.values()]
+        writer.writerow([trial.row, *values, trial.seed, score, trial.failed, "yes" if trial.chosen else ""])
+    return text.getvalue()
 
 
 def limits(ablation: Ablation, params: Params) -> dict[str, float]:

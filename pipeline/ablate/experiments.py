@@ -24,10 +24,11 @@ from pipeline.foundations.tables import tables
 
 Mode = Literal["joint", "frozen"]
 TARGETS: Mapping[Mode, str] = {"joint": "evaluate", "frozen": "data/frozen/dvc.yaml:heads"}
-PREDICTIONS: Mapping[Mode, str] = {
-    "joint": "data/predictions/predictions.parquet",
-    "frozen": "data/frozen/predictions/untuned",
-}
+TRIAL_TARGET = "train"
+"""Of a joint trial: nothing of the test split is scored."""
+PREDICTIONS = "data/predictions/predictions.parquet"
+HEADS, TRIALS = "data/frozen/predictions", "data/frozen/trials.parquet"
+VALIDATION = "data/curves/plots/metrics/val/map_sample.tsv"
 SWITCH = "data/frozen/params.yaml:runs"
 """Gives data/frozen/dvc.yaml its stages; none of params.yaml's own."""
 LOCKS = ("dvc.lock", "data/raw/dvc.lock", "data/frozen/dvc.lock")
@@ -41,9 +42,27 @@ class Job(NamedTuple):
     name: str
     overrides: tuple[str, ...]
     """For `dvc exp run --set-param`."""
+    target: str
+    """What DVC is to make."""
 
 
-def plan(ablation: Ablation, rows: Sequence[Row], *, mode: Mode, seeds: int, extra: Mapping[str, Value]) -> list[Job]:
+class Left(NamedTuple):
+    """What an experiment on frozen features left: tables `predictions`, one a seed, and `trials`."""
+
+    untuned: list[pa.Table]
+    tuned: list[pa.Table]
+    trials: pa.Table
+
+
+def plan(
+    ablation: Ablation,
+    rows: Sequence[Row],
+    *,
+    mode: Mode,
+    seeds: int,
+    extra: Mapping[str, Value],
+    tune: bool = False,
+) -> list[Job]:
     """The experiments of some rows of an ablation.
 
     Args:
@@ -52,37 +71,87 @@ def plan(ablation: Ablation, rows: Sequence[Row], *, mode: Mode, seeds: int, ext
         mode: how they are trained.
         seeds: how many a row.
         extra: changes to every row, winning over its own.
+        tune: on frozen features, let stage `heads` tune each row as well.
     """
     jobs = []
     for row in rows:
-        changes = {**_preset(row), **row.changes, **extra}
+        changes = changes_of(row, extra)
         stem = f"{ablation.name}-{row.name}-{mode}"
         if mode == "frozen":
-            frozen: Changes = {"frozen.repeats": seeds, SWITCH: ["ablate"]}
-            jobs.append(Job(row.name, stem, _overrides(changes | frozen)))
+            frozen: Changes = {"frozen.repeats": seeds, SWITCH: ["ablate"], "frozen.tune": tune}
+            name = f"{stem}-tuned" if tune else stem
+            jobs.append(Job(row.name, name, _overrides(changes | frozen), TARGETS[mode]))
         else:
-            numbered = [(f"{stem}-{number + 1}", changes | {"train.seed_offset": number}) for number in range(seeds)]
-            jobs += [Job(row.name, name, _overrides(values)) for name, values in numbered]
+            jobs += joint_seeds(row.name, stem, changes, seeds)
     return jobs
 
 
-def queue(jobs: Sequence[Job], mode: Mode) -> None:
+def joint_seeds(row: str, stem: str, changes: Changes, seeds: int) -> list[Job]:
+    """A joint training for each of so many seeds."""
+    numbered = [(f"{stem}-{number + 1}", changes | {"train.seed_offset": number}) for number in range(seeds)]
+    return [Job(row, name, _overrides(values), TARGETS["joint"]) for name, values in numbered]
+
+
+def joint_trials(row: Row, stem: str, extra: Mapping[str, Value], settings: Sequence[Changes], seed: int) -> list[Job]:
+    """A joint training for each setting, all from one seed, and no further than the validation split."""
+    changes = changes_of(row, extra) | {"train.seed_offset": seed}
+    return [
+        Job(row.name, f"{stem}-trial-{number + 1}", _overrides(changes | setting), TRIAL_TARGET)
+        for number, setting in enumerate(settings)
+    ]
+
+
+def changes_of(row: Row, extra: Mapping[str, Value]) -> Changes:
+    """All that a row changes in params.yaml."""
+    return {**_preset(row), **row.changes, **extra}
+
+
+def queue(jobs: Sequence[Job]) -> None:
     """Queue experiments; those of the same names, of an earlier call, make room.
 
     Raises:
         PlainError: DVC refuses.
     """
-    known, names = finished(), {job.name for job in jobs}
-    if names & known:
-        _dvc("exp", "remove", *sorted(names & known))
+    names = {job.name for job in jobs}
+    remove(names)
     waiting = names & set(_dvc("queue", "status", check=False).split())
     if waiting:
         _dvc("queue", "remove", *sorted(waiting), check=False)
-    taken = [part for path in _untracked(LOCKS) for part in ("--copy-paths", path)]
     for number, job in enumerate(jobs, start=1):
         say(f"ablate: queueing {number} of {len(jobs)}: {job.name}")
-        sets = [part for override in job.overrides for part in ("--set-param", override)]
-        _dvc("exp", "run", "--queue", "--name", job.name, *taken, *sets, TARGETS[mode])
+        _dvc("exp", "run", "--queue", *_arguments(job))
+
+
+def run_temporary(job: Job) -> None:
+    """Run one experiment now, in a copy of the project, and show what it says.
+
+    Raises:
+        PlainError: it failed; with the stage's own reason, or DVC's.
+    """
+    remove([job.name])
+    say(f"running {job.name}")
+    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", *_arguments(job)]
+    lines = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            lines.append(line)
+    if process.returncode:
+        raise PlainError(f"{job.name}: {_told(lines) or 'failed; see what DVC says above'}")
+
+
+def remove(names: Iterable[str]) -> None:
+    """Remove experiments, where there are any of these names; DVC's cache keeps what they made."""
+    if known := set(names) & finished():
+        _dvc("exp", "remove", *sorted(known))
+
+
+def _arguments(job: Job) -> list[str]:
+    """What `dvc exp run` needs to know of an experiment."""
+    taken = [part for path in _untracked(LOCKS) for part in ("--copy-paths", path)]
+    sets = [part for override in job.overrides for part in ("--set-param", override)]
+    return ["--name", job.name, *taken, *sets, job.target]
 
 
 def run(names: Sequence[str]) -> None:
@@ -127,22 +196,56 @@ def finished() -> set[str]:
 def reason(name: str) -> str:
     """Why an experiment failed: the stage's own line, DVC's, or where to look."""
     lines = _dvc("queue", "logs", name, check=False).splitlines()
+    return _told(lines) or f"see `dvc queue logs {name}`"
+
+
+def _told(lines: Sequence[str]) -> str:
+    """The reason among the lines of an experiment that failed: the stage's own, or DVC's; empty where there is none."""
     told = [line for line in lines if ": error: " in line] or [line for line in lines if line.startswith("ERROR: ")]
-    return told[-1].strip() if told else f"see `dvc queue logs {name}`"
+    return told[-1].strip() if told else ""
 
 
-def predictions(name: str, mode: Mode) -> list[pa.Table]:
-    """What an experiment left: tables `predictions`, one a seed."""
+def predictions(name: str) -> pa.Table:
+    """Table `predictions` that a joint experiment left."""
+    with _fetched(name, PREDICTIONS) as path:
+        return tables.read("predictions", path)
+
+
+def heads(name: str) -> Left:
+    """What an experiment on frozen features left."""
+    with _fetched(name, HEADS) as folder:
+        untuned, tuned = (
+            [tables.read("predictions", path) for path in sorted((folder / role).glob("*.parquet"))]
+            for role in ("untuned", "tuned")
+        )
+    with _fetched(name, TRIALS) as path:
+        return Left(untuned, tuned, tables.read("trials", path))
+
+
+def validation(name: str) -> float:
+    """`map_sample` of the validation split at the end of a joint experiment's training, in percent.
+
+    Raises:
+        PlainError: the experiment left no such curve.
+    """
+    with _fetched(name, VALIDATION) as path:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    try:
+        return float([line for line in lines if line][-1].split("\t")[-1])
+    except ValueError as error:
+        raise PlainError(f"{name}: {VALIDATION}: not a learning curve: {error}") from error
+
+
+@contextmanager
+def _fetched(name: str, path: str) -> Iterator[Path]:
+    """A file or folder that an experiment left, for as long as it is needed."""
     from dvc.api import DVCFileSystem
 
     files = DVCFileSystem(rev=name)
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "left"
-        if mode == "joint":
-            files.get_file(PREDICTIONS[mode], str(target))
-            return [tables.read("predictions", target)]
-        files.get(PREDICTIONS[mode], str(target), recursive=True)
-        return [tables.read("predictions", path) for path in sorted(target.glob("*.parquet"))]
+        target = Path(folder) / Path(path).name
+        files.get(path, str(target), recursive=files.isdir(path))
+        yield target
 
 
 def _preset(row: Row) -> dict[str, Value]:

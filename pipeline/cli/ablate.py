@@ -1,9 +1,11 @@
 """The paper's tables and their controls, with one command each."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.table import Table as RichTable
 from ruamel.yaml import YAML
 
 from pipeline.ablate.rows import ABLATIONS
@@ -11,7 +13,13 @@ from pipeline.cli.app import RESULTS, app, out
 from pipeline.foundations.runtime.errors import PlainError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.ablate.rows import Value
+    from pipeline.ablate.trying import Verdict
+    from pipeline.foundations.params import Params
+
+PARAMS = Path("params.yaml")
 
 
 WHICH = "; ".join(f"{name}: {ablation.title.rpartition(': ')[2]}" for name, ablation in ABLATIONS.items())
@@ -29,12 +37,15 @@ class Mode(StrEnum):
     frozen = "frozen"
 
 
-@app.command(rich_help_panel=RESULTS, epilog="Example: m3a ablate controls --mode frozen --seeds 5")
+@app.command(rich_help_panel=RESULTS, epilog="Example: m3a ablate controls --mode frozen --tune --seeds 5")
 def ablate(
     table: Annotated[Table, typer.Argument(metavar="TABLE", help=WHICH)],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds a row; with one, no difference is told apart.")] = 3,
     mode: Annotated[Mode, typer.Option(help="As the paper, or heads on features computed once.")] = Mode.joint,
     rows: Annotated[str, typer.Option(help="Some rows alone, by name, with commas; ? names them.")] = "",
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Tune every row first, with the same trials, on the validation split.")
+    ] = False,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter in every row; may be repeated."),
@@ -46,29 +57,81 @@ def ablate(
     the project; what rows share runs once, and one that fails does not keep the others from running. Ends with the
     table, each metric as mean, spread over seeds and 95% interval over videos and seeds, its difference to the first
     row, and the published numbers beside it; the same as CSV, Markdown and LaTeX in data/ablations, which the report
-    shows.
+    shows. All rows are trained alike; which of them learns fastest at that one rate decides much. With --tune each row
+    has the same budget of trials (on frozen features over the grid of frozen.tune_*), the best of which on the
+    validation split is trained with fresh seeds and scored; the untuned row stands beside it, and all trials in
+    data/ablations/*-trials.tsv.
     """
     from pipeline.ablate import tables
     from pipeline.ablate.ablate import ablate as run
     from pipeline.ablate.result import FOLDER
-    from pipeline.foundations.params import load_params
 
     only = [name.strip() for name in rows.split(",") if name.strip()]
     how: Literal["joint", "frozen"] = "frozen" if mode is Mode.frozen else "joint"
     extra = dict(_setting(text) for text in setting or [])
-    result = run(ABLATIONS[table], load_params(), mode=how, seeds=seeds, only=only, extra=extra)
+    result = run(ABLATIONS[table], _with(extra), mode=how, seeds=seeds, only=only, extra=extra, tune=tune)
     out.print(tables.markdown(result), markup=False)
-    out.print(
-        f"as CSV, Markdown and LaTeX: {FOLDER}/{result.ablation}-{result.mode}.*; `dvc repro` puts it in the report"
-    )
-    if failed := [line.row for line in result.lines if line.failed]:
+    out.print(f"as CSV, Markdown and LaTeX: {FOLDER}/{result.name}.*; `dvc repro` puts it in the report")
+    if failed := list(dict.fromkeys(line.row for line in result.lines if line.failed)):
         out.print(f"failed: {', '.join(failed)}", style="red", markup=False)
         raise typer.Exit(1)
+
+
+@app.command("try", rich_help_panel=RESULTS, epilog="Example: m3a try -S 'model.heads=[audio,text]' --seeds 3")
+def try_(
+    setting: Annotated[
+        list[str], typer.Option("--set", "-S", metavar="KEY=VALUE", help="A parameter to change; may be repeated.")
+    ],
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of either; with one there is no verdict.")] = 3,
+    mode: Annotated[Mode, typer.Option(help="As the paper, or heads on features computed once.")] = Mode.joint,
+) -> None:
+    """Ask whether a changed parameter makes the current run better, and by how much.
+
+    The parameters as they are and as changed are trained from several seeds each, in copies of this folder, in which
+    nothing changes; what the current run has in DVC's cache is used. Ends with every metric of both, and a verdict with
+    its 95% interval over videos and seeds.
+    """
+    from pipeline.ablate.trying import attempt
+    from pipeline.evaluate.summary import lay
+
+    changes = dict(_setting(text) for text in setting)
+    how: Literal["joint", "frozen"] = "frozen" if mode is Mode.frozen else "joint"
+    verdict = attempt(changes, _with(changes), mode=how, seeds=seeds)
+    lay(_verdict(verdict), out)
+    out.print(verdict.sentence, markup=False)
+
+
+def _verdict(verdict: "Verdict") -> RichTable:
+    from pipeline.ablate.tables import ONE_SEED, cell, lead
+
+    one = min(figure.lead_seeds for figure in verdict.changed.values()) < 2
+    about = f"videos. {ONE_SEED}" if one else "videos and seeds; bold where it leaves out 0"
+    table = RichTable(caption=f"percent, mean over seeds; in brackets the 95% interval over {about}")
+    for words in ("", "current", "changed", "lead"):
+        table.add_column(words, justify="right" if words else "left")
+    for name, figure in verdict.changed.items():
+        told = lead(figure)
+        bold = f"[bold]{told.strip('*')}[/]" if figure.apart else told
+        table.add_row(name, cell(verdict.current[name]), cell(figure), bold)
+    return table
+
+
+def _with(changes: "Mapping[str, Value]") -> "Params":
+    """The parameters with changes to them.
+
+    Raises:
+        PlainError: params.yaml, or a change to it, is not valid.
+    """
+    from pipeline.foundations.params import load_params, parse_params
+    from pipeline.foundations.params.editing import edited
+
+    load_params()  # says what is wrong with the file before what is wrong with a change to it
+    return parse_params(edited(PARAMS.read_text(encoding="utf-8"), changes), PARAMS)
 
 
 def _setting(text: str) -> tuple[str, "Value"]:
     key, sign, value = text.partition("=")
     if not sign:
-        raise PlainError(f"--set: found {text}, expected KEY=VALUE, as in train.epochs=12")
+        raise PlainError(f"--set {text}: write KEY=VALUE, as in train.epochs=12")
     parsed: Value = YAML(typ="safe", pure=True).load(value)
     return key, parsed

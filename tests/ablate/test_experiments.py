@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from pipeline.ablate import experiments
 from pipeline.ablate.experiments import plan
 from pipeline.ablate.rows import ABLATIONS, TABLE1, TABLE3
+from pipeline.ablate.tuning import joint_settings
 from pipeline.foundations.runtime.errors import PlainError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,7 @@ def test_frozen_training_is_an_experiment_a_row():
     assert job.name == "table1-all-frozen"
     assert parsed(job) == {
         "model.heads": ["visual", "audio", "text"], "model.control": "none", "model.late_fusion": False,
-        "frozen.repeats": 5,
+        "frozen.repeats": 5, "frozen.tune": False,
     }  # fmt: skip
     assert parsed(job, "data/frozen/params.yaml") == {"runs": ["ablate"]}
 
@@ -101,3 +102,32 @@ def test_sigterm_stops_the_workers_and_clears_the_queue(monkeypatch):
     assert ended.value.code == 143
     assert asked == [["exp", "run", "--run-all"], ["queue", "stop", "--kill"], ["queue", "remove", "a-1", "a-2"]]
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_joint_trial_goes_no_further_than_the_validation_split():
+    jobs = experiments.joint_trials(TABLE1.rows[0], "table1-fc-joint", {}, joint_settings(), seed=1000)
+    assert [job.name for job in jobs[:2]] == ["table1-fc-joint-trial-1", "table1-fc-joint-trial-2"]
+    assert {job.target for job in jobs} == {"train"}
+    values = parsed(jobs[-1])
+    assert (values["train.seed_offset"], values["train.head_rate"], values["train.head_weight_decay"]) == (
+        1000, 100.0, 1e-6,
+    )  # fmt: skip
+    assert values["model.heads"] == ["fc"]
+
+
+def test_a_tuned_row_on_frozen_features_is_an_experiment_of_its_own():
+    (job,) = plan(TABLE1, TABLE1.rows[:1], mode="frozen", seeds=5, extra={}, tune=True)
+    assert job.name == "table1-fc-frozen-tuned"
+    assert parsed(job)["frozen.tune"] is True
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["a", "heads: error: no", "ERROR: failed to reproduce"], "heads: error: no"),
+        (["a", "ERROR: failed to reproduce"], "ERROR: failed to reproduce"),
+        (["a"], ""),
+    ],
+)
+def test_a_failure_is_told_in_the_stages_own_words_or_dvcs(lines, told):
+    assert experiments._told(lines) == told
