@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.foundations.runtime import record_store
-from pipeline.foundations.runtime.digests import md5
 from pipeline.foundations.runtime.record_store import Record
+from pipeline.lineage.digest_cache import DigestCache
 from pipeline.lineage.lock import Recorded, Stage
 
 ABSENT = "made elsewhere; record absent"
@@ -25,18 +25,26 @@ class Lying(NamedTuple):
     """What is to be said of it: that the record is absent, or that dvc.lock names something else."""
 
 
-def lying(root: Path, stage: Stage) -> Lying:
+def lying_here(root: Path, stages: Mapping[str, Stage]) -> dict[str, Lying]:
+    """What lies here of each stage in dvc.lock, and its record."""
+    cache = DigestCache(root)
+    found = {name: lying(root, stage, cache) for name, stage in stages.items()}
+    cache.save()
+    return found
+
+
+def lying(root: Path, stage: Stage, cache: DigestCache) -> Lying:
     """What lies here of a stage in dvc.lock, and its record.
 
     Where its outputs are not those that dvc.lock names, it is another run's result, if one is known that made it.
     Outputs that are absent are taken as dvc.lock names them.
     """
-    others = [out.path for out in stage.outs if not _same(root, out)]
+    others = [out.path for out in stage.outs if not _same(root, out, cache)]
     if not others:
         record = record_of(root, stage)
         return Lying(stage, record, "" if record else ABSENT)
     note = f"not what dvc.lock names: {', '.join(others)}; `dvc checkout` restores that"
-    here = {out.path: _digest(root, out.path) for out in stage.outs}
+    here = {out.path: _digest(root, out.path, cache) for out in stage.outs}
     for record in reversed(finished(root, stage.name)):
         if record["outs"] == here:
             return Lying(as_stage(record), record, note)
@@ -101,13 +109,13 @@ def _git(root: Path, *arguments: str) -> str:
     return run.stdout.decode("utf-8", errors="replace") if run.returncode == 0 else ""
 
 
-def _same(root: Path, out: Recorded) -> bool:
+def _same(root: Path, out: Recorded, cache: DigestCache) -> bool:
     """Whether an output is what dvc.lock names, or absent."""
-    return not (root / out.path).exists() or _digest(root, out.path) == out.md5
+    return not (root / out.path).exists() or _digest(root, out.path, cache) == out.md5
 
 
-def _digest(root: Path, path: str) -> str:
+def _digest(root: Path, path: str, cache: DigestCache) -> str:
     try:
-        return md5(root / path)
+        return cache.md5(root / path)
     except OSError as error:
         return error.strerror or "unreadable"

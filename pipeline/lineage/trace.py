@@ -32,7 +32,7 @@ def trace(root: Path, what: str) -> Node:
     Raises:
         PlainError: nothing of that name is known, or nothing has run here yet.
     """
-    lying = {name: records.lying(root, stage) for name, stage in lock.read_stages(root).items()}
+    lying = records.lying_here(root, lock.read_stages(root))
     stages = {name: result.stage for name, result in lying.items()}
     if what in stages:
         return Node(what, "a stage", (*_upward(root, lying, what, set()), _downward(stages, [what])))
@@ -63,7 +63,7 @@ def chain(root: Path, what: str) -> list[Node]:
 
     Empty for what comes from no stage.
     """
-    lying = {name: records.lying(root, stage) for name, stage in lock.read_stages(root).items()}
+    lying = records.lying_here(root, lock.read_stages(root))
     stages = {name: result.stage for name, result in lying.items()}
     found = _file(root, stages, what) or _metric(root, what)
     last = [what] if what in stages else _makers(stages, found.path) if found else []

@@ -199,9 +199,9 @@ class Small:
         Raises:
             AssertionError: it is not.
         """
-        for name, stage in lock.read_stages(self.root).items():
+        for name, said in records.lying_here(self.root, lock.read_stages(self.root)).items():
             if self.is_there(name):
-                said, truth = records.lying(self.root, stage), self.made_here(name)
+                truth = self.made_here(name)
                 assert (said.record is None) == (not truth), (name, said.note, truth)
                 if said.record is None:
                     assert records.ABSENT in said.note

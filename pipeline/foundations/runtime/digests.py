@@ -6,21 +6,30 @@ paths, sorted, with `.dir` at its end. MD5 is DVC's identifier, no proof against
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 PAGE = "README.md"
 """Of a package: prose, which .dvcignore leaves out."""
 
 
-def md5(path: Path) -> str:
+def md5(path: Path, *, of_file: Callable[[Path], str] | None = None) -> str:
     """A file's or folder's digest.
+
+    Args:
+        path: of the file or folder.
+        of_file: gives a file's digest, instead of reading its bytes.
 
     Raises:
         OSError: it is absent or cannot be read.
     """
+    of_file = of_file or _md5_of_file
     if path.is_dir():
-        return _md5_of_listing({file.relative_to(path).as_posix(): md5(file) for file in files_below(path)})
+        return _md5_of_listing({file.relative_to(path).as_posix(): of_file(file) for file in files_below(path)})
+    return of_file(path)
+
+
+def _md5_of_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
