@@ -30,6 +30,13 @@ def test_it_opens_on_what_is_asked_for_with_its_chain_in_sight_and_hashes_of_mod
     assert all(line in html for line in lines)
 
 
+def test_long_lists_in_the_chain_are_folded():
+    long, short = "train.epochs = 30, " * 20, "seed = 7"
+    html = render(TREE, [Node("train", "the model", (Node("parameters", long), Node("code", short)))])
+    assert html.count("<details><summary>train.epochs = 30") == 1
+    assert f"<dt>code</dt><dd>{short}</dd>" in html
+
+
 def test_it_is_escaped_and_fetches_nothing():
     html = render(TREE, CHAIN)
     assert "a &lt;very&gt; fast one" in html
