@@ -133,8 +133,11 @@ def frozen_stages(root: Path) -> dict[str, dict[str, Any]]:
 
 def _stages(root: Path, name: str) -> dict[str, dict[str, Any]]:
     yaml = YAML(typ="safe")
-    params = yaml.load(root / "params.yaml")
-    values = {f"${{{section}.{key}}}": str(value) for section, content in params.items() if isinstance(content, dict)
-              for key, value in content.items()}  # fmt: skip
+    beside = (root / name).parent / "params.yaml"  # DVC reads it too
+    values = {}
+    for path in dict.fromkeys((root / "params.yaml", beside)):
+        for key, content in (yaml.load(path) if path.exists() else {}).items():
+            nested = {f"{key}.{inner}": value for inner, value in content.items()} if isinstance(content, dict) else {}
+            values |= {f"${{{full}}}": str(value) for full, value in (nested or {key: content}).items()}
     text = re.sub(r"\$\{[^}]*\}", lambda found: values[found[0]], (root / name).read_text())
     return yaml.load(text)["stages"]
