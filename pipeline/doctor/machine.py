@@ -37,19 +37,19 @@ def arithmetic(params: Params) -> Finding:
 
 
 def decoder(params: Params) -> Finding:
-    """What holds the process that decodes videos, of which nobody knows who made them."""
+    """Whether the sandbox of the decoding process applies in full."""
     with Guard(params.media) as guard:
         try:
-            lacking = guard.walls().lacking()
+            lacking = guard.sandbox_status().lacking()
         except PlainError as error:
             return Finding("red", "decoder", str(error), "make install")
     if not lacking:
-        return Finding("green", "decoder", "locked in by Landlock and seccomp: no files, no network, no programs")
+        return Finding("green", "decoder", "sandboxed by Landlock and seccomp: no files, no network, no programs")
     advice = (
         "decoding works, behind limits and with an empty environment; Landlock needs Linux 5.13 and lsm=landlock, and "
         "the profile of a container may forbid either: for data of strangers, run where both are"
     )
-    return Finding("yellow", "decoder", f"not locked in by all means: {'; '.join(lacking)}", advice)
+    return Finding("yellow", "decoder", f"sandboxed in part: {'; '.join(lacking)}", advice)
 
 
 def accelerator(params: Params) -> Finding:

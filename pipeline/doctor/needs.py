@@ -27,7 +27,7 @@ TIGHT = 0.8
 PROCESS = 350e6
 """Bytes of a worker with PyTorch and PyArrow: 310 MB measured, and VGGish's activations."""
 DECODER = 80e6
-"""Bytes of one more guarded process, beside its video: 79 MB measured."""
+"""Bytes of one more decoding process, beside its video: 79 MB measured."""
 _MADE = ("data/clips", "data/features", "data/lexicons", "data/predictions", "models", ".dvc/cache")
 
 

@@ -1,4 +1,4 @@
-"""Decodes one video as the stages do; runs in the guarded process."""
+"""Decodes one video as the stages do; runs in the decoding process."""
 
 from pathlib import Path
 from typing import NamedTuple

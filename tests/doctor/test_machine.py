@@ -10,7 +10,7 @@ from pipeline.doctor import machine
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.machine import accelerator, extras, versions
 from pipeline.foundations.media.guard import Guard, _end_all
-from pipeline.foundations.media.sandbox import Walls
+from pipeline.foundations.media.sandbox import SandboxStatus
 
 
 def test_versions_as_in_the_lock_are_green_and_others_are_named(tmp_path):
@@ -113,10 +113,12 @@ def test_a_cpu_without_avx2_and_native_arithmetic_are_told(params, monkeypatch):
 
 
 def test_the_decoder_is_locked_in_or_it_is_told_what_the_kernel_lacks(params, monkeypatch):
-    monkeypatch.setattr(Guard, "walls", lambda _: Walls("", "", ""))
+    monkeypatch.setattr(Guard, "sandbox_status", lambda _: SandboxStatus("", "", ""))
     assert machine.decoder(params).colour == "green"
     monkeypatch.setattr(
-        Guard, "walls", lambda _: Walls("", "function not implemented", "no table of system calls for x")
+        Guard,
+        "sandbox_status",
+        lambda _: SandboxStatus("", "function not implemented", "no table of system calls for x"),
     )
     finding = machine.decoder(params)
     assert finding.colour == "yellow"

@@ -1,8 +1,8 @@
-"""The guarded process: answers calls from a pipe until one kills it or the pipe closes.
+"""The decoding process: answers calls from a pipe until one kills it or the pipe closes.
 
-It imports what its calls need, then locks itself in (`sandbox.lock`): from there on it opens nothing, and reads what
-the stage opens and hands over. Its watchdog is the kernel's: an alarm that nothing handles ends it inside a decoder
-too, and so does its parent's end. `pipeline.foundations.media.guard` starts it, and nobody else.
+It imports what its calls need, then enters the sandbox (`sandbox.lock`): from there on it opens no file, and reads
+those that the stage opened and sent. An unhandled SIGALRM ends a call that takes too long, in a decoder too, and the
+kernel kills the process when its parent ends. Started by `pipeline.foundations.media.guard` only.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ KINDS: dict[type[PlainError], str] = {NoAudioStream: "no_audio_stream", Undecoda
 
 
 def main(descriptor: int, parent: int, seconds: float, megabytes: int, modules: Sequence[str]) -> None:
-    """Prepare, lock, say what the kernel lacks for that, and serve."""
+    """Import `modules`, enter the sandbox, report its status, and serve."""
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; the pipe tells
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever the parent does with its own alarms
@@ -48,13 +48,13 @@ def main(descriptor: int, parent: int, seconds: float, megabytes: int, modules: 
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):  # a terminal obeys what is written to it
         os.dup2(nowhere, standard)
-    walls = sandbox.lock(megabytes=2 * megabytes)
-    pipe.send(["ready", list(walls)])
+    status = sandbox.lock(megabytes=2 * megabytes)
+    pipe.send(["ready", list(status)])
     serve(pipe, seconds, megabytes)
 
 
 def _warm_up() -> None:
-    """Have libraries load now what they load when they are first used."""
+    """Make libraries load now what they would load at first use."""
     wire.import_modules([module.name for module in pkgutil.walk_packages(av.__path__, "av.")])
     hashlib.sha256(b"").hexdigest()
     try:

@@ -1,4 +1,4 @@
-"""Indexed videos decoded side by side, each in a guarded process of its own, and given back in their order.
+"""Indexed videos decoded side by side, each in a decoding process of its own, and given back in their order.
 
 Three at once, of which the worker has the first in hand; it holds no more than that one, the others wait where they
 were decoded:

@@ -42,7 +42,7 @@ class Pictures(NamedTuple):
 
 
 def reader(frames: Frames, short_side: int) -> Callable[[Path, Media], Pictures]:
-    """What a guarded process does with a video, as the parameters say."""
+    """What a decoding process does with a video, as the parameters say."""
     fps = frames.fps if frames.timeline == "constant" else None
     return partial(read_frames, fps=fps, short_side=short_side, scaling=frames.scaling)
 

@@ -1,10 +1,10 @@
-"""A process of its own for decoding: one that dies, hangs, grows or is taken over costs one video, not the stage.
+"""Decode in a separate, sandboxed process: a crash, hang, leak or exploit costs one video, not the stage.
 
-    stage      --call, open file-->   guarded process: locked in (`sandbox`), decodes
+    stage      --call, open file-->   decoding process, sandboxed
                <--answer, checked--   pixels and samples, of the type that the function declares (`wire`)
 
 The process is a plain interpreter, not one of multiprocessing's: the workers of joblib and Dask cannot start those, and
-a fork would inherit the stage's memory, threads and locks. Its environment is empty but for how libraries compute.
+a fork would inherit the stage's memory, threads and locks. Its environment holds only settings of numerics and threads.
 """
 
 import atexit
@@ -24,7 +24,7 @@ from pipeline.foundations.media import unchanged, wire
 from pipeline.foundations.media.child import OUT_OF_MEMORY
 from pipeline.foundations.media.faults import NoAudioStream, Undecodable
 from pipeline.foundations.media.pipe import Malformed, Pipe
-from pipeline.foundations.media.sandbox import Walls
+from pipeline.foundations.media.sandbox import SandboxStatus
 from pipeline.foundations.media.source import open_regular
 from pipeline.foundations.params import Media
 from pipeline.foundations.runtime import incidents, numerics
@@ -34,7 +34,7 @@ from pipeline.foundations.runtime.processes import sigint_blocked
 KEPT = 2
 """Children that may wait between two guards, where no more are at work side by side."""
 GRACE = 30.0
-"""Seconds beyond `media.timeout_seconds` that an answer is waited for: a process that was taken over sets no alarm."""
+"""Seconds beyond `media.timeout_seconds` that the stage waits: a process under attack may have disabled its alarm."""
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -43,14 +43,14 @@ ONE_THREAD = {
 }
 """Landlock holds the thread that asks for it, so there should be no other."""
 INHERITED = (*numerics.SETTINGS, "LD_LIBRARY_PATH")
-"""Of the stage's environment, what decides how libraries compute and whether they are found at all."""
+"""Environment variables passed on: settings of numerics, and where shared libraries are."""
 _START = "import sys; sys.path[:] = sys.argv[6:]; import runpy; runpy.run_module(sys.argv.pop(6), run_name='__main__')"
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class DecoderError(RuntimeError):
-    """A function raised what is no finding about a video, in the guarded process, whose trace is its note."""
+    """A function raised an unexpected error in the decoding process; its traceback is attached as a note."""
 
 
 class Guard:
@@ -107,21 +107,21 @@ class Guard:
         except Undecodable as error:
             self._held.close()
             return partial(_raise, error)
-        call = wire.letter(function, tuple(opened), kwargs)
+        call = wire.encode_call(function, tuple(opened), kwargs)
         self._submit(call)
-        return partial(self._result, call, wire.returned(function, args))
+        return partial(self._result, call, wire.return_type(function, args))
 
-    def walls(self) -> Walls:
-        """What holds the child, and what the kernel lacks for that.
+    def sandbox_status(self) -> SandboxStatus:
+        """Status of the child's sandbox.
 
         Raises:
             PlainError: it does not start.
         """
         self._child = self._child or _idle_child(self._media, frozenset()) or _Child(self._media, frozenset())
-        return self._child.walls
+        return self._child.sandbox
 
     def process(self) -> int | None:
-        """The child's number, where there is one."""
+        """The child's process id, or None."""
         return self._child.number if self._child else None
 
     def _opened(self, value: Any) -> Any:
@@ -133,7 +133,7 @@ class Guard:
             return value._replace(path=file)
         return value
 
-    def _submit(self, call: wire.Letter) -> "_Child":
+    def _submit(self, call: wire.EncodedCall) -> "_Child":
         if self._child and not call.modules <= self._child.modules:
             call = call._replace(modules=call.modules | self._child.modules)
             self._child.end()
@@ -144,7 +144,7 @@ class Guard:
         child.submit(call)
         return child
 
-    def _result(self, call: wire.Letter, expected: Any) -> Any:
+    def _result(self, call: wire.EncodedCall, expected: Any) -> Any:
         while True:
             child = self._child or self._submit(call)
             try:
@@ -186,7 +186,7 @@ class _Child:
     def __init__(self, media: Media, modules: frozenset[str]) -> None:
         self.media = media
         self.modules = modules
-        """What it has imported; it can import nothing more."""
+        """Modules that it has imported; it can import no others."""
         self.calls = 0
         ours, theirs = socket.socketpair()
         self._pipe = Pipe(ours)
@@ -205,9 +205,9 @@ class _Child:
             )
         theirs.close()
         self.number = self._process.pid
-        self.walls = self._ready(f"{sys.executable} -m {module} {' '.join(arguments)}")
+        self.sandbox = self._ready(f"{sys.executable} -m {module} {' '.join(arguments)}")
 
-    def _ready(self, command: str) -> Walls:
+    def _ready(self, command: str) -> SandboxStatus:
         try:
             kind, *rest = self._pipe.head()
         except (EOFError, OSError) as error:
@@ -216,9 +216,9 @@ class _Child:
         if kind == "defect":
             self.end()
             raise _defect(*rest)
-        return Walls(*rest[0])
+        return SandboxStatus(*rest[0])
 
-    def submit(self, call: wire.Letter) -> None:
+    def submit(self, call: wire.EncodedCall) -> None:
         """Have a call begin there; where the child is dead, `result` says so."""
         self.calls += 1
         with suppress(OSError):

@@ -1,9 +1,8 @@
-"""The connection between a stage and its guarded process: heads in JSON, and the bytes that belong to them.
+"""The connection to a decoding process: messages of a JSON head and binary content.
 
     length of the head | the head | the bytes of its arrays and byte strings, one after the other
 
-Room is made only for what was announced within bounds, and arrays are read in place, so that neither end copies pixels
-into a message or out of one.
+Memory is allocated only for sizes within bounds, and arrays are read in place, without copies.
 """
 
 import json
@@ -24,11 +23,11 @@ _FILES = 4
 
 
 class Malformed(Exception):  # noqa: N818  what arrived, not what went wrong here
-    """What came through the pipe is not what was to come."""
+    """The message is not valid, or not of the expected type."""
 
 
 class Pipe:
-    """One end of a connection between a stage and its guarded process."""
+    """One end of the connection."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end

@@ -1,11 +1,11 @@
-"""What a process may still do that decodes what a stranger sent: compute, and answer.
+"""Sandbox of the decoding process: it may compute, read files that are open already, and answer.
 
     capabilities dropped, limits on files, processes, descriptors and memory   every Linux
     no new privileges (prctl)                                                  every Linux
     Landlock: no file, no TCP, no signal or socket beyond itself               Linux 5.13, where it is enabled
     seccomp: the system calls below and no other                               x86-64 and aarch64
 
-Each is asked for by itself; where the kernel lacks one, the others hold, decoding goes on, and `m3a doctor` says which.
+Each is applied independently. Where the kernel lacks one, the others still apply, and `m3a doctor` says which.
 The numbers are the kernel's and never change (arch/x86/entry/syscalls/syscall_64.tbl, uapi/asm-generic/unistd.h).
 """
 
@@ -58,28 +58,28 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # in struct seccomp_data
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
-class Walls(NamedTuple):
-    """What holds a guarded process; of each what the kernel lacks, in words, or nothing."""
+class SandboxStatus(NamedTuple):
+    """Which parts of the sandbox apply: for each the reason why it does not, or an empty string."""
 
     no_new_privileges: str
     landlock: str
     seccomp: str
 
     def lacking(self) -> list[str]:
-        """What the kernel lacks."""
+        """The parts that do not apply, with the reason."""
         return [f"{name.replace('_', ' ')}: {lack}" for name, lack in self._asdict().items() if lack]
 
 
-def lock(*, megabytes: int) -> Walls:
-    """Lock this process, which must have one thread, for good; what it will need is imported and open.
+def lock(*, megabytes: int) -> SandboxStatus:
+    """Restrict this process for good. It must have one thread, and have imported and opened all that it will need.
 
     Args:
-        megabytes: of address space beyond what it has now that its limit may be set to at most.
+        megabytes: hard limit on address space beyond what the process has now.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     _set_limits(megabytes)
     _drop_capabilities(libc)
-    return Walls(
+    return SandboxStatus(
         no_new_privileges=_tried(libc, lambda: libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
         landlock=_landlock(libc),
         seccomp=_seccomp(libc),
@@ -87,7 +87,7 @@ def lock(*, megabytes: int) -> Walls:
 
 
 def _set_limits(megabytes: int) -> None:
-    """Limits that cannot be raised again: no byte of a file, no process, few descriptors, no core, memory."""
+    """Hard limits: no writes to files, no processes, few descriptors, no core dump, bounded address space."""
     for name, most in (
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
@@ -101,30 +101,30 @@ def _set_limits(megabytes: int) -> None:
 
 
 _statm: list[int] = []
-"""The descriptor of this process's own figures: no file can be opened later."""
+"""Descriptor of /proc/self/statm, opened before the sandbox forbids it."""
 
 
 def address_space() -> int:
-    """Bytes of address space that this process has."""
+    """Address space of this process, in bytes."""
     if not _statm:
         _statm.append(os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC))
     return int(os.pread(_statm[0], 64, 0).split()[0]) * resource.getpagesize()
 
 
 def _tried(libc: ctypes.CDLL, call: Callable[[], int]) -> str:
-    """Why the kernel refuses a call, in its words; nothing where it does not."""
+    """The error of a system call, or an empty string where it succeeds."""
     ctypes.set_errno(0)
     return "" if call() == 0 else os.strerror(ctypes.get_errno()).lower()
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> None:
-    """Root without capabilities may do no more than others; who has none keeps none."""
+    """Drop all capabilities, so that root may do no more than other users."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     libc.capset(header, (ctypes.c_uint32 * 6)())
 
 
 def _landlock(libc: ctypes.CDLL) -> str:
-    """Handle all that this kernel's Landlock knows, and allow none of it."""
+    """Forbid everything that this kernel's Landlock can restrict."""
     others = sum(1 for _ in Path("/proc/self/task").iterdir()) - 1
     version = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
     if version < 0:

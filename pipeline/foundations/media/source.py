@@ -53,7 +53,7 @@ DAMAGED = 0.1
 def open_regular(path: Path | FileIO) -> Iterator[FileIO]:
     """Open a regular file for reading; anything else is refused before it is opened.
 
-    A guarded process, which opens nothing, has the open file already; it is read from its start.
+    A decoding process, which opens nothing, has the open file already; it is read from its start.
 
     A symbolic link is refused too, wherever it leads: the folder of a data set may be a link, a video may not.
 

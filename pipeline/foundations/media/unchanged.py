@@ -30,7 +30,7 @@ class Indexed(Protocol):
 
 
 class Recorded(NamedTuple):
-    """That alone, as it travels to the guarded process."""
+    """That alone, as it travels to the decoding process."""
 
     path: Path
     bytes: int
@@ -43,7 +43,7 @@ def recorded(video: Indexed) -> Recorded:
 
 
 def read(file: Recorded, function: Callable[[Path, Media], T], media: Media) -> T:
-    """What `function` makes of a file that is what was recorded; runs in the guarded process.
+    """What `function` makes of a file that is what was recorded; runs in the decoding process.
 
     Raises:
         Undecodable: it is not; or as the function.

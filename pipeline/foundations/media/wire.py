@@ -1,4 +1,4 @@
-"""Calls to a guarded process and its answers, as bytes with a fixed meaning: nothing that arrives is run.
+"""Encode calls and answers without pickle: nothing that arrives is executed.
 
 What is plain in JSON stands for itself. An answer is read by the type that the called function declares to return, so
 that neither a class nor a function is ever named by it; lengths, dtypes and shapes are checked before room is made.
@@ -31,11 +31,11 @@ class Array(NamedTuple):
 
 
 class Opened(FileIO):
-    """A video as a guarded process gets it: open already, in the place of its path."""
+    """A video as a decoding process gets it: open already, in the place of its path."""
 
 
 class Call(NamedTuple):
-    """A call as the guarded process gets it."""
+    """A call as the decoding process gets it."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -45,7 +45,7 @@ class Call(NamedTuple):
 
 
 class _Encoder:
-    """Makes values a head, and collects what follows it."""
+    """Encodes values as JSON, and collects binary content, files and module names."""
 
     def __init__(self, *, call: bool) -> None:
         self._call = call
@@ -101,18 +101,18 @@ def _base(value: Any) -> Any:
     return next(kind(value) for kind in _PLAIN if isinstance(value, kind))
 
 
-class Letter(NamedTuple):
-    """A call on its way."""
+class EncodedCall(NamedTuple):
+    """A call, ready to be sent."""
 
     head: Any
     content: list[memoryview]
     files: list[int]
     modules: frozenset[str]
-    """That the guarded process must have imported."""
+    """That the decoding process must have imported."""
 
 
-def letter(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Letter:
-    """Make a call ready to be sent.
+def encode_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
+    """Encode a call.
 
     Raises:
         TypeError: an argument cannot travel, or a function cannot be imported by its name.
@@ -120,7 +120,7 @@ def letter(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     encoder = _Encoder(call=True)
     head = [encoder.node(function), [encoder.node(each) for each in args],
             [[key, encoder.node(each)] for key, each in kwargs.items()]]  # fmt: skip
-    return Letter(head, encoder.content, encoder.files, frozenset(encoder.modules) - {"builtins"})
+    return EncodedCall(head, encoder.content, encoder.files, frozenset(encoder.modules) - {"builtins"})
 
 
 def send_answer(pipe: Pipe, value: Any) -> None:
@@ -206,8 +206,8 @@ def read_answer(pipe: Pipe, head: Any, expected: Any) -> Any:
     return _expected(pipe, head, expected)
 
 
-def returned(function: Callable[..., Any], args: Sequence[Any]) -> Any:
-    """The type that a function declares to return; where that is its argument's (`unchanged.read`), the argument's."""
+def return_type(function: Callable[..., Any], args: Sequence[Any]) -> Any:
+    """The declared return type of a function; for a generic one (`unchanged.read`) that of its function argument."""
     called: Any = function
     while isinstance(called, partial):
         called, args = called.func, (*called.args, *args)
@@ -218,7 +218,7 @@ def returned(function: Callable[..., Any], args: Sequence[Any]) -> Any:
     if not isinstance(found, TypeVar):
         return found
     inner = next((each for each in args if callable(each)), None)
-    return Any if inner is None else returned(inner, ())
+    return Any if inner is None else return_type(inner, ())
 
 
 def _expected(pipe: Pipe, node: Any, expected: Any) -> Any:
@@ -299,7 +299,7 @@ def _whole(value: Any) -> int:
 
 
 def printable(value: Any, most: int = 2000) -> str:
-    """Text of an answer without what a terminal would obey, and not without end."""
+    """Text with control characters replaced, cut to `most` characters."""
     if not isinstance(value, str):
         raise Malformed("found no text")
     return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in value[:most])

@@ -1,6 +1,6 @@
-"""What later stages would refuse or make little of, said when no more is known than the annotations.
+"""Checks of parameters against the number of videos, before any stage has run.
 
-It stands here because it weighs parameters of other stages: stage `index` says it and does not depend on them.
+Here because they read parameters of several stages: stage `index` prints the result without depending on them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ FEW_STEPS = 200
 
 
 class Training(NamedTuple):
-    """The annotated training videos, as the draw of a mini set sees them."""
+    """Counts of the annotated training videos."""
 
     videos: int
     folders: Mapping[str, int]
@@ -25,7 +25,7 @@ class Training(NamedTuple):
 
 
 class Foreseen(NamedTuple):
-    """Something that will go wrong."""
+    """A problem that a later stage will have."""
 
     stops: bool
     """Whether a stage would end with an error."""
@@ -42,7 +42,7 @@ def drawn_at_most(training: Training, split_mini: SplitMini) -> tuple[int, int]:
 
 
 def foresee(training: Training, params: Params) -> Iterator[Foreseen]:
-    """What is wrong with these parameters for these videos."""
+    """Problems of these parameters with these videos."""
     if params.split_mini.draw == "folder" and training.strange:
         yield Foreseen(
             True,

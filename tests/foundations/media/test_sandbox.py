@@ -189,7 +189,7 @@ def test_videos_are_decoded_where_the_kernel_lacks_a_part(lacking: str, media: M
     with Guard(media) as guard:
         pictures = guard.call(read_frames, path, media, fps=10.0, short_side=24).pixels
         np.testing.assert_array_equal(pictures, read_frames(path, media, fps=10.0, short_side=24).pixels)
-        lacks = guard.walls().lacking()
+        lacks = guard.sandbox_status().lacking()
         assert len(lacks) == (2 if lacking == "either" else 1)
         assert ("landlock: function not implemented" in lacks) == (lacking == "Landlock")
         for attempt in ("read a file", "write a file", "list a folder"):
@@ -208,19 +208,19 @@ def test_what_stages_import_starts_no_thread_that_landlock_would_not_hold(
     guard: Guard, media: Media, params: Params, tmp_path: Path, video: Make
 ):
     path = video(tmp_path / "a.mp4")
-    before = guard.walls()
+    before = guard.sandbox_status()
     guard.call(probe, path, media, frames=params.frames, clips=params.clips)  # PyArrow, Pillow, PyAV
-    assert guard.walls() == before
+    assert guard.sandbox_status() == before
     assert len(list(Path(f"/proc/{guard.process()}/task").iterdir())) == 1
 
 
 def test_this_kernel_lacks_what_it_lacks(guard: Guard):
-    walls = guard.walls()
-    assert walls.no_new_privileges == ""
-    status = Path(f"/proc/{guard.process()}/status").read_text(encoding="utf-8")
-    assert "NoNewPrivs:\t1" in status
-    assert ("Seccomp:\t2" in status) == (not walls.seccomp)
-    assert "CapEff:\t0000000000000000" in status
+    status = guard.sandbox_status()
+    assert status.no_new_privileges == ""
+    text = Path(f"/proc/{guard.process()}/status").read_text(encoding="utf-8")
+    assert "NoNewPrivs:\t1" in text
+    assert ("Seccomp:\t2" in text) == (not status.seccomp)
+    assert "CapEff:\t0000000000000000" in text
 
 
 HEADERS = {"x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "aarch64": "/usr/include/asm-generic/unistd.h"}

@@ -180,7 +180,7 @@ def test_a_call_arrives_with_its_function_its_parameters_and_its_file(tmp_path: 
     (tmp_path / "a").write_bytes(b"content")
     ours, theirs = ends()
     with (tmp_path / "a").open("rb", buffering=0) as file:
-        call = wire.letter(
+        call = wire.encode_call(
             double,
             (3,),
             {"path": file, "more": partial(nested, 1, section=params.clips, file=file), "section": params.frames},
@@ -199,7 +199,7 @@ def test_a_call_arrives_with_its_function_its_parameters_and_its_file(tmp_path: 
 
 def test_a_function_without_a_name_cannot_be_called():
     with pytest.raises(TypeError, match="expected what can be imported by name"):
-        wire.letter(lambda: None, (), {})
+        wire.encode_call(lambda: None, (), {})
 
 
 @pytest.mark.parametrize(
@@ -213,11 +213,11 @@ def test_a_function_without_a_name_cannot_be_called():
     ],
 )
 def test_what_a_function_returns_is_known_from_its_signature(function: Any, args: Any, expected: Any):
-    assert wire.returned(function, args) is expected
+    assert wire.return_type(function, args) is expected
 
 
 def test_the_reader_of_testing_returns_pictures(params: Params):
-    assert wire.returned(unchanged.read, ("file", reader(params.frames, 64), "media")) is Pictures
+    assert wire.return_type(unchanged.read, ("file", reader(params.frames, 64), "media")) is Pictures
 
 
 def test_text_does_not_reach_a_terminal_as_commands():
