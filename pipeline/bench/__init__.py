@@ -1,1 +1,1 @@
-"""How fast this machine does the work, beside plain code that does the same: `make bench`. No stage comes here."""
+"""Benchmarks of the pipeline against plain code that does the same work: `make bench`. No stage imports this."""

@@ -1,4 +1,4 @@
-"""What portable arithmetic costs: the heavy stages' mathematics, beside the same with this CPU's own kernels.
+"""Benchmark of portable arithmetic: the heavy stages' mathematics against the same with this CPU's own kernels.
 
     python -m pipeline.bench.arithmetic NAME SCRATCH
 

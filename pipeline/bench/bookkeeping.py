@@ -1,4 +1,4 @@
-"""The bookkeeping of a million videos, from annotation files to the mini draw, beside a quarter of them."""
+"""Benchmark of indexing a million videos, from annotation files to the mini draw, against a quarter of them."""
 
 import pyarrow.compute as pc
 

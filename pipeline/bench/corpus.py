@@ -1,4 +1,4 @@
-"""What benchmarks work on: rendered clips of Kinetics' size, and what they all need to know."""
+"""Data for benchmarks: rendered clips of Kinetics' size, and settings that all benchmarks share."""
 
 from dataclasses import dataclass
 from functools import cached_property

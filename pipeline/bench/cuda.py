@@ -1,4 +1,4 @@
-"""The GPU: training and testing of the paper's network, beside the loops that a user would write.
+"""GPU benchmarks: training and testing the paper's network, against the loops that a user would write.
 
 Ours is bfloat16 under autocast, channels innermost, kernels held to the same bits each time as in training; compiled
 or not. The plain loops leave PyTorch as it comes: in float32, and under autocast. Every function also runs on a CPU

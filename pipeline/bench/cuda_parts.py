@@ -1,4 +1,4 @@
-"""The rest of the GPU's lines: are its bfloat16 convolutions right, how fast is VGGish, and can two cores feed it."""
+"""More GPU benchmarks: bfloat16 convolutions, VGGish, and whether two CPU cores can feed the GPU."""
 
 from math import nan
 

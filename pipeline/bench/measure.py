@@ -1,4 +1,4 @@
-"""Timing two ways of doing the same work, turn by turn, so that whatever else the machine does meets both."""
+"""Time two implementations in alternation, so that other load on the machine affects both."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Memory of every stage, at two sizes of a data set: the stages as they are, each in a process of its own.
+"""Peak memory of every stage at two data set sizes, each stage in a process of its own.
 
 The larger project has the smaller one's videos four times over, under other names.
 """

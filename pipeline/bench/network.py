@@ -1,4 +1,4 @@
-"""The network: the visual GCN, a training step with all GCNs, an exported model; beside what they would else be."""
+"""Network benchmarks: the visual GCN, a training step with all GCNs, an exported model, each against its plain form."""
 
 from collections.abc import Callable
 from functools import partial

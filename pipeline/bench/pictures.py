@@ -1,4 +1,4 @@
-"""Pictures: training examples and testing views; beside a loader that decodes the source for each of them.
+"""Image benchmarks: training examples and testing views, against a loader that decodes the source for each.
 
 The peers are data set classes around PyAV. The plain one decodes the video and takes the clip's frames; the careful
 one seeks to the key frame before the clip and stops after its last frame. Both convert and scale those frames alone.

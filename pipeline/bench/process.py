@@ -1,4 +1,4 @@
-"""Work in a process of its own, which does it once for each line that it reads."""
+"""Run a benchmark in a process of its own, once for each line that it reads."""
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which benchmarks there are, and their run: each by its name, in a folder that goes with it."""
+"""The benchmarks by name, and how they are run, each in a temporary folder."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path

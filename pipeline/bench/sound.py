@@ -1,4 +1,4 @@
-"""Sound tracks: decoding one, and the verdict on each; beside processes of ffmpeg, one or two a clip.
+"""Audio benchmarks: decoding and the silence filter, against one or two ffmpeg processes a clip.
 
 Most of such a process is its start, and that depends on how the program was built: a system's ffmpeg loads some
 hundred libraries, a static one none. So each that is here is a peer of its own.

@@ -1,4 +1,4 @@
-"""Log-mel and VGGish: batches of clips, beside one clip at a time through the SavedModel."""
+"""VGGish benchmark: log-mel and network on batches of clips, against the SavedModel on one clip at a time."""
 
 import os
 import sys

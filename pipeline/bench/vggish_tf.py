@@ -1,4 +1,4 @@
-"""The peer's process: VGGish as TensorFlow Hub has it, a SavedModel that takes a waveform, called clip by clip.
+"""The reference process for VGGish: TensorFlow Hub's SavedModel, which takes a waveform, called clip by clip.
 
     python -m pipeline.bench.vggish_tf WEIGHTS SAVED WAVES OUTPUTS
 

@@ -1,4 +1,4 @@
-"""What a stage computes on: the CPU, or the GPUs of a machine, each of which has one worker of its own.
+"""Choose devices: the CPU, or the GPUs of a machine, one worker for each.
 
 A worker takes the first GPU that no other has, by a lock that it keeps for as long as it lives: the kernel frees it
 when the process ends, however it ends. So the same rule serves joblib's workers and Dask's, which nobody numbers.

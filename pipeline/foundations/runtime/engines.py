@@ -1,4 +1,4 @@
-"""Where tasks run: processes of this machine (joblib), or a Dask cluster.
+"""Run tasks in processes of this machine (joblib), or on a Dask cluster.
 
 The mathematics of a task runs on one thread wherever it runs, so that results do not depend on the engine or
 on the number of workers.

@@ -1,4 +1,4 @@
-"""Libraries that come with an extra (`make install EXTRAS=...`) and not by default; what is said without one."""
+"""Optional libraries (`make install EXTRAS=...`), and the error where one is missing."""
 
 import importlib.util
 import sys

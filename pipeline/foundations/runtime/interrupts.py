@@ -1,4 +1,4 @@
-"""Ctrl-C before a stage begins its work."""
+"""Handle Ctrl-C while a stage still loads its libraries."""
 
 import os
 import sys

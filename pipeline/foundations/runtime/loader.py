@@ -1,4 +1,4 @@
-"""How much memory the loader's batches take on their way to training."""
+"""Memory that the data loader's batches take on their way to training."""
 
 from pipeline.foundations.params import Frames, Train
 

@@ -1,4 +1,4 @@
-"""How much memory processes had at most, as the kernel remembers it (VmHWM).
+"""Peak resident memory of processes, from the kernel (VmHWM).
 
 Not what `getrusage` tells: there a program inherits the peak of the one that started it.
 """

@@ -1,4 +1,4 @@
-"""What a person sees while a stage works: a bar on a terminal, plain lines elsewhere, one line at the end."""
+"""Progress of a stage: a bar on a terminal, plain lines elsewhere, and one line at the end."""
 
 import time
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What each run of a stage leaves behind: what it read and wrote, when, how long, with what, on which machine.
+"""Record each run of a stage: what it read and wrote, when, how long, with which versions, on which machine.
 
 The record is no output: same bytes stay same bytes. Where records are kept: record_store.py.
 """

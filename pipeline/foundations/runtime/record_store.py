@@ -1,4 +1,4 @@
-"""Where the records of stages' runs are kept: all of them beside DVC's cache, and one a result in git.
+"""Store records of runs: all of them beside DVC's cache, and one for each result in git.
 
 A record belongs to the result that it describes and is found by that: its key is the SHA-256 of the stage's name, the
 digests of what it read, its parameters and the digests of what it wrote. Records are written once and never changed.

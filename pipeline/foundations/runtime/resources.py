@@ -1,4 +1,4 @@
-"""What a run took: processor time, bytes read and written, memory, GPU."""
+"""Resources that a run used: processor time, I/O, memory, GPU."""
 
 import os
 import sys
