@@ -24,8 +24,9 @@ from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import Finding, NoAudioStream, Undecodable
 from pipeline.foundations.media.sound import Sound
 from pipeline.foundations.params import Execution, FilterSilent, Media
-from pipeline.foundations.runtime import failures, files
-from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.map_videos import Failures, map_videos
+from pipeline.foundations.runtime.shards import input_key, total
 from pipeline.foundations.tables import tables
 
 VERDICTS = ("audible", "no_audio_stream", "digital_silence", "below_threshold", "undecodable")
@@ -101,7 +102,7 @@ def filter_silent(
     """
     tracks = tracks_of(tables.read("videos", videos), root)
     key = input_key(rules.rule, rules.peak_dbfs, rules.rms_dbfs, rules.shard_size, media, root, files.sha256(videos))
-    with shards(
+    with map_videos(
         partial(judge_shard, rules=rules, media=media, threads=execution.threads),
         tracks,
         stage="filter_silent",
@@ -110,15 +111,9 @@ def filter_silent(
         suffix=".parquet",
         execution=execution,
         label="listening",
+        failed=Failures("undecodable", _undecodable, rules.max_failure_rate, "filter_silent.max_failure_rate"),
     ) as done:
         counts = {verdict: total(done).get(verdict, 0) for verdict in VERDICTS}
-        failures.check(
-            _undecodable(done),
-            failed=counts["undecodable"],
-            total=len(tracks),
-            allowed=rules.max_failure_rate,
-            name="filter_silent.max_failure_rate",
-        )
         tables.write_stream("verdicts", target, (part for s in done for part in tables.read_stream("verdicts", s.path)))
     return counts
 
@@ -144,8 +139,7 @@ def _verdict(sound: Sound | Finding, rules: FilterSilent) -> Verdict:
     return judge(sound.samples, rules)
 
 
-def _undecodable(done: Sequence[Shard]) -> Iterator[tuple[str, str]]:
+def _undecodable(shard: Path) -> Iterator[tuple[str, str]]:
     """Video id and reason of each undecodable video."""
-    for shard in done:
-        rows = tables.read("verdicts", shard.path).select(["video_id", "verdict", "reason"]).to_pylist()
-        yield from ((row["video_id"], row["reason"]) for row in rows if row["verdict"] == "undecodable")
+    rows = tables.read("verdicts", shard).select(["video_id", "verdict", "reason"]).to_pylist()
+    yield from ((row["video_id"], row["reason"]) for row in rows if row["verdict"] == "undecodable")

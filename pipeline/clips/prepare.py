@@ -22,10 +22,10 @@ from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.frames import shown
 from pipeline.foundations.params import Clips, Execution, Frames, Media
-from pipeline.foundations.runtime import failures
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
-from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.runtime.map_videos import Failures, map_videos
+from pipeline.foundations.runtime.shards import Shard, input_key, total
 from pipeline.foundations.tables import tables
 
 MAX_FILES = 10_000
@@ -80,7 +80,7 @@ def prepare(
     copy = partial(copy_frames, frames=frames, clips=clips)
     looks = (frames.fps, frames.timeline, frames.scaling, clips.short_side, clips.quality)
     key = input_key(ordered, *looks, clips.shard_size, media)
-    with shards(
+    with map_videos(
         partial(write_pack, copy=copy, media=media, threads=execution.threads),
         ordered,
         stage="prepare_clips",
@@ -89,15 +89,9 @@ def prepare(
         suffix=".bin",
         execution=execution,
         label="copying videos",
+        failed=Failures("excluded", _excluded, clips.max_failure_rate, "clips.max_failure_rate"),
     ) as packs:
         counts = total(packs)
-        failures.check(
-            _excluded(packs),
-            failed=counts.get("excluded", 0),
-            total=len(sources),
-            allowed=clips.max_failure_rate,
-            name="clips.max_failure_rate",
-        )
         with atomic_write(target) as folder:
             folder.mkdir()
             _gather(folder, packs)
@@ -169,10 +163,9 @@ def copy_frames(path: Path, media: Media, *, frames: Frames, clips: Clips) -> Ma
     return Made(width, height, rate, jpegs)
 
 
-def _excluded(packs: Sequence[Shard]) -> Iterator[tuple[str, str]]:
+def _excluded(pack: Path) -> Iterator[tuple[str, str]]:
     """Video id and reason of each that could not be read."""
-    for pack in packs:
-        yield from read_contents(pack.path).excluded
+    yield from read_contents(pack).excluded
 
 
 def _gather(folder: Path, packs: Sequence[Shard]) -> None:

@@ -18,9 +18,9 @@ from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import Finding
 from pipeline.foundations.media.frames import reader
 from pipeline.foundations.params import Evaluate, Execution, Media
-from pipeline.foundations.runtime import failures
 from pipeline.foundations.runtime.devices import Devices, devices_of
-from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.runtime.map_videos import Failures, map_videos
+from pipeline.foundations.runtime.shards import input_key
 from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import load_model
 from pipeline.model.determinism import reproducible
@@ -41,7 +41,7 @@ def extract_view_features(
     """
     devices = devices_of(execution)
     what = evaluate.model_dump(exclude={"bootstrap", "max_failure_rate", "combine"})
-    with shards(
+    with map_videos(
         partial(extract_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
         videos,
         stage="freeze",
@@ -50,14 +50,8 @@ def extract_view_features(
         suffix=".parquet",
         execution=devices.shared_by(execution),
         label="looking",
+        failed=Failures("excluded", _unread, evaluate.max_failure_rate, "evaluate.max_failure_rate"),
     ) as done:
-        failures.check(
-            _unread(done),
-            failed=total(done)["excluded"],
-            total=len(videos),
-            allowed=evaluate.max_failure_rate,
-            name="evaluate.max_failure_rate",
-        )
         return tables.write_stream(
             "view_features", target, (tables.read("view_features", shard.path) for shard in done)
         )
@@ -98,11 +92,10 @@ def extract_shard(
     return {"excluded": sum(bool(row[-1]) for row in rows)}
 
 
-def _unread(done: Sequence[Shard]) -> Iterator[tuple[str, str]]:
+def _unread(shard: Path) -> Iterator[tuple[str, str]]:
     """Video id and reason of each that could not be read."""
-    for shard in done:
-        rows = tables.read("view_features", shard.path).select(["video_id", "reason"]).to_pylist()
-        yield from ((row["video_id"], row["reason"]) for row in rows if row["reason"])
+    rows = tables.read("view_features", shard).select(["video_id", "reason"]).to_pylist()
+    yield from ((row["video_id"], row["reason"]) for row in rows if row["reason"])
 
 
 @torch.inference_mode()

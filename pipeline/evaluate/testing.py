@@ -17,10 +17,11 @@ from pipeline.foundations.media.faults import Finding
 from pipeline.foundations.media.frames import Pictures, reader
 from pipeline.foundations.media.guard import Guard
 from pipeline.foundations.params import Evaluate, Execution, Frames, Media
-from pipeline.foundations.runtime import failures, files
+from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.devices import Devices, devices_of
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.runtime.map_videos import Failures, map_videos
+from pipeline.foundations.runtime.shards import Shard, input_key, total
 from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import load_model
 from pipeline.model.determinism import reproducible
@@ -79,7 +80,7 @@ def score(
         raise PlainError(f"evaluate.split: found no labelled video in {evaluate.split}, expected some; set val or test")
     devices = devices_of(execution)
     what = evaluate.model_dump(exclude={"bootstrap", "max_failure_rate"})
-    with shards(
+    with map_videos(
         partial(score_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
         videos,
         stage="evaluate",
@@ -88,14 +89,8 @@ def score(
         suffix=".parquet",
         execution=devices.shared_by(execution),
         label="scoring",
+        failed=Failures("excluded", _unscored, evaluate.max_failure_rate, "evaluate.max_failure_rate"),
     ) as done:
-        failures.check(
-            _unscored(done),
-            failed=total(done)["excluded"],
-            total=len(videos),
-            allowed=evaluate.max_failure_rate,
-            name="evaluate.max_failure_rate",
-        )
         for name, file in (("predictions", "predictions.parquet"), ("exclusions", "excluded.parquet")):
             tables.write_stream(name, target / file, _part(name, done))
         return total(done)
@@ -198,7 +193,7 @@ def _part(name: str, done: Sequence[Shard]) -> Iterator[pa.Table]:
         yield scored.filter(kept).select(tables.SCHEMAS[name].columns.names).cast(tables.SCHEMAS[name].columns)
 
 
-def _unscored(done: Sequence[Shard]) -> Iterator[tuple[str, str]]:
+def _unscored(shard: Path) -> Iterator[tuple[str, str]]:
     """Video id and reason of each that could not be read."""
-    for part in _part("exclusions", done):
-        yield from ((row["video_id"], row["reason"]) for row in part.to_pylist())
+    rows = tables.read("scored", shard).select(["video_id", "reason"]).to_pylist()
+    yield from ((row["video_id"], row["reason"]) for row in rows if row["reason"])
