@@ -86,7 +86,13 @@ def description_of(folder: Path) -> Description:
         PlainError: there is none, or its description is not one.
     """
     try:
-        return _from_json(json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")))
+        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        if isinstance(content, dict) and (unknown := sorted(content.keys() - Description.__dataclass_fields__.keys())):
+            raise PlainError(
+                f"{folder / DESCRIPTION}: not a model's description as this version writes it, for {unknown[0]} is "
+                "none of its entries; train again: dvc repro train"
+            )
+        return _from_json(content)
     except OSError as error:
         raise PlainError(f"{folder}: no model can be read there: {error}; run `dvc repro train`") from error
     except (ValueError, KeyError, TypeError, ValidationError) as error:

@@ -16,7 +16,7 @@ CLIPS = torch.randn(2, 3, 2, 16, 16, generator=torch.Generator().manual_seed(0))
 def make(miniature, design):
     def assembled(**model):
         changed = design.__class__(**vars(design) | {"model": design.model.model_copy(update=model)})
-        return assemble(miniature.knowledge, changed, seed=3)
+        return assemble(miniature.inputs, changed, seed=3)
 
     return assembled
 
@@ -57,6 +57,16 @@ def test_where_the_weights_started_is_not_told(make, tmp_path):
     told = json.loads((tmp_path / "model" / DESCRIPTION).read_text())
     assert told["backbone"] == {"name": "r3d_tiny", "pooling": "global"}
     assert told["actions"] == ["clapping", "diving", "singing"]
+
+
+def test_what_an_earlier_version_wrote_is_refused_in_plain_words(make, tmp_path):
+    """Models said how they were trained, until frozen training had stages of its own."""
+    model, _, description = make()
+    save_model(tmp_path / "model", model, description)
+    path = tmp_path / "model" / DESCRIPTION
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"mode": "joint"}))
+    with pytest.raises(PlainError, match=r"not a model's description as this version writes it, for mode is none of"):
+        load_model(tmp_path / "model")
 
 
 @pytest.mark.parametrize(
