@@ -17,6 +17,7 @@ from pipeline.foundations.media.faults import NoAudioStream, Undecodable
 from pipeline.foundations.media.frames import Pictures, read_frames
 from pipeline.foundations.media.sound import read_sound
 from pipeline.foundations.media.unchanged import Recorded
+from pipeline.foundations.media.wire import Opened
 from pipeline.foundations.params import Media
 from pipeline.foundations.runtime import files
 from tests.foundations.media.test_guard import gone
@@ -37,22 +38,40 @@ def texts(tmp_path: Path) -> list[Recorded]:
     return [recorded(path) for path in paths]
 
 
-def process(path: Path, media: Media) -> int:
-    """Stands for a decoder: tells which process it is, and that it began."""
-    with path.with_name("log").open("a") as log:
-        log.write(path.name)
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Fills with the calls that guards begin with."""
+    calls: list[object] = []
+    begin = module.Guard.begin
+
+    def counted(self: module.Guard, *args: object, **kwargs: object) -> Callable[[], object]:
+        calls.append(args)
+        return begin(self, *args, **kwargs)
+
+    monkeypatch.setattr(module.Guard, "begin", counted)
+    return calls
+
+
+def process(file: Opened, media: Media) -> int:
+    """Stands for a decoder: tells which process it is."""
     return os.getpid()
 
 
-def crash_on(number: str, path: Path, media: Media) -> str:
-    if path.name == number:
+def named(file: Opened) -> str:
+    """Which of `texts` it is."""
+    file.seek(0)
+    return file.read().decode()
+
+
+def crash_on(number: str, file: Opened, media: Media) -> str:
+    name = named(file)
+    if name == number:
         os.kill(os.getpid(), signal.SIGSEGV)
-    return path.name
+    return name
 
 
-def hang_on(numbers: str, path: Path, media: Media) -> int:
-    if path.name in numbers:
-        path.with_name(f"hangs{path.name}").write_text(str(os.getpid()))
+def hang_on(numbers: str, file: Opened, media: Media) -> int:
+    if named(file) in numbers:
         time.sleep(60)
     return os.getpid()
 
@@ -77,16 +96,16 @@ def test_each_video_gives_its_own_in_order(media: Media, tmp_path: Path, video: 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_so_many_processes_take_turns_and_serve_again(
-    fresh: None, media: Media, texts: list[Recorded], tmp_path: Path, threads: int
+    fresh: None, media: Media, texts: list[Recorded], begun: list[object], threads: int
 ):
     before = threading.active_count()
     served = []
     for _ in range(2):  # two shards
         with decoded(texts, process, media, threads=threads) as made:
             first = next(made)
-            assert len((tmp_path / "log").read_text()) <= threads  # nothing is begun that would have to wait for long
+            assert len(begun) <= threads  # nothing is begun that would have to wait for long
             served.append([first, *made])
-        (tmp_path / "log").unlink()
+        begun.clear()
     assert served[0] == [served[0][number % threads] for number in range(7)]
     assert set(served[0]) == set(served[1])
     assert len(set(served[0])) == threads
@@ -138,13 +157,14 @@ def test_an_error_ends_all_processes_and_leaves_none_waiting(fresh: None, media:
     assert module._idle == []
 
 
-def test_ctrl_c_ends_all_that_are_at_work(fresh: None, media: Media, texts: list[Recorded], tmp_path: Path):
+def test_ctrl_c_ends_all_that_are_at_work(fresh: None, media: Media, texts: list[Recorded], begun: list[object]):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     def ring() -> None:
-        while len(list(tmp_path.glob("hangs*"))) < 3:  # the third begins when the next answer is asked for
+        while len(begun) < 6:  # the third that hangs begins when the next answer is asked for
             time.sleep(0.02)
+        time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGALRM)
 
     def interrupted() -> None:
@@ -160,9 +180,8 @@ def test_ctrl_c_ends_all_that_are_at_work(fresh: None, media: Media, texts: list
             interrupted()
     finally:
         signal.signal(signal.SIGALRM, before)
-    hanging = [int(path.read_text()) for path in tmp_path.glob("hangs*")]
-    assert len(hanging) == 3
-    assert all(gone(int(str(child))) for child in {*served, *hanging})
+    assert len(set(served)) == 3
+    assert all(gone(int(str(child))) for child in served)
     assert module._idle == []
 
 
