@@ -19,6 +19,7 @@ LAYOUTS = {
         "trainingSet.txt": "\ufeffswimming/a b.MP4,0,0\r\n\r\nplaying+music/c.mp4,0,1\r\n",
         "validationSet.txt": "swimming/d.mp4,0\r\n",
     },
+    "csv": {"videos.csv": "path,split,labels\nswimming/a.mp4,train,swimming; running\nb.mp4,val,running\n"},
     "charades": {
         "Charades_v1_classes.txt": "c000 Holding some clothes\nc001 Putting clothes somewhere\n",
         "Charades_v1_train.csv": 'id,script,actions,length\nA,"One, two.",c000 0.0 1.5;c001 1.0 2.0,30.1\n',
