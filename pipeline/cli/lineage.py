@@ -110,6 +110,9 @@ def runs(
     log: Annotated[
         str | None, typer.Option(metavar="RUN", help="Print what the stages of a run said; RUN:STAGE for one of them.")
     ] = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="Before a commit: bring records of restored results into data/runs.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the runs whose records are here: time, duration, revision, machine, parameters that differ, metrics.
@@ -121,6 +124,9 @@ def runs(
     from pipeline.foundations.params import load_params
     from pipeline.lineage import runs as known
 
+    if track:
+        say(f"data/runs: records added of {', '.join(known.track(HERE)) or 'no stage: all are there'}")
+        return
     found = known.read_runs(HERE)
     if log is not None:
         name, _, stage = log.partition(":")

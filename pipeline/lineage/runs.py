@@ -12,6 +12,7 @@ import psutil
 from pipeline.foundations.runtime import record_store
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.record_store import Record
+from pipeline.lineage import lock, records
 from pipeline.report.dag import is_code
 
 LAST = "last"
@@ -162,6 +163,15 @@ def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     for key, value in content.items():
         flat |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
     return flat
+
+
+def track(root: Path) -> list[str]:
+    """Bring the records of what dvc.lock names into git's files, where only the store has them; returns the stages.
+
+    A stage that runs does that itself; a result that DVC restores from its cache has none that could.
+    """
+    found = {name: records.record_of(root, stage) for name, stage in lock.read_stages(root).items()}
+    return [name for name, record in found.items() if record is not None and record_store.track(root, record)]
 
 
 def log_of(run: Run, stage: str | None = None) -> Iterator[str]:

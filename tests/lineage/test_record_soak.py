@@ -89,6 +89,7 @@ class Sequence:
     def commit(self) -> None:
         """Keep what is here."""
         self.small.run("dvc", "repro")
+        runs.track(self.small.root)  # `m3a runs --track`: DVC may have restored what an experiment made
         self.small.commit(f"step {self.number}")
         self.experiments.clear()  # they belong to the commit before
 
