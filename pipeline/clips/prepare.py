@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +21,7 @@ from pipeline.clips.packs import EXCLUDED, TABLE, PackWriter, pack_name, read_co
 from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.frames import shown
-from pipeline.foundations.params import Clips, Execution, Frames, Media
+from pipeline.foundations.params import Clips, Execution, Frames, Media, Scaling
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.runtime.map_videos import Failures, map_videos
@@ -61,6 +61,9 @@ class Prepared(NamedTuple):
     bytes: int
 
 
+CopyScaling = Scaling | Literal["sharp"]
+
+
 def prepare(
     target: Path,
     sources: Sequence[Source],
@@ -77,7 +80,8 @@ def prepare(
     """
     check_file_count(len(sources), clips.shard_size)
     ordered = sorted(sources)
-    copy = partial(copy_frames, frames=frames, clips=clips)
+    fps, scaling = line_of(frames, clips)
+    copy = partial(copy_frames, fps=fps, scaling=scaling, clips=clips)
     looks = (frames.fps, frames.timeline, frames.scaling, clips.short_side, clips.quality)
     key = input_key(ordered, *looks, clips.shard_size, media)
     with map_videos(
@@ -143,14 +147,25 @@ def write_pack(
     return {"videos": len(contents.copies), "excluded": len(contents.excluded), "frames": frames, "bytes": size}
 
 
-def copy_frames(path: Path, media: Media, *, frames: Frames, clips: Clips) -> Made:
+def line_of(frames: Frames, clips: Clips) -> tuple[float | None, CopyScaling]:
+    """The frames a second of the copies, None for a video's own, and how their pictures are scaled."""
+    fps = frames.fps if frames.timeline == "constant" else None
+    return fps, frames.scaling if clips.short_side is None else "sharp"
+
+
+def copy_frames(path: Path, media: Media, *, fps: float | None, scaling: CopyScaling, clips: Clips) -> Made:
     """Decode a video and encode its frames, one by one; runs in the guarded process, so that little travels back.
+
+    Args:
+        path: the video.
+        media: bounds on what it may ask of us.
+        fps: as `line_of` gives it, which knows all of `frames` and is not sent to that process.
+        scaling: likewise.
+        clips: size and quality of the copies.
 
     Raises:
         Undecodable: anything that is wrong with the file.
     """
-    fps = frames.fps if frames.timeline == "constant" else None
-    scaling = frames.scaling if clips.short_side is None else "sharp"
     jpegs: list[bytes] = []
     sizes = set()
     with shown(path, media, fps=fps, short_side=clips.short_side, scaling=scaling) as (line, rate):

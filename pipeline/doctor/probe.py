@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.clips.prepare import copy_frames
+from pipeline.clips.prepare import copy_frames, line_of
 from pipeline.foundations.media.faults import NoAudioStream
 from pipeline.foundations.media.sound import read_sound
 from pipeline.foundations.params import Clips, Frames, Media
@@ -26,7 +26,8 @@ def probe(path: Path, media: Media, *, frames: Frames, clips: Clips) -> Probe:
     Raises:
         Undecodable: one of them cannot be decoded.
     """
-    copy = copy_frames(path, media, frames=frames, clips=clips)
+    fps, scaling = line_of(frames, clips)
+    copy = copy_frames(path, media, fps=fps, scaling=scaling, clips=clips)
     try:
         read_sound(path, media)
     except NoAudioStream:

@@ -72,8 +72,8 @@ def test_a_published_transformer_gives_the_published_logits(lexicons, golden_rel
     assert "beware" not in converted.output
 
     settings = re.findall(r"^params\.yaml, to use its head: (\S+): (.+)$", converted.output, re.MULTILINE)
-    head = {key: YAML(typ="safe").load(value) for key, value in settings}
-    text = edited((ROOT / "params.yaml").read_text(), {"backbone.name": "r2plus1d_34"} | head)
+    design = {key: YAML(typ="safe").load(value) for key, value in settings}
+    text = edited((ROOT / "params.yaml").read_text(), {"backbone.name": "r2plus1d_34"} | design)
     Path("params.yaml").write_text(text)
     adopted = run.invoke(app, ["adopt-weights", "weights.safetensors"])
     assert adopted.exit_code == 0, adopted.output

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from pipeline.clips.prepare import copy_frames
+from pipeline.clips.prepare import copy_frames, line_of
 from pipeline.dataset.sample.plan import draw_plans
 from pipeline.dataset.sample.render import render_video
 from pipeline.foundations.media.frames import read_frames, reader
@@ -31,7 +31,8 @@ class Cost(NamedTuple):
 def cost(path: Path, params: Params, short_side: int) -> Cost:
     once = reader(params.frames, short_side)(path, params.media).pixels
     chosen = np.linspace(0, len(once) - 1, PER_VIDEO).astype(int)
-    made = copy_frames(path, params.media, frames=params.frames, clips=params.clips)
+    fps, scaling = line_of(params.frames, params.clips)
+    made = copy_frames(path, params.media, fps=fps, scaling=scaling, clips=params.clips)
     height, width = once.shape[1:3]
     side = min(height, width)
     view = View([], height, width, params.frames.scaling, (height - side) // 2, (width - side) // 2, flip=False)

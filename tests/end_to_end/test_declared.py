@@ -29,7 +29,7 @@ HOUSEKEEPING = {"params.yaml", ".gitignore", ".gitattributes", ".dvcignore"}
 """Of parameters each read is watched by itself; the others DVCLive reads for git and DVC, which it reports to."""
 IN_EXPERIMENTS = {
     "dvc.yaml", "dvc.lock", "data/raw/dvc.yaml", "data/raw/dvc.lock", "data/frozen/dvc.yaml", "data/frozen/dvc.lock",
-    "data/metrics.json",
+    "data/frozen/params.yaml", "data/metrics.json",
 }  # fmt: skip
 """Read for git and DVC, too, by DVCLive where it finds itself in an experiment, and by DVC's worker."""
 FIXED = {"lexicon", "transformer", "model"}

@@ -34,5 +34,8 @@ def test_a_fault_is_one_plain_line_and_no_sample(project, capfd):
     with pytest.raises(SystemExit) as caught:
         render.main()
     assert caught.value.code == 1
-    assert capfd.readouterr().err == ("render: error: render.truncated: found 4, expected at most render.train, 3\n")
+    assert (
+        capfd.readouterr().err
+        == "render: error: render.truncated is 4, but there are only 3 training videos: lower it\n"
+    )
     assert not Path("data/raw/sample").exists()

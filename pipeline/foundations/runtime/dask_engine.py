@@ -42,6 +42,7 @@ def run_on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[Ended]:
         for future in futures:
             future.add_done_callback(done.put)
         try:
+            workers.look(len(futures))
             for left in range(len(futures), 0, -1):
                 yield _result(_next(done, workers, left), workers, left)
             workers.look(0)

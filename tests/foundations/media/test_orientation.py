@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.clips.prepare import copy_frames
+from pipeline.clips.prepare import copy_frames, line_of
 from pipeline.foundations.media.frames import read_frames, reader
 from pipeline.foundations.media.orientation import AS_STORED, Orientation, nearest, upright
 from pipeline.foundations.params import Media, Params
@@ -72,9 +72,10 @@ def test_testing_and_training_copies_see_the_same_side_up(
     ffmpeg("-display_rotation 90 -display_hflip -i", path, "-c copy", turned)
     clips = params.clips.model_copy(update={"short_side": 48})
     read = reader(params.frames, 48)(turned, media)
-    made = copy_frames(turned, media, frames=params.frames, clips=clips)
+    fps, scaling = line_of(params.frames, clips)
+    made = copy_frames(turned, media, fps=fps, scaling=scaling, clips=clips)
     assert (made.height, made.width) == read.pixels.shape[1:3] == (64, 48)
-    straight = partial(copy_frames, media=media, frames=params.frames, clips=clips)(path)
+    straight = copy_frames(path, media, fps=fps, scaling=scaling, clips=clips)
     assert (straight.height, straight.width) == (48, 64)
 
 

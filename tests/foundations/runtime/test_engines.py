@@ -110,8 +110,12 @@ def alone(root, tmp_path):
 def test_where_no_worker_is_left_it_says_so_and_gives_up(alone, work, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(dask_engine, "PATIENCE", 3.0)
     monkeypatch.setattr(incidents, "_counts", Counter())
+    from dask.distributed import Client
+
     _, worker, address = alone
     worker()
+    with Client(address) as client:
+        client.wait_for_workers(1, timeout=60)
     (tmp_path / "broken").touch()
     with pytest.raises(PlainError, match=r"no Dask worker has been there for 3 s, and \d tasks are left; what was"):
         work(engine="dask", address=address, fails="dies once")
