@@ -65,7 +65,7 @@ def audit(
 def _print_check(check: "Check") -> None:
     colour = "green" if check.green else "red"
     out.print(f"{colour:<6}", style=colour, end="")
-    out.print(f"{check.group:<11}{check.what}" + (f"; {check.finding}" if check.finding else ""), markup=False)
+    out.print(f"{check.group:<12}{check.what}" + (f"; {check.finding}" if check.finding else ""), markup=False)
 
 
 def _verdict(made: Sequence["Check"], red: int) -> str:

@@ -17,9 +17,9 @@ SETTINGS = (
     "transformer.attention_heads=11", "transformer.block=full", "train.schedule=step", "frozen.schedule=step",
     "frozen.views=1",
     "evaluate.temporal_views=1", "evaluate.spatial_views=1", "execution.workers=1",
-    "frozen.tune_learning_rates=[0.05, 0.5, 1.0e30]", "frozen.tune_weight_decays=[1.0e-5]", "frozen.tune_epochs=[2]",
+    "frozen.tune_learning_rates=[0.05, 0.5, 5.0]", "frozen.tune_weight_decays=[1.0e-5]", "frozen.tune_epochs=[2]",
 )  # fmt: skip
-"""A rate of 1e30 diverges. Eleven attention heads divide the 384 + 100 features of merged forms, but not
+"""Eleven attention heads divide the 384 + 100 features of merged forms, but not
 the 384 of sounds alone: the row in the middle fails. Another block and schedule take up what the others leave aside;
 the rest makes the work small."""
 EXPERIMENTS = ".dvc/tmp/exps"

@@ -99,6 +99,7 @@ def clone(target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
     (target / "dvc.lock").unlink(missing_ok=True)
+    shutil.rmtree(target / "data/runs", ignore_errors=True)  # records of the results that dvc.lock names
     change_params(target, SMALL)
     for command in (
         ["git", "init", "-q"],
