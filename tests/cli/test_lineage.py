@@ -33,13 +33,13 @@ def test_two_runs_are_compared_line_by_line_with_a_status_for_scripts(runs):
     same = run.invoke(app, ["audit", "--against", "."])
     assert same.exit_code == 0
     assert same.stdout.splitlines() == [
-        "green table      data/index/actions.parquet within 0.0001; exact",
+        "green table       data/index/actions.parquet within 0.0001; exact",
         "all 1 checks are green",
     ]
     other = run.invoke(app, ["audit", "--against", "../there", "--tolerance", "0.5"])
     assert other.exit_code == 1
     assert other.stdout.splitlines() == [
-        "red   table      data/index/actions.parquet within 0.5; words differs, first in the row 0",
+        "red   table       data/index/actions.parquet within 0.5; words differs, first in the row 0",
         "1 of 1 checks are red",
     ]
 
