@@ -90,14 +90,14 @@ def test_every_row_has_the_same_trials_and_the_best_is_chosen(ablated, result):
         trials = list(csv.DictReader(file, delimiter="\t"))
     for row in ROWS:
         own = [trial for trial in trials if trial["row"] == row]
-        assert [trial["frozen.learning_rate"] for trial in own] == ["0.05", "0.5", "5.0"]
+        assert [trial["frozen.learning_rate"] for trial in own] == ["0.05", "0.5", "5"]
         assert [trial["failed"] for trial in own] == ["", "", ""]
         (chosen,) = (trial for trial in own if trial["chosen"])
         assert float(chosen["val map_sample"]) == max(float(trial["val map_sample"]) for trial in own)
         tuned = next(line for line in result.lines if (line.row, line.tuning) == (row, "tuned"))
         assert tuned.settings.startswith(f"learning_rate {chosen['frozen.learning_rate']}, ")
         assert tuned.settings.endswith("; of 3 trials none diverged")
-    assert result.budget.startswith("Budget of each row: 3 trials (frozen.learning_rate 0.05, 0.5, 5.0 x ")
+    assert result.budget.startswith("Budget of each row: 3 trials (frozen.learning_rate 0.05, 0.5, 5 x ")
 
 
 def test_an_estimate_comes_before_the_work(ablated):
