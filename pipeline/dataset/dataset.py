@@ -6,6 +6,8 @@ from pathlib import Path
 from pipeline.dataset import charades, mmit, own
 from pipeline.dataset.annotations import Annotations
 from pipeline.foundations.params import Dataset
+from pipeline.foundations.params.choices import DatasetSource
+from pipeline.foundations.runtime.errors import PlainError
 
 READERS: Mapping[str, Callable[[Path], Annotations]] = {
     "sample": mmit.read,
@@ -14,6 +16,23 @@ READERS: Mapping[str, Callable[[Path], Annotations]] = {
     "csv": own.read,
 }
 """What reads the annotation folder of each `dataset.source`; the bundled sample is written in M-MiT's layout."""
+
+MARKS: Mapping[DatasetSource, str] = {"mmit": mmit.CATEGORIES, "charades": charades.CLASSES, "csv": own.VIDEOS}
+"""The file that tells each layout from the others."""
+
+
+def source_of(folder: Path) -> DatasetSource:
+    """Whose layout the annotation files in `folder` have.
+
+    Raises:
+        PlainError: none that is known, or several.
+    """
+    found = [source for source, name in MARKS.items() if (folder / name).is_file()]
+    if len(found) != 1:
+        known = ", ".join(f"{name} ({source})" for source, name in MARKS.items())
+        held = " and ".join(MARKS[source] for source in found) or "none of them"
+        raise PlainError(f"{folder}: found {held}; expected the annotation files of one data set, with one of {known}")
+    return found[0]
 
 
 def read_annotations(dataset: Dataset) -> Annotations:

@@ -74,6 +74,17 @@ def build_index(
     )
 
 
+def label_index(annotations: Annotations) -> Index:
+    """The tables of the labels alone: every annotated video, as if none had a file (no bytes, no hash)."""
+    videos = annotations.videos
+    reasons = dict.fromkeys(annotations.unlabelled, UNLABELLED)
+    return Index(
+        videos=videos_table(videos, [0] * len(videos), [""] * len(videos)),
+        actions=actions_table(annotations.actions),
+        missing=tables.from_columns("exclusions", {"video_id": list(reasons), "reason": list(reasons.values())}),
+    )
+
+
 def _below(path: str, home: Path) -> str:
     """A file's path as the table has it: below `home`, or whole."""
     return path.removeprefix(f"{home}/")

@@ -42,6 +42,24 @@ def load(path: Path, size: int) -> "KeyedVectors":
     return vectors
 
 
+def size_of(path: Path) -> int:
+    """Q, the dimensions of the vectors of a GloVe or word2vec file, by its first line.
+
+    Raises:
+        PlainError: the file is absent, or its first line is neither a header nor a word with numbers.
+    """
+    try:
+        with _open(path) as file:
+            parts = file.readline(LONGEST_LINE).split()
+    except (OSError, EOFError) as error:
+        raise PlainError(f"{path}: cannot be read as GloVe or word2vec vectors: {error}") from error
+    if len(parts) == 2 and all(part.isdigit() for part in parts):
+        return int(parts[1])
+    if len(parts) < 3:
+        raise PlainError(f"{path}: its first line has {len(parts)} parts, expected a header, or a word and its numbers")
+    return len(parts) - 1
+
+
 class _Layout(NamedTuple):
     header: bool
     binary: bool

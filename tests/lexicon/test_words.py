@@ -91,3 +91,17 @@ def test_an_absent_file_and_a_false_gzip_are_named(tmp_path):
     for name in ("absent.txt", "false.gz"):
         with pytest.raises(PlainError, match=rf"{name}: cannot be read"):
             words.load(tmp_path / name, 3)
+
+
+@pytest.mark.parametrize("content", [text(""), text("3 3"), binary(b""), gzip.compress(text(""))])
+def test_the_size_of_vectors_is_told_by_the_first_line(tmp_path, content):
+    path = tmp_path / ("vectors.gz" if content[:2] == b"\x1f\x8b" else "vectors")
+    path.write_bytes(content)
+    assert words.size_of(path) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"one two\n"])
+def test_a_file_without_vectors_has_no_size(tmp_path, content):
+    (tmp_path / "vectors").write_bytes(content)
+    with pytest.raises(PlainError, match=r"vectors: its first line has \d parts"):
+        words.size_of(tmp_path / "vectors")

@@ -15,7 +15,7 @@ PAGES = sorted(path.name for path in TEMPLATES.glob("*.jinja") if "<!doctype" in
 
 
 def test_every_page_begins_with_the_shared_head():
-    assert len(PAGES) == 3
+    assert len(PAGES) == 4
     for name in PAGES:
         text = (TEMPLATES / name).read_text(encoding="utf-8")
         assert '<head>\n{% include "head.html.jinja" %}' in text
@@ -35,6 +35,6 @@ def test_the_policy_names_the_pages_script_and_nothing_else(name):
     assert html.index("Content-Security-Policy") < html.index("<title>")
 
 
-@pytest.mark.parametrize("name", ["page.html.jinja", "compare.html.jinja", "trace.html.jinja"])
+@pytest.mark.parametrize("name", PAGES)
 def test_a_script_stands_on_the_page_as_it_was_hashed(name):
     assert "<script>{{ js }}</script>" in (TEMPLATES / name).read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from markupsafe import Markup
 
 from pipeline.foundations.tables import tables
@@ -34,15 +35,19 @@ class Lexicons(NamedTuple):
 
 
 def graph(run_tables: RunTables) -> Graph:
-    """The graph as a heat map and as a network, in one order of actions."""
-    n = run_tables.actions.num_rows
-    table = run_tables.adjacency
+    """The graph of a run, drawn."""
+    return drawn_graph(run_tables.adjacency, run_tables.names)
+
+
+def drawn_graph(adjacency: pa.Table, actions: Sequence[str]) -> Graph:
+    """A graph, table `adjacency`, as a heat map and as a network, in one order of its N actions."""
+    n = len(actions)
     psi, edge = np.full((n, n), np.nan), np.zeros((n, n), dtype=bool)
-    cells = table["source"].to_numpy(), table["target"].to_numpy()
-    psi[cells], edge[cells] = table["psi"].to_numpy(), table["edge"].to_numpy(zero_copy_only=False)
+    cells = adjacency["source"].to_numpy(), adjacency["target"].to_numpy()
+    psi[cells], edge[cells] = adjacency["psi"].to_numpy(), adjacency["edge"].to_numpy(zero_copy_only=False)
     np.fill_diagonal(psi, np.nan)
     order = matrices.order_of(psi)
-    names = [run_tables.names[action] for action in order]
+    names = [actions[action] for action in order]
     psi, edge = psi[np.ix_(order, order)], edge[np.ix_(order, order)]
     linked = np.flatnonzero(edge.any(axis=0) | edge.any(axis=1))
     place = {int(action): number for number, action in enumerate(linked)}

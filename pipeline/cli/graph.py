@@ -1,0 +1,85 @@
+"""The graph of a data set's labels, without any video."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pipeline.cli.app import DATA, app, out
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.dataset.annotations import Annotations
+
+WORDS = Path("data/external")
+"""Where the vectors lie that come with the project, glove.*.txt."""
+PAPER_THRESHOLD = 0.4
+
+
+@app.command(rich_help_panel=DATA, epilog="Example: m3a graph /data/charades/annotations --to data/labels")
+def graph(
+    annotations: Annotated[Path, typer.Argument(metavar="ANNOTATIONS", help="Folder of published annotation files.")],
+    to: Annotated[Path, typer.Option(help="Folder for the page and the tables.")] = Path("data/labels"),
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="An edge is where P(j | i) passes it.")] = (
+        PAPER_THRESHOLD
+    ),
+    at_least: Annotated[bool, typer.Option("--at-least", help="Passing is at or above it (released code).")] = False,
+    symmetrize: Annotated[
+        Literal["none", "or", "and"], typer.Option(help="Edges one way, or both where either or both ways pass.")
+    ] = "none",
+    words: Annotated[
+        Path | None, typer.Option(help="GloVe or word2vec vectors for the text lexicon; the project's if not given.")
+    ] = None,
+) -> None:
+    """Draw how the actions of a data set relate, from its annotation files alone: no video is needed.
+
+    Reads M-MiT's files, Charades' or your own videos.csv, whichever the folder holds. Writes index.html and the tables
+    behind it: edges by threshold, actions without an edge, the strongest pairs, the graph of the training labels; and
+    the text lexicon, where the vectors know a word of every action.
+    """
+    from pipeline.dataset.dataset import READERS, source_of
+    from pipeline.foundations.params import Adjacency
+    from pipeline.report import label_graph
+
+    source = source_of(annotations)
+    read = READERS[source](annotations)
+    rule = Adjacency(
+        scope="full",
+        threshold=threshold,
+        comparison="at_least" if at_least else "above",
+        symmetrize=symmetrize,
+        normalization="paper",
+    )
+    made = label_graph.build(
+        read, source, rule, splits=("train",), text=_text(read, [words] if words else sorted(WORDS.glob("glove.*.txt")))
+    )
+    page = label_graph.write(made, to)
+    for name, sentence in label_graph.summary(made):
+        out.print(f"{name:<20}{sentence}", markup=False)
+    out.print(f"the page: {page.absolute().as_uri()}", markup=False)
+
+
+def _text(annotations: "Annotations", words: Sequence[Path]) -> "pa.Table | None":
+    """Table `text`, by the first vectors that know every action; None where none do, which is said of each."""
+    from pipeline.dataset.index import actions_table
+    from pipeline.foundations.params import Words
+    from pipeline.lexicon import text
+    from pipeline.lexicon.words import size_of
+
+    said = []
+    for path in words:
+        try:
+            source = Words(source="file", name=str(path), size=size_of(path))
+            return text.build(actions_table(annotations.actions), path, source).table
+        except PlainError as error:
+            said.append(str(error))
+    say(
+        "\n".join(
+            f"no text lexicon: {sentence}" for sentence in said or [f"no vectors in {WORDS}: name a file by --words"]
+        )
+    )
+    return None
