@@ -69,7 +69,7 @@ class LabelGraph(NamedTuple):
 
     source: str
     """Whose layout the annotations have."""
-    index: Index
+    labels: Index
     adjacency: pa.Table
     text: pa.Table | None
     """None where no vectors were given that know every action."""
@@ -123,13 +123,13 @@ def at_threshold(psi_NN: np.ndarray, threshold: float, rule: Adjacency) -> Edges
 
 def by_threshold(graph: LabelGraph) -> list[Edges]:
     """The graph at thresholds from 0.05 to 0.95."""
-    psi_NN = psi_of(graph.adjacency, graph.index.actions.num_rows)
+    psi_NN = psi_of(graph.adjacency, graph.labels.actions.num_rows)
     return [at_threshold(psi_NN, round(float(threshold), 2), graph.rule) for threshold in THRESHOLDS]
 
 
 def strongest(graph: LabelGraph, count: int = STRONGEST) -> list[Pair]:
     """The ordered pairs of two actions with the largest psi; among equals those seen together most often first."""
-    names = graph.index.actions["action"].to_pylist()
+    names = graph.labels.actions["action"].to_pylist()
     table = graph.adjacency.filter(pc.not_equal(graph.adjacency["source"], graph.adjacency["target"]))
     table = table.filter(pc.greater(table["pair_count"], 0))
     ranked = table.sort_by(
@@ -143,7 +143,7 @@ def strongest(graph: LabelGraph, count: int = STRONGEST) -> list[Pair]:
 
 def companions(graph: LabelGraph) -> list[Companions]:
     """Each action: its videos, its edges, the action most often with it and the nearest by word."""
-    names = graph.index.actions["action"].to_pylist()
+    names = graph.labels.actions["action"].to_pylist()
     n = len(names)
     psi_NN = np.nan_to_num(psi_of(graph.adjacency, n))
     np.fill_diagonal(psi_NN, 0.0)
@@ -168,10 +168,10 @@ def companions(graph: LabelGraph) -> list[Companions]:
 
 def write(graph: LabelGraph, folder: Path) -> Path:
     """Write the tables and the page into a folder; returns the page's path."""
-    made = {"videos": graph.index.videos, "actions": graph.index.actions, "adjacency": graph.adjacency}
+    made = {"videos": graph.labels.videos, "actions": graph.labels.actions, "adjacency": graph.adjacency}
     for name, table in made.items():
         tables.write(name, folder / f"{name}.parquet", table)
-    tables.write("exclusions", folder / "missing.parquet", graph.index.missing)
+    tables.write("exclusions", folder / "missing.parquet", graph.labels.missing)
     if graph.text is not None:
         tables.write("text", folder / "text.parquet", graph.text)
     write_text(folder / PAGE, render(graph))
@@ -180,20 +180,22 @@ def write(graph: LabelGraph, folder: Path) -> Path:
 
 def render(graph: LabelGraph) -> str:
     """The page, as HTML: the same bytes each time."""
-    names = graph.index.actions["action"].to_pylist()
-    splits = Counter(graph.index.videos["split"].to_pylist())
-    labels = len(graph.index.videos["actions"].combine_chunks().flatten())
+    names = graph.labels.actions["action"].to_pylist()
+    splits = Counter(graph.labels.videos["split"].to_pylist())
+    labels = len(graph.labels.videos["actions"].combine_chunks().flatten())
     curve = by_threshold(graph)
     context = {
         "labels": graph,
         "n": len(names),
-        "videos": graph.index.videos.num_rows,
+        "videos": graph.labels.videos.num_rows,
         "of_split": [(split, splits[split]) for split in SPLITS if splits[split]],
-        "a_video": labels / max(graph.index.videos.num_rows, 1),
+        "a_video": labels / max(graph.labels.videos.num_rows, 1),
         "here": at_threshold(psi_of(graph.adjacency, len(names)), graph.rule.threshold, graph.rule),
-        "unlabelled": graph.index.missing["video_id"].to_pylist(),
+        "unlabelled": graph.labels.missing["video_id"].to_pylist(),
         "curve": curve,
-        "curves": threshold_curves([tuple(step) for step in curve], graph.rule.threshold),
+        "curves": threshold_curves(
+            [(step.threshold, step.edges, step.isolated) for step in curve], graph.rule.threshold
+        ),
         "graph": drawn_graph(graph.adjacency, names),
         "pairs": strongest(graph),
         "companions": companions(graph),
@@ -209,20 +211,20 @@ def _wordless(text: pa.Table | None) -> list[str]:
 
 def summary(graph: LabelGraph) -> list[tuple[str, str]]:
     """What was found, as lines of a name and a sentence."""
-    n = graph.index.actions.num_rows
+    n = graph.labels.actions.num_rows
     here = at_threshold(psi_of(graph.adjacency, n), graph.rule.threshold, graph.rule)
-    splits = Counter(graph.index.videos["split"].to_pylist())
-    labels = len(graph.index.videos["actions"].combine_chunks().flatten())
+    splits = Counter(graph.labels.videos["split"].to_pylist())
+    labels = len(graph.labels.videos["actions"].combine_chunks().flatten())
     passing = f"psi {'>' if graph.rule.comparison == 'above' else '>='} {graph.rule.threshold:g}"
     lines = [
         ("layout", graph.source),
         (
             "labelled videos",
-            f"{graph.index.videos.num_rows:,} ({', '.join(f'{splits[name]:,} {name}' for name in SPLITS)})",
+            f"{graph.labels.videos.num_rows:,} ({', '.join(f'{splits[name]:,} {name}' for name in SPLITS)})",
         ),
-        ("actions", f"{n:,}; {labels / max(graph.index.videos.num_rows, 1):.2f} a video"),
+        ("actions", f"{n:,}; {labels / max(graph.labels.videos.num_rows, 1):.2f} a video"),
         ("repeats merged", f"{graph.merged:,} labels"),
-        ("without label", f"{graph.index.missing.num_rows:,} videos"),
+        ("without label", f"{graph.labels.missing.num_rows:,} videos"),
         (f"edges, {graph.counted}", f"{here.edges:,} at {passing}; {here.isolated:,} actions have none"),
     ]
     if graph.counted != " and ".join(SPLITS):

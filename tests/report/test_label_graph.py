@@ -41,10 +41,10 @@ def made(annotations):
 
 
 def test_labels_are_indexed_without_files(made):
-    assert made.index.videos["video_id"].to_pylist() == ["A", "B", "C", "E", "F"]
-    assert set(made.index.videos["sha256"].to_pylist()) == {""}
+    assert made.labels.videos["video_id"].to_pylist() == ["A", "B", "C", "E", "F"]
+    assert set(made.labels.videos["sha256"].to_pylist()) == {""}
     assert made.merged == 1
-    assert made.index.missing.to_pylist() == [{"video_id": name, "reason": UNLABELLED} for name in ("D", "G")]
+    assert made.labels.missing.to_pylist() == [{"video_id": name, "reason": UNLABELLED} for name in ("D", "G")]
 
 
 def test_training_labels_alone_are_counted(made):
