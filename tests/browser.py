@@ -36,9 +36,19 @@ LARGEST = 15_000_000
 """Bytes of a page."""
 STICKING_OUT = """(() => {
   const wide = document.documentElement.clientWidth;
-  const scrolls = (e) => e.closest(".scroll, .reel, nav ul, svg, .grid.two figure");
+  const scrolls = (e) => e.closest(".scroll, .reel, .pan, nav ul, svg");
   const out = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > wide + 1);
   return out.filter((e) => !scrolls(e)).map((e) => e.outerHTML.slice(0, 120));
+})()"""
+OVERFLOWING = """(() => {
+  const every = [...document.body.querySelectorAll("*")].filter((e) => !e.closest("svg") && e.checkVisibility());
+  const wide = every.filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline");
+  const scrolls = (e) => ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
+  const hints = (e) => [e.nextElementSibling, e.nextElementSibling?.nextElementSibling];
+  const hinted = (e) => e.localName === "ul"
+    || (e.tabIndex === 0 && hints(e).some((hint) => hint?.className === "more" && hint.checkVisibility()));
+  return wide.filter((e) => !(scrolls(e) && e.hasAttribute("data-right") && hinted(e)))
+    .map((e) => `${e.scrollWidth} in ${e.clientWidth}: ${e.outerHTML.slice(0, 160)}`);
 })()"""
 PICTURE_WIDTHS = """(async () => {
   document.querySelectorAll("details").forEach((e) => { e.open = true; });
@@ -89,10 +99,27 @@ class Browser:
         found: list[str] = self.ask(STICKING_OUT)
         return found
 
+    def overflowing(self) -> list[str]:
+        """The elements wider within than without, but those that scroll, by keyboard too, and say so."""
+        found: list[str] = self.ask(OVERFLOWING)
+        return found
+
     def picture_widths(self) -> list[int]:
         """The widths of all pictures in pixels of their own, those that are folded away or far below too."""
         found: list[int] = self.ask(PICTURE_WIDTHS)
         return found
+
+    def saved(self, folder: Path, expression: str) -> Path:
+        """The file that an expression's doing downloads into a folder."""
+        self._call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True)
+        self.ask(f"{expression}, 0")
+        while (event := self._next()).get("method") != "Browser.downloadProgress" or (
+            event["params"]["state"] == "inProgress"
+        ):
+            pass
+        assert event["params"]["state"] == "completed"
+        (file,) = folder.iterdir()
+        return file
 
     def press(self, key: str) -> None:
         """Press a key, as on a keyboard: Tab, or Enter."""

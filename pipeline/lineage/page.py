@@ -25,7 +25,7 @@ def render(node: Node, links: list[Node], of: str = "") -> str:
         links: the stages behind it in a line each, from it upward.
         of: which run's result it tells of; the page warns a reader whom the report of another run sent.
     """
-    return filled("trace.html.jinja", {"root": node, "chain": links, "of": of}, script="trace.js") + "\n"
+    return filled("trace.html.jinja", {"root": node, "chain": links, "of": of}, scripts=("trace.js",)) + "\n"
 
 
 def write(root: Path, what: str, target: Path) -> None:

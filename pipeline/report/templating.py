@@ -2,16 +2,19 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+SCRIPTS = ("sort.js", "pan.js", "csv.js")
+"""What each page with tables does."""
 
-def filled(template: str, context: Mapping[str, Any], *, script: str = "page.js") -> str:
-    """A page from its template, which finds our style sheet as `css`, our script as `js` and its `script_hash`."""
+
+def filled(template: str, context: Mapping[str, Any], *, scripts: Sequence[str] = SCRIPTS) -> str:
+    """A page from its template, which finds our style sheet as `css`, our scripts as `js` and their `script_hash`."""
     environment = Environment(
         loader=PackageLoader("pipeline.report"),
         autoescape=True,
@@ -19,7 +22,7 @@ def filled(template: str, context: Mapping[str, Any], *, script: str = "page.js"
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    inline = _inline(script)
+    inline = Markup("\n").join(map(_inline, scripts))
     digest = b64encode(hashlib.sha256(inline.encode()).digest()).decode()
     ours = {"css": _inline("page.css"), "js": inline, "script_hash": Markup(f"sha256-{digest}")}  # noqa: S704
     return environment.get_template(template).render({**ours, **context})

@@ -7,7 +7,7 @@ import pytest
 from pipeline.report.dag import Stage, read_stages
 from pipeline.report.run_tables import RunTables, read_run_tables
 from tests.report.kept import keep
-from tests.report.miniature import write_baseline, write_run
+from tests.report.miniature import write_baseline, write_bench, write_run
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +20,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def beside_baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The root of the same run explained beside a baseline; not to be written to."""
+    """The root of the same run explained beside a baseline, with a bench; not to be written to."""
     root = tmp_path_factory.mktemp("beside")
     write_run(root)
     write_baseline(root)
+    write_bench(root)
     return root
 
 

@@ -1,5 +1,8 @@
 """The page in a real browser, on a desk and on a phone, in light and in dark."""
 
+import csv
+import re
+
 import pytest
 
 from pipeline.foundations.params import load_params
@@ -37,6 +40,66 @@ def test_nothing_sticks_out_sideways(browser, file, width):
     assert browser.ask("innerWidth") == width
     assert browser.ask("document.documentElement.scrollWidth") == width
     assert browser.sticking_out() == []
+
+
+@pytest.mark.parametrize("width", [DESK, 700, PHONE])
+def test_what_is_wider_than_its_place_scrolls_and_says_so(browser, file, width):
+    browser.open(file, width=width)
+    assert browser.overflowing() == []
+    browser.ask("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
+    assert browser.overflowing() == []
+
+
+def test_at_the_end_of_its_way_a_table_fades_at_the_other_side(browser, file):
+    browser.open(file, width=PHONE)
+    table = "document.querySelector('[aria-label=\"Metrics\"]')"
+    sides = f"[{table}.hasAttribute('data-left'), {table}.hasAttribute('data-right')]"
+    assert browser.ask(sides) == [False, True]
+    moved = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    browser.ask(f"{table}.scrollLeft = 1e6, {moved}")
+    assert browser.ask(sides) == [True, False]
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_every_table_shows_more_than_its_first_column(browser, file, width):
+    browser.open(file, width=width)
+    seconds = browser.ask(
+        "[...document.querySelectorAll('.scroll > table')].map((t) => [t.parentElement.ariaLabel,"
+        " t.rows[0].cells[1].getBoundingClientRect().right - t.parentElement.getBoundingClientRect().right])"
+    )
+    assert len(seconds) > 8
+    assert "Speed on 2 cores" in [name for name, _ in seconds]
+    assert [name for name, beyond in seconds if beyond > 0 and name != "Metrics"] == []
+
+
+def test_names_stay_in_the_frame_of_their_drawing(browser, file):
+    browser.open(file, width=DESK)
+    out = """[...document.querySelectorAll('#learnt figure svg')].flatMap((svg) => {
+      const frame = svg.querySelector('[id$=patch_2]').getBoundingClientRect();
+      return [...svg.querySelectorAll('text')].map((e) => [e.textContent, e.getBoundingClientRect()])
+        .filter(([_, box]) => box.left < frame.left || box.right > frame.right).map(([name]) => name); })"""
+    assert browser.ask("document.querySelectorAll('#learnt figure svg text').length") > 0
+    assert browser.ask(out) == []
+
+
+def test_a_table_is_saved_as_csv_from_the_page_alone(browser, file, tmp_path):
+    browser.open(file, width=DESK)
+    saved = browser.saved(tmp_path, "document.querySelector('[aria-label=\"Save as CSV: Metrics\"]').click()")
+    assert saved.name == "metrics.csv"
+    rows = list(csv.reader(saved.read_text(encoding="utf-8-sig").splitlines()))
+    assert rows[0][:3] == ["percent", "map_sample", "map_sample, beside it"]
+    assert rows[1][0] == "this model"
+    shown = browser.ask("document.querySelector('.metric .value').textContent")
+    assert rows[1][1] == shown
+    assert re.fullmatch(r"[\d.]+ to [\d.]+", rows[1][2])
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert browser.errors == []
+
+
+def test_every_table_has_its_csv(browser, file):
+    browser.open(file, width=DESK)
+    tables, buttons = browser.ask("['.scroll > table', 'button.csv'].map((e) => document.querySelectorAll(e).length)")
+    assert tables == buttons == browser.ask("document.querySelectorAll('table').length")
 
 
 def test_all_pictures_load(browser, file):

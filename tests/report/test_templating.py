@@ -22,10 +22,10 @@ def test_every_page_begins_with_the_shared_head():
         assert "<style>" not in text
 
 
-@pytest.mark.parametrize("name", ["page.js", "trace.js"])
+@pytest.mark.parametrize("name", ["sort.js", "csv.js", "trace.js"])
 def test_the_policy_names_the_pages_script_and_nothing_else(name):
     root = {"label": "a <b>", "detail": "", "children": []}
-    html = filled("trace.html.jinja", {"root": root, "chain": [], "of": ""}, script=name)
+    html = filled("trace.html.jinja", {"root": root, "chain": [], "of": ""}, scripts=(name,))
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)[1]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     script = (TEMPLATES / name).read_bytes()

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from sklearn.decomposition import PCA
 
 from pipeline.report.figures.svg import ACCENT, INK, drawing, to_svg
@@ -13,6 +15,8 @@ LABELLED = 60
 """Points up to which each is named."""
 SIZE = 8.0
 """Of a name, in points."""
+MARGIN = 2.0
+"""Between a name and the frame, in points."""
 
 
 def plane(forms_ND: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -42,30 +46,29 @@ def scatter(points_N2: np.ndarray, explained: np.ndarray, names: Sequence[str], 
 
 
 def label_points(axes: Any, points_N2: np.ndarray, names: Sequence[str]) -> None:
-    """Name each point beside it, on the side where the fewest names, points and borders are in the way."""
+    """Name each point beside it, within the frame, on the side where the fewest names and points are in the way."""
     points = 72 / axes.figure.dpi
     places = axes.transData.transform(points_N2) * points
-    left, bottom, right, top = np.array(axes.bbox.extents) * points
-    far = 1e4
-    taken = [_Box(left - far, -far, left, far), _Box(right, -far, right + far, far)]
-    taken += [_Box(-far, bottom - far, far, bottom), _Box(-far, top, far, top + far)]
-    taken += [_Box(x - 3, y - 3, x + 3, y + 3) for x, y in places]
+    frame = Box(*(np.array(axes.bbox.extents) * points))
+    taken = [Box(x - 3, y - 3, x + 3, y + 3) for x, y in places]
     for label, point, (x, y) in zip(names, points_N2, places, strict=True):
-        width, height = 0.58 * SIZE * len(label), SIZE
-        sides = {
-            "right": (5, -height / 2),
-            "left": (-5 - width, -height / 2),
-            "above": (-width / 2, 5),
-            "below": (-width / 2, -5 - height),
-        }
-        boxes = {side: _Box(x + dx, y + dy, x + dx + width, y + dy + height) for side, (dx, dy) in sides.items()}
-        side = min(boxes, key=lambda name: sum(boxes[name].meets(other) for other in taken))
-        taken.append(boxes[side])
-        dx, dy = sides[side]
-        axes.annotate(label, point, (dx, dy + 1.5), textcoords="offset points", fontsize=SIZE, color=INK)
+        width, height = _width(label), SIZE
+        across, up = (5, -width / 2, -5 - width), (5, -height / 2, -5 - height)
+        sides = [(dx, dy) for dx in across for dy in up if (dx, dy) != (across[1], up[1])]
+        sides.sort(key=lambda side: side[1] != up[1])  # right and left first
+        boxes = [Box(x + dx, y + dy, x + dx + width, y + dy + height).within(frame) for dx, dy in sides]
+        box = min(boxes, key=lambda one: sum(one.meets(other) for other in taken))
+        taken.append(box)
+        offset = (box.left - x, box.bottom - y + 1.5)
+        axes.annotate(label, point, offset, textcoords="offset points", fontsize=SIZE, color=INK)
 
 
-class _Box(NamedTuple):
+def _width(label: str) -> float:
+    """Of a name in matplotlib's own font, which is wider than those of pages; points."""
+    return float(TextPath((0, 0), label, size=SIZE, prop=FontProperties(family="DejaVu Sans")).get_extents().width)
+
+
+class Box(NamedTuple):
     """A rectangle in points."""
 
     left: float
@@ -73,7 +76,14 @@ class _Box(NamedTuple):
     right: float
     top: float
 
-    def meets(self, other: "_Box") -> bool:
+    def meets(self, other: "Box") -> bool:
+        """Whether the two share some area."""
         return (
             self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
         )
+
+    def within(self, frame: "Box") -> "Box":
+        """Moved into a frame, as far as it is no larger than that."""
+        right = max(frame.left + MARGIN - self.left, min(0.0, frame.right - MARGIN - self.right))
+        up = max(frame.bottom + MARGIN - self.bottom, min(0.0, frame.top - MARGIN - self.top))
+        return Box(self.left + right, self.bottom + up, self.right + right, self.top + up)
