@@ -27,7 +27,7 @@ def main(params: Params) -> str:
     about = description_of(MODEL)
     counts = testing.score(
         TARGET,
-        testing.with_sounds(tested, WHITENED) if about.model.late_fusion else tested,
+        testing.with_sounds(tested, WHITENED) if about.design.model.late_fusion else tested,
         MODEL,
         evaluate=params.evaluate,
         media=params.media,

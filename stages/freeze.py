@@ -6,9 +6,11 @@ from pipeline.evaluate import testing
 from pipeline.evaluate.frozen import extract_view_features
 from pipeline.foundations.params import Params
 from pipeline.foundations.tables import tables
+from pipeline.model.design import Design
 from pipeline.train.frozen import BACKBONE, freeze
+from pipeline.train.inputs import Inputs
 from stages import stage
-from stages.train import INPUTS, METRICS, VIDEOS, design_of
+from stages.train import METRICS
 
 FEATURES, VIEW_FEATURES = Path("data/frozen/features"), Path("data/frozen/view_features.parquet")
 
@@ -18,9 +20,8 @@ def main(params: Params) -> str:
     """Write the features of training, validation and test videos."""
     videos = freeze(
         FEATURES,
-        VIDEOS,
-        INPUTS,
-        design=design_of(params),
+        Inputs(),
+        design=Design.of(params),
         train=params.train,
         frozen=params.frozen,
         metrics=METRICS,

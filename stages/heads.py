@@ -14,15 +14,16 @@ from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.metrics.metrics import METRICS, map_sample_of_each
+from pipeline.model.design import Design
 from pipeline.train.frozen import HeadTrainer
 from pipeline.train.heads import Fitted
+from pipeline.train.inputs import Inputs
 from pipeline.train.tune import Row, as_given, rows_of, tune
 from stages import stage
 from stages.freeze import FEATURES, VIEW_FEATURES
-from stages.train import INPUTS, design_of
 
 PREDICTIONS, TRIALS = Path("data/frozen/predictions"), Path("data/frozen/trials.parquet")
-FIGURES, WHITENED = Path("data/frozen/metrics.json"), Path("data/features/whitened.parquet")
+FIGURES = Path("data/frozen/metrics.json")
 DECIMALS = 4
 
 
@@ -37,8 +38,8 @@ def main(params: Params) -> str:
         )
     trainer = HeadTrainer(
         FEATURES,
-        INPUTS,
-        design_of(params),
+        Inputs(),
+        Design.of(params),
         frozen=frozen,
         train=params.train,
         metric=map_sample_of_each,
@@ -73,10 +74,10 @@ def write_predictions(
         if not params.frozen.tune:
             raise PlainError(f"the loss is not a finite number from seed {diverged[0]}; lower frozen.learning_rate")
         return {"seeds": len(fitted), "diverged": len(diverged)}
-    actions, found = tables.read("actions", INPUTS.actions).num_rows, []
+    actions, found = tables.read("actions", Inputs().actions).num_rows, []
     folder.mkdir()
     for repeat, one in enumerate(fitted):
-        scored = predict(features, trainer.model(one), WHITENED, params.evaluate)
+        scored = predict(features, trainer.model(one), Inputs().whitened, params.evaluate)
         tables.write("predictions", folder / f"{repeat:03d}.parquet", scored)
         scores, targets = tables.vectors(scored["scores"]), tables.multi_hot(scored["actions"], actions)
         found.append({name: metric(scores, targets) for name, metric in METRICS.items()})

@@ -64,22 +64,13 @@ def adopt_weights(
 
     from pipeline.foundations.params import load_params
     from pipeline.model.checkpoint import save_model
+    from pipeline.model.design import Design
     from pipeline.model.weights import load
-    from pipeline.train.assemble import Design, ModelInputs, assemble
+    from pipeline.train.assemble import assemble
+    from pipeline.train.inputs import Inputs
 
     params = load_params()
-    sections = {
-        name: getattr(params, name) for name in ("frames", "backbone", "lexicon", "gcn", "transformer", "model")
-    }
-    inputs = ModelInputs(
-        actions=Path("data/index/actions.parquet"),
-        adjacency=Path("data/graph/adjacency.parquet"),
-        audio=Path("data/lexicons/audio.parquet"),
-        text=Path("data/lexicons/text.parquet"),
-        backbone=weights,
-    )
-    design = Design(**sections, normalization=params.adjacency.normalization)
-    model, _, description = assemble(inputs, design, seed=params.seed)
+    model, _, description = assemble(Inputs(backbone=weights), Design.of(params), seed=params.seed)
     origin = load(weights, model, head=True)
     save_model(to, model, replace(description, batch_norm=model.batch_norm))
     say(f"{to}: {origin.source} of {origin.publisher}; to score it: dvc repro --single-item evaluate")
@@ -103,10 +94,10 @@ def export(
 
     trained, about = load_model(model)
     testing = load_params().evaluate
-    shape = ClipShape(frames=about.frames.count, height=testing.crop, width=testing.crop)
+    shape = ClipShape(frames=about.design.frames.count, height=testing.crop, width=testing.crop)
     description = {
         "actions": list(about.actions),
-        "frames": about.frames.model_dump(),
+        "frames": about.design.frames.model_dump(),
         "evaluate": testing.model_dump(include={"temporal_views", "spatial_views", "short_side", "crop", "combine"}),
     }
     write(trained, to, shape, description)

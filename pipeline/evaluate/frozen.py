@@ -71,7 +71,7 @@ def extract_shard(
     network, description = load_model(model)
     device = devices.own()
     network.to(device)
-    read = reader(description.frames, evaluate.short_side)
+    read = reader(description.design.frames, evaluate.short_side)
     rows: list[tuple[str, list[int], list[float], list[int], str]] = []
     decoding = decoded(videos, read, media, threads=threads)
     with reproducible(threads=1), decoding as found, torch.inference_mode():
@@ -79,7 +79,7 @@ def extract_shard(
             if isinstance(pictures, Finding):
                 rows.append((video.video_id, list(video.actions), [], [], str(pictures)))
                 continue
-            frames = counted_at(description.frames, pictures.fps)
+            frames = counted_at(description.design.frames, pictures.fps)
             made = [
                 network.pooling.positions(network.feature_map(as_clips(torch.from_numpy(batch).to(device), frames)))[
                     :real

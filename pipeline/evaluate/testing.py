@@ -109,7 +109,7 @@ def score_shard(
     """The task of one shard: write the `scored` rows of some videos at `target`."""
     network, description = load_model(model)
     network.to(devices.own())
-    read = reader(description.frames, evaluate.short_side)
+    read = reader(description.design.frames, evaluate.short_side)
     scores: list[list[float]] = []
     reasons: list[str] = []
     with reproducible(threads=1), decoded(videos, read, media, threads=threads) as found:
@@ -118,7 +118,7 @@ def score_shard(
                 scores.append([])
                 reasons.append(str(pictures))
             else:
-                frames = counted_at(description.frames, pictures.fps)
+                frames = counted_at(description.design.frames, pictures.fps)
                 scores.append(score_video(network, pictures.pixels, frames, evaluate, video.sound).tolist())
                 reasons.append("")
     columns = {"video_id": [video.video_id for video in videos], "actions": [list(video.actions) for video in videos]}

@@ -99,14 +99,14 @@ def open_scorer(model: Path, *, evaluate: Evaluate, device: torch.device) -> Sco
 
 def _trained(folder: Path, evaluate: Evaluate, device: torch.device) -> Scorer:
     network, about = load_model(folder)
-    if about.model.late_fusion:
+    if about.design.model.late_fusion:
         raise PlainError(f"{folder}: hears each video's embedded sound (late_fusion); `dvc repro evaluate` scores it")
     network.to(device)
 
     def score(video: Pictures) -> np.ndarray:
-        return score_video(network, video.pixels, counted_at(about.frames, video.fps), evaluate)
+        return score_video(network, video.pixels, counted_at(about.design.frames, video.fps), evaluate)
 
-    return Scorer(about.actions, about.frames, evaluate, score)
+    return Scorer(about.actions, about.design.frames, evaluate, score)
 
 
 def _exported(file: Path, evaluate: Evaluate) -> Scorer:

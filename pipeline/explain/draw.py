@@ -119,7 +119,7 @@ def draw(
     with reproducible(threads=1), Guard(media) as guard:
         for model in models:
             network, description = load(model.folder)
-            frames = description.frames
+            frames = description.design.frames
             for subject in subjects:
                 seen, shown = (
                     pictures_of(subject.video, guard, media, frames=frames, short_side=side)

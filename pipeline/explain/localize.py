@@ -100,7 +100,7 @@ def judge_shard(
     rows = []
     for name, folder in folders.items():
         network, description = load(folder)
-        frames, network = description.frames, network.to(devices.own())
+        frames, network = description.design.frames, network.to(devices.own())
         looking = decoded([each.video for each in videos], reader(frames, short_side), media, threads=threads)
         with reproducible(threads=1), looking as found:
             for (video, places), pictures in zip(videos, found, strict=True):

@@ -1,24 +1,24 @@
 """A trained model as a folder: its weights, and what it takes to build it again.
 
 model.safetensors    weights, batch norm statistics, node forms and the normalized adjacency
-model.json           the actions by id, and every parameter that shapes the model
+model.json           the actions by id, the design, and what else it takes to read the weights
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from pipeline.foundations.params import Backbone, Frames, Gcn, Lexicon, Model, Section, Transformer
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.tables import finite
 from pipeline.model.backbones import BatchNorm
+from pipeline.model.design import Design
 from pipeline.model.model import MultiActionModel, build_model
 
 WEIGHTS = "model.safetensors"
@@ -31,16 +31,7 @@ class Description:
 
     actions: tuple[str, ...]
     """Names, by id."""
-    frames: Frames
-    """What a clip is."""
-    backbone: Backbone
-    model: Model
-    gcn: Gcn
-    transformer: Transformer
-    lexicon: Lexicon
-    """How the audio forms were drawn that the weights go with."""
-    normalization: Literal["paper", "released"]
-    """Of the adjacency."""
+    design: Design
     audio_size: int | None
     text_size: int | None
     """Columns of the node forms; None where no learner uses them."""
@@ -87,7 +78,9 @@ def description_of(folder: Path) -> Description:
     """
     try:
         content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        if isinstance(content, dict) and (unknown := sorted(content.keys() - Description.__dataclass_fields__.keys())):
+        if not isinstance(content, dict):
+            raise TypeError("not a mapping of names to values")
+        if unknown := sorted(content.keys() - {field.name for field in fields(Description)}):
             raise PlainError(
                 f"{folder / DESCRIPTION}: not a model's description as this version writes it, for {unknown[0]} is "
                 "none of its entries; train again: dvc repro train"
@@ -103,13 +96,13 @@ def description_of(folder: Path) -> Description:
 
 def _bare(description: Description) -> MultiActionModel:
     """The model without values: no memory, no time, no random draws."""
-    actions = len(description.actions)
+    actions, design = len(description.actions), description.design
     with torch.device("meta"):
         return build_model(
-            backbone=description.backbone,
-            model=description.model,
-            gcn=description.gcn,
-            transformer=description.transformer,
+            backbone=design.backbone,
+            model=design.model,
+            gcn=design.gcn,
+            transformer=design.transformer,
             actions=actions,
             adjacency=torch.empty(actions, actions),
             audio_forms=None if description.audio_size is None else torch.empty(actions, description.audio_size),
@@ -117,28 +110,13 @@ def _bare(description: Description) -> MultiActionModel:
         )
 
 
-_SECTIONS: dict[str, type[Section]] = {
-    "frames": Frames,
-    "model": Model,
-    "gcn": Gcn,
-    "transformer": Transformer,
-    "lexicon": Lexicon,
-}
-
-
 def _to_json(description: Description) -> dict[str, Any]:
-    """The description in JSON's types; where the weights started is no part of what the model is."""
-    return {
-        **asdict(description),
-        **{name: getattr(description, name).model_dump() for name in _SECTIONS},
-        "backbone": {"name": description.backbone.name, "pooling": description.backbone.pooling},
+    return vars(description) | {
+        "design": description.design.to_json(),
         "batch_norm": description.batch_norm._asdict(),
     }
 
 
 def _from_json(content: dict[str, Any]) -> Description:
-    sections: dict[str, Any] = {name: kind.model_validate(content[name]) for name, kind in _SECTIONS.items()}
-    backbone = Backbone.model_validate({**content["backbone"], "weights": None})
-    batch_norm = BatchNorm(**content["batch_norm"])
-    plain = {"actions": tuple(content["actions"]), "backbone": backbone, "batch_norm": batch_norm}
-    return Description(**content | sections | plain)
+    design, batch_norm = Design.from_json(content["design"]), BatchNorm(**content["batch_norm"])
+    return Description(**content | {"actions": tuple(content["actions"]), "design": design, "batch_norm": batch_norm})

@@ -94,7 +94,7 @@ def _data(run: SectionInput) -> Mapping[str, Any]:
 
 
 def _explained(run: SectionInput) -> Mapping[str, Any]:
-    late_fusion = run.tables.model["model"]["late_fusion"]
+    late_fusion = run.tables.model["design"]["model"]["late_fusion"]
     return {"sight": sight.sight(run.tables), "learnt": learnt.learnt(run.tables), "late_fusion": late_fusion}
 
 

@@ -158,7 +158,7 @@ def _prepare_clips(run_tables: RunTables) -> Entry:
 
 def _train(run_tables: RunTables) -> Entry:
     epochs = max(step for curve in run_tables.curves.values() for step, _ in curve)
-    return Entry(f"{epochs:,} epochs: {' + '.join(run_tables.model['model']['heads'])}", ())
+    return Entry(f"{epochs:,} epochs: {' + '.join(run_tables.model['design']['model']['heads'])}", ())
 
 
 def _evaluate(run_tables: RunTables) -> Entry:

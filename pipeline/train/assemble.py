@@ -1,14 +1,12 @@
 """The model of a training run, from the tables of earlier stages."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.foundations.params import Backbone, Frames, Gcn, Lexicon, Model, Transformer
+from pipeline.foundations.params import Model
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables import tables
@@ -16,51 +14,17 @@ from pipeline.foundations.tables.seeds import seed_of
 from pipeline.graph.normalize import normalize
 from pipeline.lexicon import audio as audio_lexicon
 from pipeline.model.checkpoint import Description
-from pipeline.model.heads import uses
+from pipeline.model.design import Design
 from pipeline.model.model import MultiActionModel, build_model
 from pipeline.model.weights import load as load_weights
 from pipeline.train.controls import controlled_edges, controlled_forms
-
-
-@dataclass(frozen=True, kw_only=True)
-class Design:
-    """The parameters that shape a model."""
-
-    frames: Frames
-    backbone: Backbone
-    lexicon: Lexicon
-    gcn: Gcn
-    transformer: Transformer
-    model: Model
-    normalization: Literal["paper", "released"]
-
-    @property
-    def uses_audio_lexicon(self) -> bool:
-        """Whether a learner starts from the audio lexicon."""
-        return uses(self.model.heads, "audio")
-
-    @property
-    def uses_text_lexicon(self) -> bool:
-        """Whether a learner starts from the text lexicon."""
-        return uses(self.model.heads, "text")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelInputs:
-    """Where the tables are that a model is built from, and the weights that it starts from."""
-
-    actions: Path
-    adjacency: Path
-    audio: Path
-    text: Path
-    backbone: Path | None
-    """Converted weights to start from; None, or no file there, where it starts from the seed."""
+from pipeline.train.inputs import Inputs
 
 
 class Forms:
     """The node forms of each epoch; a lexicon that no learner uses is not opened."""
 
-    def __init__(self, inputs: ModelInputs, design: Design, *, actions: int, seed: int) -> None:
+    def __init__(self, inputs: Inputs, design: Design, *, actions: int, seed: int) -> None:
         """Open the lexicons.
 
         Raises:
@@ -106,7 +70,7 @@ def read_graph(path: Path, actions: int, design: Design, *, seed: int) -> Tensor
     return normalize(torch.from_numpy(edges.astype(np.float64)), design.normalization).float()
 
 
-def assemble(inputs: ModelInputs, design: Design, *, seed: int) -> tuple[MultiActionModel, Forms, Description]:
+def assemble(inputs: Inputs, design: Design, *, seed: int) -> tuple[MultiActionModel, Forms, Description]:
     """A model to train, its forms, and what it is; weights from the seed, or the backbone's from a file.
 
     Raises:
@@ -131,13 +95,7 @@ def assemble(inputs: ModelInputs, design: Design, *, seed: int) -> tuple[MultiAc
         say(f"train: the backbone starts from {origin.source} ({origin.publisher})")
     description = Description(
         actions=tuple(names),
-        frames=design.frames,
-        backbone=design.backbone,
-        model=design.model,
-        gcn=design.gcn,
-        transformer=design.transformer,
-        lexicon=design.lexicon,
-        normalization=design.normalization,
+        design=design,
         audio_size=None if heard is None else heard.shape[1],
         text_size=None if forms.text is None else forms.text.shape[1],
         batch_norm=model.batch_norm,

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,31 +16,20 @@ from pipeline.foundations.params import Execution, Frames, Train
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.shards import input_key, locked_work_dir
 from pipeline.model.checkpoint import save_model
+from pipeline.model.design import Design
 from pipeline.model.determinism import reproducible
 from pipeline.model.loss import balance, bce, wlsep
 from pipeline.model.model import MultiActionModel
-from pipeline.train.assemble import Design, Forms, ModelInputs, assemble
+from pipeline.train.assemble import Forms, assemble
 from pipeline.train.curves import Curves
 from pipeline.train.data import open_examples
 from pipeline.train.distributed import DistributedContext, init_distributed
+from pipeline.train.inputs import Inputs
 from pipeline.train.loop import Data, Loss, Metric, Run, fit
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.state import Learner, Record
 from pipeline.train.step import averaged
 from pipeline.train.views import center_view, random_view
-
-
-@dataclass(frozen=True, kw_only=True)
-class Videos:
-    """Where the videos are that training sees."""
-
-    train: Path
-    val: Path
-    """Tables `splits`."""
-    clips: Path
-    """Folder of the training copies."""
-    whitened: Path
-    """Table of the videos' own sounds, for late fusion."""
 
 
 class Outcome(NamedTuple):
@@ -54,8 +42,7 @@ class Outcome(NamedTuple):
 
 
 def run(
-    videos: Videos,
-    inputs: ModelInputs,
+    inputs: Inputs,
     *,
     model_folder: Path,
     curves_folder: Path,
@@ -70,12 +57,12 @@ def run(
     Raises:
         PlainError: as `pipeline.train.loop.fit`, or inputs do not fit one another.
     """
-    key = input_key(vars(design), train, seed, digests(videos, inputs))
+    key = input_key(vars(design), train, seed, digests(inputs))
     with init_distributed(execution.device) as context, reproducible(train.threads), _held(key, context) as folder:
         model, forms, description = assemble(inputs, design, seed=seed)
         learner = make_learner(model, train, context)
         with_sounds, actions = design.model.late_fusion, len(description.actions)
-        data = open_data(videos, actions=actions, frames=design.frames, train=train, seed=seed, with_sounds=with_sounds)
+        data = open_data(inputs, actions=actions, frames=design.frames, train=train, seed=seed, with_sounds=with_sounds)
         setting = Run(
             train=train,
             frames=design.frames,
@@ -116,15 +103,15 @@ def prepare_batch_norm(model: nn.Module, train: Train, context: DistributedConte
         nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
 
 
-def open_data(videos: Videos, *, actions: int, frames: Frames, train: Train, seed: int, with_sounds: bool) -> Data:
+def open_data(inputs: Inputs, *, actions: int, frames: Frames, train: Train, seed: int, with_sounds: bool) -> Data:
     """The examples that training sees, with their sounds where the model hears them; nothing is decoded yet."""
-    whitened = videos.whitened if with_sounds else None
-    opened = partial(open_examples, clips=videos.clips, actions=actions, train=train, whitened=whitened)
+    whitened = inputs.whitened if with_sounds else None
+    opened = partial(open_examples, clips=inputs.clips, actions=actions, train=train, whitened=whitened)
     random = partial(random_view, seed=seed, frames=frames, train=train)
     return Data(
-        training=opened(videos.train, choose=partial(random, purpose="train")),
-        measuring=opened(videos.train, choose=partial(random, purpose="precise_bn")),
-        validation=opened(videos.val, choose=partial(center_view, frames=frames, train=train)),
+        training=opened(inputs.train, choose=partial(random, purpose="train")),
+        measuring=opened(inputs.train, choose=partial(random, purpose="precise_bn")),
+        validation=opened(inputs.val, choose=partial(center_view, frames=frames, train=train)),
     )
 
 
@@ -152,9 +139,9 @@ def renew_forms(learner: Learner, forms: Forms, epoch: int) -> None:
             model.set_forms(audio=drawn, text=forms.text)
 
 
-def digests(videos: Videos, inputs: ModelInputs) -> list[tuple[str, str]]:
+def digests(inputs: Inputs) -> list[tuple[str, str]]:
     """The inputs' bytes, by digest; the packs' are known by the offsets in their table."""
-    paths = [videos.train, videos.val, videos.clips / TABLE, videos.whitened, *vars(inputs).values()]
+    paths = [inputs.clips / TABLE if path == inputs.clips else path for path in vars(inputs).values()]
     return [(path.name, files.sha256(path)) for path in paths if path is not None and path.exists()]
 
 

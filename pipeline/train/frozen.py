@@ -19,15 +19,17 @@ from pipeline.foundations.params import Execution, Frames, Frozen, Lexicon, Mode
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.model.checkpoint import load_model, save_model
+from pipeline.model.design import Design
 from pipeline.model.determinism import reproducible
 from pipeline.model.model import HeadModel, MultiActionModel
 from pipeline.model.normalize import as_clips
-from pipeline.train.assemble import Design, Forms, ModelInputs, assemble
+from pipeline.train.assemble import Forms, assemble
 from pipeline.train.batches import in_order, load
 from pipeline.train.data import Examples
 from pipeline.train.distributed import init_distributed
-from pipeline.train.experiment import Videos, make_loss, open_data, run
+from pipeline.train.experiment import make_loss, open_data, run
 from pipeline.train.heads import Fitted, Setting, StackedMetric, Trial, fit_heads
+from pipeline.train.inputs import Inputs
 from pipeline.train.loop import Metric
 from pipeline.train.split import read_split, split_of, write_splits
 
@@ -42,8 +44,7 @@ NO_TRANSFORMER = Transformer(
 
 def freeze(
     target: Path,
-    videos: Videos,
-    inputs: ModelInputs,
+    inputs: Inputs,
     *,
     design: Design,
     train: Train,
@@ -58,8 +59,7 @@ def freeze(
 
     Args:
         target: replaced where it exists.
-        videos: that are seen.
-        inputs: of the model.
+        inputs: of training.
         design: whose backbone; its head does not count.
         train: how the backbone is trained, where it is, and what views of the training videos are.
         frozen: how the backbone comes to be, and how many views are computed.
@@ -80,7 +80,6 @@ def freeze(
             save_model(draft / BACKBONE, network, description)
         else:
             run(
-                videos,
                 inputs,
                 model_folder=draft / BACKBONE,
                 curves_folder=draft / "curves",
@@ -94,8 +93,8 @@ def freeze(
             if context.size > 1:
                 raise PlainError(f"features are computed in one process, but torchrun started {context.size}")
             model, about = load_model(draft / BACKBONE)
-            actions, frames = len(about.actions), about.frames
-            data = open_data(videos, actions=actions, frames=frames, train=train, seed=seed, with_sounds=True)
+            actions, frames = len(about.actions), about.design.frames
+            data = open_data(inputs, actions=actions, frames=frames, train=train, seed=seed, with_sounds=True)
             model.to(context.device)
             features = partial(extract_features, model, frames=frames, batch=train.batch, workers=execution.workers)
             views = [features(data.training, view=view) for view in range(frozen.views)]
@@ -133,7 +132,7 @@ class HeadTrainer:
     def __init__(
         self,
         folder: Path,
-        inputs: ModelInputs,
+        inputs: Inputs,
         design: Design,
         *,
         frozen: Frozen,

@@ -17,10 +17,12 @@ from pipeline.graph.cooccurrence import adjacency_table
 from pipeline.model.backbones.pooling import Pooling
 from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
 from pipeline.model.checkpoint import Description, load_model, save_model
+from pipeline.model.design import Design
 from pipeline.model.heads import FullyConnected
 from pipeline.model.model import MultiActionModel, build_model
 from pipeline.model.published import AUTHORS, our_names
 from tests.extras import needs
+from tests.train.miniature import changed
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data" / "checkpoints"
@@ -54,13 +56,12 @@ def test_convert_weights_says_what_became_of_the_tensors(tmp_path, published_fc)
 def trained(tmp_path, params, monkeypatch):
     """The folder of a saved, untrained model of two actions, and the working directory where params.yaml is."""
     monkeypatch.chdir(ROOT)
-    fc = params.model.model_copy(update={"heads": ("fc",)})
-    sections = {"backbone": params.backbone, "model": fc, "gcn": params.gcn, "transformer": params.transformer}
+    design = Design.of(changed(params, {"model": {"heads": ("fc",)}}))
+    sections = {name: getattr(design, name) for name in ("backbone", "model", "gcn", "transformer")}
     model = build_model(**sections, actions=2, adjacency=torch.eye(2), audio_forms=None, text_forms=None)
     about = Description(
-        **sections, actions=("frying", "größer werden"), frames=params.frames, lexicon=params.lexicon,
-        normalization="paper", audio_size=None, text_size=None, batch_norm=model.batch_norm,
-    )  # fmt: skip
+        actions=("frying", "größer werden"), design=design, audio_size=None, text_size=None, batch_norm=model.batch_norm
+    )
     save_model(tmp_path / "m3a", model, about)
     return tmp_path / "m3a"
 

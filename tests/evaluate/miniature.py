@@ -1,5 +1,6 @@
 """A small untrained model in a folder, and small videos of moving noise."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -8,7 +9,9 @@ import torch
 
 from pipeline.foundations.params import Params
 from pipeline.model.checkpoint import Description, save_model
+from pipeline.model.design import Design
 from pipeline.model.model import build_model
+from tests.train.miniature import changed
 
 ACTIONS = ("applauding", "diving", "playing+music", "singing", "swimming")
 
@@ -16,22 +19,25 @@ ACTIONS = ("applauding", "diving", "playing+music", "singing", "swimming")
 def write_model(folder: Path, params: Params) -> None:
     """A seeded visual model of five actions, whose clips are 4 frames of 8 at 10 fps."""
     torch.manual_seed(0)
-    sections = {"model": params.model.model_copy(update={"heads": ("visual",)}), "transformer": params.transformer}
-    sections |= {"gcn": params.gcn.model_copy(update={"hidden": 16})}
-    backbone = params.backbone.model_copy(update={"name": "r3d_tiny", "weights": None})
+    changes = {
+        "model": {"heads": ("visual",)},
+        "gcn": {"hidden": 16},
+        "backbone": {"name": "r3d_tiny"},
+        "frames": {"fps": 10.0, "span": 8, "count": 4},
+    }
+    design = replace(Design.of(changed(params, changes)), normalization="paper")
     model = build_model(
-        backbone=backbone, actions=5, adjacency=torch.eye(5), audio_forms=None, text_forms=None, **sections
+        backbone=design.backbone,
+        model=design.model,
+        gcn=design.gcn,
+        transformer=design.transformer,
+        actions=5,
+        adjacency=torch.eye(5),
+        audio_forms=None,
+        text_forms=None,
     )
     description = Description(
-        actions=ACTIONS,
-        frames=params.frames.model_copy(update={"fps": 10.0, "span": 8, "count": 4}),
-        backbone=backbone,
-        lexicon=params.lexicon,
-        normalization="paper",
-        audio_size=None,
-        text_size=None,
-        batch_norm=model.batch_norm,
-        **sections,
+        actions=ACTIONS, design=design, audio_size=None, text_size=None, batch_norm=model.batch_norm
     )
     save_model(folder, model, description)
 

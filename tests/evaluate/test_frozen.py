@@ -31,8 +31,8 @@ def test_what_a_head_scores_is_what_evaluate_scores(
     if late_fusion:
         model, about = load_model(model_folder)
         model.sound = torch.nn.Linear(tables.FORM_SIZE, 5, bias=False)
-        fused = about.model.model_copy(update={"late_fusion": True})
-        save_model(model_folder, model, replace(about, model=fused))
+        fused = about.design.model.model_copy(update={"late_fusion": True})
+        save_model(model_folder, model, replace(about, design=replace(about.design, model=fused)))
         videos = testing.with_sounds(videos, whitened)
     how = {"evaluate": evaluate, "media": params.media, "execution": execution}
     testing.score(tmp_path / "scored", videos, model_folder, **how)

@@ -39,11 +39,13 @@ def predictions(folder) -> dict[str, list[float]]:
 def test_a_videos_score_is_that_of_its_views_one_at_a_time(model_folder, evaluate, how):
     network, description = load_model(model_folder)
     pixels = np.random.default_rng(1).integers(0, 256, (20, 24, 36, 3), dtype=np.uint8)
-    made = torch.from_numpy(views(pixels, description.frames, evaluate))
+    made = torch.from_numpy(views(pixels, description.design.frames, evaluate))
     with torch.no_grad():
-        alone = np.concatenate([network.scores(as_clips(view[None], description.frames)).numpy() for view in made])
+        alone = np.concatenate(
+            [network.scores(as_clips(view[None], description.design.frames)).numpy() for view in made]
+        )
     expected = alone.max(axis=0) if how == "max" else alone.mean(axis=0)
-    found = score_video(network, pixels, description.frames, evaluate.model_copy(update={"combine": how}))
+    found = score_video(network, pixels, description.design.frames, evaluate.model_copy(update={"combine": how}))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -52,12 +54,12 @@ def test_the_fill_of_the_last_batch_changes_no_score(model_folder, evaluate):
     network, description = load_model(model_folder)
     pixels = np.random.default_rng(1).integers(0, 256, (20, 24, 24, 3), dtype=np.uint8)
     found = [
-        score_video(network, pixels, description.frames, evaluate.model_copy(update={"batch": batch}))
+        score_video(network, pixels, description.design.frames, evaluate.model_copy(update={"batch": batch}))
         for batch in (1, 4, 6, 64)
     ]
     for other in found[1:]:
         np.testing.assert_allclose(other, found[0], atol=1e-6)
-    assert (score_video(network, np.zeros_like(pixels), description.frames, evaluate) > found[0] + 1e-4).any()
+    assert (score_video(network, np.zeros_like(pixels), description.design.frames, evaluate) > found[0] + 1e-4).any()
 
 
 def test_predictions_hold_every_video_its_actions_and_its_scores(
@@ -70,7 +72,7 @@ def test_predictions_hold_every_video_its_actions_and_its_scores(
     network, description = load_model(model_folder)
     for video, scores in predictions(tmp_path).items():
         pixels = read_frames(tmp_path / f"{video}.avi", params.media, fps=10.0, short_side=24).pixels
-        expected = score_video(network, pixels, description.frames, evaluate)
+        expected = score_video(network, pixels, description.design.frames, evaluate)
         np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
@@ -145,7 +147,7 @@ def test_a_diverged_model_is_an_error_and_no_score(model_folder, evaluate):
         next(network.head.parameters()).fill_(torch.nan)
     pixels = np.zeros((10, 24, 24, 3), np.uint8)
     with pytest.raises(PlainError, match="diverged"):
-        score_video(network, pixels, description.frames, evaluate)
+        score_video(network, pixels, description.design.frames, evaluate)
 
 
 def test_the_videos_of_a_split_in_order_with_their_files(tmp_path):

@@ -34,8 +34,8 @@ def exported(model_folder, evaluate, tmp_path):
     """The small model as ONNX and .pt2."""
     model, about = load_model(model_folder)
     views = evaluate.model_dump(include={"temporal_views", "spatial_views", "short_side", "crop", "combine"})
-    description = {"actions": list(about.actions), "frames": about.frames.model_dump(), "evaluate": views}
-    export(model, tmp_path / "out", ClipShape(about.frames.count, evaluate.crop, evaluate.crop), description)
+    description = {"actions": list(about.actions), "frames": about.design.frames.model_dump(), "evaluate": views}
+    export(model, tmp_path / "out", ClipShape(about.design.frames.count, evaluate.crop, evaluate.crop), description)
     return tmp_path / "out"
 
 

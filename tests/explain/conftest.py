@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.foundations.tables import tables
 from pipeline.graph.normalize import normalize
 from pipeline.model.backbones.pooling import Pooling
 from pipeline.model.checkpoint import Description, save_model
+from pipeline.model.design import Design
 from pipeline.model.heads import FullyConnected
 from pipeline.model.model import MultiActionModel, build_model
 from tests.evaluate.miniature import ACTIONS, write_video
@@ -100,13 +102,7 @@ def finished(small: Params, make_network, tmp_path: Path) -> Callable[..., Path]
         network, root = make_network(*heads, **changes), tmp_path / name
         description = Description(
             actions=actions,
-            frames=small.frames,
-            backbone=small.backbone,
-            model=small.model.model_copy(update={"heads": heads, **changes}),
-            gcn=small.gcn,
-            transformer=small.transformer,
-            lexicon=small.lexicon,
-            normalization="paper",
+            design=replace(Design.of(changed(small, {"model": {"heads": heads, **changes}})), normalization="paper"),
             audio_size=12 if "audio" in heads else None,
             text_size=6 if "text" in heads else None,
             batch_norm=network.batch_norm,

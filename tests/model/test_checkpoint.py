@@ -55,7 +55,7 @@ def test_where_the_weights_started_is_not_told(make, tmp_path):
     model, _, description = make()
     save_model(tmp_path / "model", model, description)
     told = json.loads((tmp_path / "model" / DESCRIPTION).read_text())
-    assert told["backbone"] == {"name": "r3d_tiny", "pooling": "global"}
+    assert told["design"]["backbone"] == {"name": "r3d_tiny", "pooling": "global"}
     assert told["actions"] == ["clapping", "diving", "singing"]
 
 

@@ -110,7 +110,7 @@ def _write_result(root: Path) -> None:
     for name, table in (("metrics", figures.metrics), ("per_action", figures.per_action)):
         tables.write(name, root / TABLES[name][1], table)
     learners = {"heads": ["visual", "text"], "relation": "gcn", "control": "none", "late_fusion": False}
-    model = {"actions": ACTIONS, "model": learners, "normalization": "paper"}
+    model = {"actions": ACTIONS, "design": {"model": learners, "normalization": "paper"}}
     weights = {
         "vggish": {"file": "vggish.safetensors", "source": "seed 7", "sha256": "5eed", "trained": False},
         "words": {"file": "words.bin", "source": "glove.txt", "sha256": "910e", "trained": True},

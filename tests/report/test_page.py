@@ -125,7 +125,7 @@ def test_untrained_weights_are_said_plainly(run_tables, stages, values, html):
 def test_a_model_that_hears_its_videos_is_said_to(run_tables, stages, values, html):
     assert "late fusion" not in html
     learners = {"heads": ["fc"], "relation": "gcn", "control": "none", "late_fusion": True}
-    heard = page.render(_with(run_tables, model=run_tables.model | {"model": learners}), stages, values)
+    heard = page.render(_with(run_tables, model=run_tables.model | {"design": {"model": learners}}), stages, values)
     assert "this model's\n  late fusion rests on them" in heard
     assert "the video's own sound adds (late fusion), of which no heat is shown" in heard
     assert "<p>fc + late fusion; of" in heard
@@ -134,7 +134,9 @@ def test_a_model_that_hears_its_videos_is_said_to(run_tables, stages, values, ht
 def test_free_matrices_rest_on_no_form_and_have_no_layers(run_tables, stages, values):
     learners = {"heads": ["audio"], "relation": "gcn", "control": "free_matrix", "late_fusion": False}
     none = {name: getattr(run_tables, name).slice(0, 0) for name in ("embedding", "clustering")}
-    free = page.render(_with(run_tables, model=run_tables.model | {"model": learners}, **none), stages, values)
+    free = page.render(
+        _with(run_tables, model=run_tables.model | {"design": {"model": learners}}, **none), stages, values
+    )
     assert "rests on them" not in free
     assert "<p>This model has no GCN over a lexicon, so there are no layers to show.</p>" in free
     assert "<p>audio (control: free_matrix); of" in free

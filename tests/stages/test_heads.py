@@ -9,10 +9,11 @@ from pipeline.evaluate.frozen import predict
 from pipeline.foundations.params import load_params
 from pipeline.foundations.tables import tables
 from pipeline.metrics.metrics import map_sample, map_sample_of_each
+from pipeline.model.design import Design
 from pipeline.train.frozen import HeadTrainer, freeze
 from pipeline.train.heads import Trial
+from pipeline.train.inputs import Inputs
 from stages import heads
-from stages.train import INPUTS, VIDEOS, design_of
 from tests.stages.test_train import ROOT
 from tests.train.miniature import SMALL, changed, write_inputs, write_params
 
@@ -26,7 +27,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     params = changed(load_params(ROOT / "params.yaml"), SMALL | {"frozen": SMALL["frozen"] | {"backbone": "start"}})
     how = {"train": params.train, "frozen": params.frozen, "seed": 7, "execution": params.execution}
-    freeze(heads.FEATURES, VIDEOS, INPUTS, design=design_of(params), metrics={}, **how)
+    freeze(heads.FEATURES, Inputs(), design=Design.of(params), metrics={}, **how)
     random = np.random.default_rng(0)
     rows = [(f"v{row:02d}", [row % 3], random.standard_normal(C).tolist(), [1, 1, C], "") for row in range(20, 26)]
     tables.write("view_features", heads.VIEW_FEATURES, tables.from_rows("view_features", rows))
@@ -66,12 +67,12 @@ def test_tuning_records_every_trial_and_scores_the_choice_beside_the_untuned_hea
     assert {row["trial"] for row in trials if row["chosen"]} == {best[0]}
     assert (figures["tuned"]["learning_rate"], figures["tuned"]["epochs"]) == (best[1], best[3])
     trainer = HeadTrainer(
-        heads.FEATURES, INPUTS, design_of(params), frozen=params.frozen, train=params.train,
+        heads.FEATURES, Inputs(), Design.of(params), frozen=params.frozen, train=params.train,
         metric=map_sample_of_each, execution=params.execution,
     )  # fmt: skip
     (alone,) = trainer.fit([Trial(params.seed, *best[1:])], keep=True)
     expected = predict(
-        tables.read("view_features", heads.VIEW_FEATURES), trainer.model(alone), heads.WHITENED, params.evaluate
+        tables.read("view_features", heads.VIEW_FEATURES), trainer.model(alone), Inputs().whitened, params.evaluate
     )
     found = tables.read("predictions", heads.PREDICTIONS / "tuned/000.parquet")
     np.testing.assert_allclose(tables.vectors(found["scores"]), tables.vectors(expected["scores"]), rtol=1e-4)

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from pipeline.foundations.params import Params
-from pipeline.train.assemble import Design
+from pipeline.model.design import Design
 from pipeline.train.distributed import DistributedContext
-from tests.train.miniature import SMALL, Miniature, changed, design_of, write_inputs
+from tests.train.miniature import SMALL, Miniature, changed, write_inputs
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,7 +23,7 @@ def small(params: Params) -> Params:
 
 @pytest.fixture(scope="session")
 def design(small: Params) -> Design:
-    return design_of(small)
+    return Design.of(small)
 
 
 @pytest.fixture(scope="session")

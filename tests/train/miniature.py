@@ -13,8 +13,7 @@ from pipeline.clips.packs import EXCLUDED, TABLE, Copy, PackWriter, pack_name
 from pipeline.foundations.params import Params
 from pipeline.foundations.tables import tables
 from pipeline.foundations.tables.tables import FORM_SIZE
-from pipeline.train.assemble import Design, ModelInputs
-from pipeline.train.experiment import Videos
+from pipeline.train.inputs import Inputs
 
 ACTIONS = ("clapping", "diving", "singing")
 LENGTH, WIDTH, HEIGHT = 9, 26, 20
@@ -51,8 +50,7 @@ class Miniature(NamedTuple):
     """Where everything is."""
 
     root: Path
-    videos: Videos
-    inputs: ModelInputs
+    inputs: Inputs
 
 
 def picture(video: int, frame: int) -> bytes:
@@ -112,28 +110,8 @@ def write_inputs(root: Path) -> Miniature:
     tables.write("audio", data / "lexicons" / "audio.parquet", tables.from_columns("audio", heard))
     read = {**actions, "form": (random.standard_normal((n, 5)) / 10).astype(np.float32), "missing": [[]] * n}
     tables.write("text", data / "lexicons" / "text.parquet", tables.from_columns("text", read))
-    return Miniature(
-        root,
-        Videos(
-            train=data / "splits/train.parquet",
-            val=data / "splits/val.parquet",
-            clips=data / "clips",
-            whitened=data / "features/whitened.parquet",
-        ),
-        ModelInputs(
-            actions=data / "index/actions.parquet",
-            adjacency=data / "graph/adjacency.parquet",
-            audio=data / "lexicons/audio.parquet",
-            text=data / "lexicons/text.parquet",
-            backbone=root / "models/pretrained/backbone.safetensors",
-        ),
-    )
-
-
-def design_of(params: Params) -> Design:
-    """The sections that shape the model."""
-    names = ("frames", "backbone", "lexicon", "gcn", "transformer", "model")
-    return Design(**{name: getattr(params, name) for name in names}, normalization=params.adjacency.normalization)
+    paths = {name: root / path for name, path in vars(Inputs()).items()}
+    return Miniature(root, Inputs(**paths))
 
 
 def write_params(root: Path, params: Params) -> None:

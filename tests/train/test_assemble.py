@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from pipeline.train.assemble import Forms, assemble, read_graph
 
 def redesigned(design, **sections):
     updates = {name: getattr(design, name).model_copy(update=values) for name, values in sections.items()}
-    return design.__class__(**vars(design) | updates)
+    return replace(design, **updates)
 
 
 def test_the_graph_is_equation_1s(miniature, design):
@@ -47,7 +49,7 @@ def test_forms_vary_only_where_they_are_drawn_again(miniature, design):
 
 
 def test_a_lexicon_that_no_learner_uses_is_not_opened(miniature, design, tmp_path):
-    inputs = miniature.inputs.__class__(**vars(miniature.inputs) | {"audio": tmp_path / "no", "text": tmp_path / "no"})
+    inputs = replace(miniature.inputs, audio=tmp_path / "no", text=tmp_path / "no")
     model, _, description = assemble(inputs, redesigned(design, model={"heads": ("visual",)}), seed=0)
     assert (description.audio_size, description.text_size) == (None, None)
     assert model(torch.zeros(2, 3, 2, 16, 16)).shape == (2, 3)

@@ -51,7 +51,7 @@ def examples(miniature, small):
     def choose(size, video_id, epoch):
         return random_view(size, video_id, epoch, seed=5, purpose="train", frames=small.frames, train=small.train)
 
-    videos = miniature.videos
+    videos = miniature.inputs
     return open_examples(videos.train, videos.clips, actions=3, choose=choose, train=small.train)
 
 

@@ -17,7 +17,7 @@ from pipeline.train.views import View, center_view
 @pytest.fixture
 def opened(miniature, small):
     choose = partial(center_view, frames=small.frames, train=small.train)
-    return partial(open_examples, clips=miniature.videos.clips, actions=3, choose=choose, train=small.train)
+    return partial(open_examples, clips=miniature.inputs.clips, actions=3, choose=choose, train=small.train)
 
 
 def smooth(height=160, width=213):
@@ -69,7 +69,7 @@ def test_a_mirrored_cut_is_the_mirror_image():
 
 
 def test_an_example_is_its_videos(opened, miniature, small):
-    examples = opened(miniature.videos.train)
+    examples = opened(miniature.inputs.train)
     assert examples.video_ids.to_pylist() == [f"v{number:02d}" for number in range(12)]
     example = examples[Pick(row=3, epoch=0)]
     assert example.pictures.shape == (2, 16, 16, 3)
@@ -79,20 +79,20 @@ def test_an_example_is_its_videos(opened, miniature, small):
 
 
 def test_an_excluded_video_is_left_out(opened, miniature):
-    examples = opened(miniature.videos.val)
-    assert len(tables.read("splits", miniature.videos.val)) == 8
+    examples = opened(miniature.inputs.val)
+    assert len(tables.read("splits", miniature.inputs.val)) == 8
     assert examples.video_ids.to_pylist() == [f"v{number}" for number in range(12, 19)]
 
 
 def test_a_video_with_neither_copy_nor_reason_is_an_error(opened, miniature, tmp_path):
-    for file in miniature.videos.clips.iterdir():
+    for file in miniature.inputs.clips.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     tables.write("exclusions", tmp_path / EXCLUDED, tables.empty("exclusions"))
     with pytest.raises(PlainError, match=r"found no copy of 1 videos of .*val\.parquet, the first v19"):
-        opened(miniature.videos.val, clips=tmp_path)
+        opened(miniature.inputs.val, clips=tmp_path)
 
 
 def test_copies_smaller_than_the_jitter_are_an_error(opened, miniature, small):
     train = small.train.model_copy(update={"jitter": (16, 21)})
     with pytest.raises(PlainError, match=r"short side 20, expected train\.jitter's upper end of 21"):
-        opened(miniature.videos.train, train=train)
+        opened(miniature.inputs.train, train=train)

@@ -28,7 +28,7 @@ def frozen_at(miniature, small, design):
         frozen = small.frozen.model_copy(update={"backbone": backbone})
         how = {"train": small.train, "frozen": frozen, "seed": 7, "execution": small.execution}
         metrics = {"map_action": map_action}
-        assert freeze(folder, miniature.videos, miniature.inputs, design=design, metrics=metrics, **how) == 12
+        assert freeze(folder, miniature.inputs, design=design, metrics=metrics, **how) == 12
         return folder
 
     return make
@@ -59,7 +59,7 @@ def trainer(features, miniature, small, design):
 
 def test_features_are_the_fixed_models_of_the_views_that_joint_training_would_see(features, miniature, small, design):
     model, _ = load_model(features / BACKBONE)
-    data = open_data(miniature.videos, actions=3, frames=design.frames, train=small.train, seed=7, with_sounds=True)
+    data = open_data(miniature.inputs, actions=3, frames=design.frames, train=small.train, seed=7, with_sounds=True)
     training = read_split(features / FEATURES, "train")
     assert training.views.shape == (2, 12, model.backbone.features)
     for view, row in ((0, 0), (1, 0), (1, 11)):
@@ -91,7 +91,7 @@ def test_the_backbone_is_trained_first_where_that_is_asked_for(
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     trained, about = load_model(frozen_at(tmp_path / "features", backbone=head) / BACKBONE)
     fresh, _, _ = assemble(miniature.inputs, redesigned(design, model={"heads": ("fc",)}), seed=7)
-    assert about.model.heads == (head,)
+    assert about.design.model.heads == (head,)
     names = [name for name, _ in fresh.backbone.named_parameters()]
     assert any(not torch.equal(trained.backbone.state_dict()[n], fresh.backbone.state_dict()[n]) for n in names)
 

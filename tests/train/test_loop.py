@@ -41,7 +41,7 @@ def setup(miniature, design, small, alone, tmp_path_factory):
             workers=0, folder=root / (folder or str(next(numbers))), checkpoint_minutes=minutes,
         )  # fmt: skip
         run.folder.mkdir(exist_ok=True)
-        data = open_data(miniature.videos, actions=3, frames=design.frames, train=train, seed=7, with_sounds=False)
+        data = open_data(miniature.inputs, actions=3, frames=design.frames, train=train, seed=7, with_sounds=False)
         return make_learner(model, train, alone), data, run
 
     root, numbers = tmp_path_factory.mktemp("runs"), count()

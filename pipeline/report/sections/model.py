@@ -11,14 +11,14 @@ def untrained(weights: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def listening(description: Mapping[str, Any]) -> list[str]:
     """What of the model rests on VGGish: heads that start from audio forms, and late fusion."""
-    model = description["model"]
+    model = description["design"]["model"]
     heads = [f"{head} head" for head in model["heads"] if head.startswith("audio")]
     return [*(heads if model["control"] != "free_matrix" else []), *(["late fusion"] if model["late_fusion"] else [])]
 
 
 def learners(description: Mapping[str, Any]) -> str:
     """What was trained on the 3D-CNN's features, in a few words."""
-    model = description["model"]
+    model = description["design"]["model"]
     parts = [*model["heads"], *(["late fusion"] if model["late_fusion"] else [])]
     return " + ".join(parts) + (f" (control: {model['control']})" if model["control"] != "none" else "")
 
@@ -26,12 +26,13 @@ def learners(description: Mapping[str, Any]) -> str:
 def settings(description: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The settings of the trained model: key and value, by section."""
     sections: dict[str, list[tuple[str, str]]] = {}
-    for name, content in description.items():
+    flat = {name: content for name, content in description.items() if name != "design"} | description["design"]
+    for name, content in flat.items():
         if name == "actions":
             sections[name] = [("number", f"{len(content):,}")]
         elif isinstance(content, Mapping):
             sections[name] = [(key, _plain(value)) for key, value in content.items()]
-    loose = [(name, _plain(content)) for name, content in description.items() if name not in sections]
+    loose = [(name, _plain(content)) for name, content in flat.items() if name not in sections]
     return sections | {"other": loose}
 
 

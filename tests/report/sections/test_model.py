@@ -6,8 +6,7 @@ from pipeline.report.sections import model
 def test_settings_stand_by_section_in_plain_words():
     content = {
         "actions": ["a", "b"],
-        "gcn": {"layers": 2, "bias": True},
-        "model": {"heads": ["visual", "text"]},
+        "design": {"gcn": {"layers": 2, "bias": True}, "model": {"heads": ["visual", "text"]}},
         "n": 7,
     }
     assert model.settings(content) == {
@@ -24,7 +23,7 @@ def test_untrained_is_what_the_weights_say():
 
 
 def of(*heads, control="none", late_fusion=False):
-    return {"model": {"heads": list(heads), "control": control, "late_fusion": late_fusion}}
+    return {"design": {"model": {"heads": list(heads), "control": control, "late_fusion": late_fusion}}}
 
 
 def test_what_rests_on_vggish():
