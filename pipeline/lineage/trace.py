@@ -63,12 +63,17 @@ def chain(root: Path, what: str) -> list[Node]:
 
     Empty for what comes from no stage.
     """
+    return [_link(root, result) for result in behind(root, what)]
+
+
+def behind(root: Path, what: str) -> list[Lying]:
+    """The results of the stages behind a metric, a file or a stage, from it upward."""
     lying = records.lying_here(root, lock.read_stages(root))
     stages = {name: result.stage for name, result in lying.items()}
     found = _file(root, stages, what) or _metric(root, what)
     last = [what] if what in stages else _makers(stages, found.path) if found else []
     above = {other for name in last for other in [name, *lock.reach(stages, name, down=False)]}
-    return [_link(root, lying[name]) for name in reversed(stages) if name in above]
+    return [lying[name] for name in reversed(stages) if name in above]
 
 
 def _link(root: Path, result: Lying) -> Node:

@@ -101,7 +101,6 @@ def _explained(run: SectionInput) -> Mapping[str, Any]:
 def _lineage(run: SectionInput) -> Mapping[str, Any]:
     return {
         "lineage": lineage.lineage(run.tables, run.stages, run.counts, run.values),
-        "traced": identity(run.tables.metrics),
         "learners": model.learners(run.tables.model),
     }
 
@@ -155,6 +154,8 @@ def _shared(run: SectionInput) -> dict[str, Any]:
         "files": sorted({path for paths in _files().values() for path in paths}),
         "source": run.values["dataset"]["source"],
         "split": split,
+        "seed": run.values["seed"],
+        "traced": identity(run.tables.metrics),
         "scored": f"{run.tables.predictions.num_rows:,}",
         "untrained": model.untrained(run.tables.weights),
         "listening": model.listening(run.tables.model),

@@ -2,10 +2,13 @@
 
 import csv
 import re
+import shutil
 
 import pytest
 
 from pipeline.foundations.params import load_params
+from pipeline.lineage.page import render
+from pipeline.lineage.tree import Node
 from pipeline.report import page
 from tests.browser import LARGEST, browsing
 
@@ -169,6 +172,53 @@ def test_the_keyboard_reaches_the_skip_link_the_sections_and_the_heads(browser, 
     browser.ask("document.querySelector('#actions thead button').focus()")
     browser.press("Enter")
     assert browser.ask("document.querySelector('#actions thead th').ariaSort") == "ascending"
+
+
+def shown(browser):
+    """The strip on top, as a reader sees it."""
+    parts = "[...document.querySelectorAll('#strip > div')].filter((e) => e.checkVisibility())"
+    return browser.ask(f"{parts}.map((e) => e.textContent.replace(/\\s+/g, ' ').trim())")
+
+
+SPOKEN = """new Promise((done) => {
+  addEventListener("message", () => setTimeout(done));
+  document.querySelector("iframe").src = "trace.html";
+})"""
+"""Have the frame speak once more, and wait for it."""
+RAN = {"made": "2026-01-02 03:04 UTC", "took": "7 min 1 s, 12 stages", "machine": "<i>CPU</i>", "revision": "c0ffee"}
+
+
+@pytest.mark.parametrize(("same", "ran", "told"), [
+    (True, RAN, ["made2026-01-02 03:04 UTC", "took7 min 1 s, 12 stages", "machine<i>CPU</i>", "revisionc0ffee",
+                 "morelineage, records"]),
+    (True, {}, ["No record of this run is here: it was made elsewhere."]),
+    (False, RAN, ["trace.html beside this page tells of another run."]),
+])  # fmt: skip
+def test_the_strip_says_what_the_lineage_beside_the_page_knows(browser, file, tmp_path, same, ran, told):
+    page = tmp_path / "index.html"
+    shutil.copy(file, page)
+    of = re.search(r'data-of="([0-9a-f]{12})"', page.read_text())[1]
+    trace = render(Node("map_sample", ""), [], of=of if same else "0123456789ab", ran=ran)
+    (tmp_path / "trace.html").write_text(trace)
+    browser.open(page, width=DESK)
+    browser.ask(SPOKEN)
+    assert shown(browser)[3:] == told
+    assert browser.errors == []
+
+
+ALONE = [
+    "When, where and by which revision it was made is told by trace.html, "
+    "which lies beside this page where the run was made."
+]
+
+
+def test_a_page_that_is_mailed_alone_says_where_the_rest_is_told(browser, file):
+    browser.open(file, width=DESK)
+    data, seed, result, *rest = shown(browser)
+    assert (data, seed) == ("data setsample", "seed2021")
+    assert re.fullmatch("result[0-9a-f]{12}", result)
+    assert rest == ALONE
+    assert browser.errors == []
 
 
 def test_light_and_dark_are_two_papers(browser, file):

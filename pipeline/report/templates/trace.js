@@ -1,4 +1,5 @@
-// A page of lineage: open and close all, search, and a warning where the report of another run led here.
+// A page of lineage: open and close all, search, a warning where the report of another run led here, and a word to a
+// report that holds this page in a frame: when, where and by which revision it was made.
 "use strict";
 const all = () => [...document.querySelectorAll("details")];
 const items = () => [...document.querySelectorAll("#chain > ol > li, #whole li")];
@@ -28,3 +29,6 @@ document.querySelector("#search").addEventListener("input", (event) => {
 
 const led = location.hash.slice(1);
 document.querySelector("#other").hidden = !led || !document.body.dataset.of || led === document.body.dataset.of;
+
+const ran = JSON.parse(document.body.dataset.ran);
+if (parent !== window) parent.postMessage({ of: document.body.dataset.of, ...ran }, "*");
