@@ -84,7 +84,7 @@ def freeze(
                 model_folder=draft / BACKBONE,
                 curves_folder=draft / "curves",
                 design=fixed,
-                train=train,
+                train=_as_backbone_trains(train, frozen),
                 metrics=metrics,
                 seed=seed,
                 execution=execution,
@@ -104,6 +104,12 @@ def freeze(
             )
             write_splits(draft / FEATURES, {"train": training, "val": validation})
     return len(data.training)
+
+
+def _as_backbone_trains(train: Train, frozen: Frozen) -> Train:
+    """How the backbone is trained: as a model is, but for its head, which does not count afterwards."""
+    own = {"head_rate": frozen.head_rate, "head_weight_decay": train.weight_decay / frozen.head_rate}
+    return train.model_copy(update=own)
 
 
 @torch.no_grad()

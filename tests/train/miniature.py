@@ -31,8 +31,8 @@ SMALL = {
         "head_weight_decay": None, "loss_scale": 1.0, "warmup_rate": 1e-3,
     },
     "frozen": {
-        "epochs": 3, "batch": 4, "learning_rate": 0.01, "weight_decay": 1e-4, "backbone": "fc", "views": 2,
-        "repeats": 2, "schedule": "step", "milestones": (2,), "warmup_epochs": 0,
+        "epochs": 3, "batch": 4, "learning_rate": 0.01, "weight_decay": 1e-4, "backbone": "fc", "head_rate": 10.0,
+        "views": 2, "repeats": 2, "schedule": "step", "milestones": (2,), "warmup_epochs": 0,
         "tune": False, "tune_learning_rates": (0.01, 0.1), "tune_weight_decays": (1e-4,), "tune_epochs": (2, 3),
         "tune_seeds": 2,
     },

@@ -5,12 +5,12 @@ import torch.nn.functional as F
 
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.metrics.metrics import map_action, map_sample_of_each
-from pipeline.model.checkpoint import load_model
+from pipeline.model.checkpoint import WEIGHTS, load_model
 from pipeline.model.normalize import as_clips
 from pipeline.train.assemble import assemble
 from pipeline.train.batches import shuffled
 from pipeline.train.data import Pick
-from pipeline.train.experiment import open_data
+from pipeline.train.experiment import open_data, run
 from pipeline.train.frozen import BACKBONE, FEATURES, HeadTrainer, freeze
 from pipeline.train.heads import Trial
 from pipeline.train.schedule import learning_rate
@@ -94,6 +94,26 @@ def test_the_backbone_is_trained_first_where_that_is_asked_for(
     assert about.design.model.heads == (head,)
     names = [name for name, _ in fresh.backbone.named_parameters()]
     assert any(not torch.equal(trained.backbone.state_dict()[n], fresh.backbone.state_dict()[n]) for n in names)
+
+
+def test_the_backbone_is_trained_as_a_model_is_whose_head_has_that_rate(
+    frozen_at, miniature, small, design, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    frozen_at(tmp_path / "features", design, backbone="fc")
+    assert small.frozen.head_rate == 10.0
+    run(
+        miniature.inputs,
+        model_folder=tmp_path / "model",
+        curves_folder=tmp_path / "curves",
+        design=redesigned(design, model={"heads": ("fc",)}),
+        train=small.train.model_copy(update={"head_rate": 10.0, "head_weight_decay": small.train.weight_decay / 10}),
+        metrics={"map_action": map_action},
+        seed=7,
+        execution=small.execution,
+    )
+    frozen, joint = (tmp_path / name / WEIGHTS for name in (f"features/{BACKBONE}", "model"))
+    assert frozen.read_bytes() == joint.read_bytes()
 
 
 def test_damaged_features_are_a_plain_error(tmp_path):

@@ -178,6 +178,10 @@ class Frozen(Schedule):
     weight_decay: NotNegative
     backbone: Literal["start", "fc", "visual"]
     """As training starts (`backbone.weights`, or the seed); or trained jointly first, by a head without a lexicon."""
+    head_rate: Positive
+    """Takes the place of `train.head_rate` in that training; the head's decay is `train.weight_decay` divided by it, so
+    that a step shrinks the head's weights as it shrinks the others. At a factor of 1 a linear head learns too slowly to
+    teach the backbone anything."""
     views: Count
     """Random views of each training video; an epoch sees one of them, in turn."""
     repeats: Count
