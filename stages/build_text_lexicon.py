@@ -12,10 +12,11 @@ from stages import stage
 def main(params: Params) -> str:
     """Write the `text` table."""
     actions = tables.read("actions", Path("data/index/actions.parquet"))
-    built = text.build(actions, Path("models/pretrained/words.bin"), params.words)
+    built = text.build(actions, Path("models/pretrained/words.bin"), params.words.size)
     tables.write("text", Path("data/lexicons/text.parquet"), built.table)
     line = f"{built.table.num_rows:,} actions x {params.words.size}"
-    return line + (f"; words without a vector: {', '.join(built.missing)}" if built.missing else "")
+    line += f"; words without a vector: {', '.join(built.missing)}" if built.missing else ""
+    return line + (f"; {len(built.bare):,} actions have none and are zeros" if built.bare else "")
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ from stages import stage
 @stage
 def main(params: Params) -> str:
     """Write models/pretrained."""
+    actions = tables.read("actions", Path("data/index/actions.parquet"))
     weights = pretrained.fetch(
         Path("models/pretrained"),
         seed=params.seed,
         vggish=params.vggish,
         words=params.words,
         backbone=params.backbone,
-        actions=tables.read("actions", Path("data/index/actions.parquet"))["action"].to_pylist(),
+        actions=dict(zip(actions["action"].to_pylist(), actions["words"].to_pylist(), strict=True)),
         recording=Path("data/external/speech_16khz.wav"),
     )
     return pretrained.summary(weights)

@@ -130,7 +130,7 @@ BACKBONES: Mapping[str, Callable[[], Backbone]] = {
         {
             CHOICES: (
                 ("WordSource = Literal[", 'WordSource = Literal["letters", '),
-                before('    "sentences": WordKind', '    "letters": WordKind(local=False, whole_names=True),\n'),
+                before('    "sentences": WordKind', '    "letters": WordKind(local=False),\n'),
             ),
             "pipeline/weights/pretrained.py": (
                 before(
@@ -164,7 +164,7 @@ params = parse_params(edited(Path("params.yaml").read_text(), changes), Path("pa
 names = ["diving", "singing in"]
 words.save(VECTORS[params.words.source](params.words, names)[0], Path("words.bin"))
 actions = {"action_id": [0, 1], "action": names, "words": [name.split() for name in names]}
-built = text.build(tables.from_columns("actions", actions), Path("words.bin"), params.words)
+built = text.build(tables.from_columns("actions", actions), Path("words.bin"), params.words.size)
 print(built.table["form"].to_pylist()[1][8])
 """,
         "3.0",
@@ -217,6 +217,95 @@ index.main()
 print(*tables.read("videos", Path("data/index/videos.parquet"))["video_id"].to_pylist())
 """,
         "a b",
+    ),
+    "a stage": Addition(
+        {
+            "dvc.yaml": (
+                before(
+                    "  build_adjacency:\n",
+                    """  count_labels:
+    desc: Count the actions of each training video
+    cmd: python -m stages.count_labels
+    params: [tables.yaml: [splits, label_counts]]
+    deps: [stages/count_labels.py, pipeline/dataset/label_counts.py, pipeline/foundations/tables,
+           data/splits/train.parquet]
+    outs: [data/graph/label_counts.parquet]
+
+""",
+                ),
+            ),
+            "tables.yaml": (
+                before(
+                    "clips:\n  key",
+                    """label_counts:
+  key: [video_id]
+  columns:
+    video_id: string, the video's name in every table
+    count: int16, its actions
+
+""",
+                ),
+            ),
+            "pipeline/dataset/label_counts.py": (
+                (
+                    "",
+                    '''"""How many actions each video has."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.foundations.tables import tables
+
+
+def label_counts(splits: pa.Table) -> pa.Table:
+    """Table `label_counts` of a table `splits`."""
+    count = pc.list_value_length(splits["actions"]).cast(pa.int16())
+    return tables.from_columns("label_counts", {"video_id": splits["video_id"], "count": count})
+''',
+                ),
+            ),
+            "stages/count_labels.py": (
+                (
+                    "",
+                    '''"""Count the actions of each training video."""
+
+from pathlib import Path
+
+from pipeline.dataset.label_counts import label_counts
+from pipeline.foundations.params import Params
+from pipeline.foundations.tables import tables
+from stages import stage
+
+
+@stage
+def main(params: Params) -> str:
+    """Write the `label_counts` table."""
+    table = label_counts(tables.read("splits", Path("data/splits/train.parquet")))
+    tables.write("label_counts", Path("data/graph/label_counts.parquet"), table)
+    return f"{table.num_rows} videos"
+
+
+if __name__ == "__main__":
+    main()
+''',
+                ),
+            ),
+        },
+        """
+import subprocess
+from pathlib import Path
+from pipeline.foundations.tables import tables
+from pipeline.report.dag import connected, read_stages
+from tests.train.miniature import write_inputs
+
+write_inputs(Path())
+run = ["dvc", "repro", "--single-item", "count_labels"]
+assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.count("Running stage") == 1
+assert "count_labels" in [stage.name for stage in connected(read_stages([Path("dvc.yaml")], values={}))]
+assert "Running stage" not in subprocess.run(run, capture_output=True, text=True, check=True).stdout
+print(tables.read("label_counts", Path("data/graph/label_counts.parquet"))["count"].to_pylist()[:4])
+""",
+        "[2, 1, 1, 2]",
     ),
     "an ablation table": Addition(
         {
@@ -280,6 +369,7 @@ MOST = {
     "a head": 2,
     "a text embedding": 2,
     "a data set": 3,
+    "a stage": 4,
     "an ablation table": 1,
     "a section of the report": 2,
 }

@@ -25,15 +25,18 @@ from pipeline.foundations.media.faults import Finding
 from pipeline.foundations.media.sound import Sound
 from pipeline.foundations.params import Execution, Media
 from pipeline.foundations.params import Vggish as Settings
-from pipeline.foundations.runtime import failures, files
+from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.devices import Devices, devices_of
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.shards import Shard, input_key, shards, total
+from pipeline.foundations.runtime.map_videos import Failures, map_videos
+from pipeline.foundations.runtime.shards import Shard, input_key, total
 from pipeline.foundations.tables import tables
 from pipeline.foundations.tables.tables import FORM_SIZE, PATCHES
 
 CLIP_SAMPLES = samples_for(PATCHES)
 """46,320 at 16 kHz: 2.895 s; the rest of a clip is dropped."""
+SHORT = "short: "
+"""How the reason begins for a video that was left out on purpose, and did not fail."""
 OUTCOMES = ("embedded", "padded", "dropped", "failed")
 Short = Literal["pad", "drop"]
 
@@ -69,7 +72,8 @@ def extract(
     tracks = tracks_of(audible(videos, verdicts), root)
     digest, devices = digest_of(weights), devices_of(execution)
     inputs = (files.sha256(videos), files.sha256(verdicts), digest)
-    with shards(
+    failed = Failures("failed", _failed, vggish.max_failure_rate, "vggish.max_failure_rate")
+    with map_videos(
         partial(
             embed_shard,
             weights=weights,
@@ -82,20 +86,14 @@ def extract(
         ),
         tracks,
         stage="extract_vggish",
-        key=input_key(inputs, devices.kind, vggish.shard_size, vggish.short, media, root),
+        key=input_key(inputs, devices.kind, vggish.shard_size, vggish.short, media, root, tables.SCHEMAS["embedded"]),
         size=vggish.shard_size,
         suffix=".parquet",
         execution=devices.shared_by(execution),
         label="embedding sounds",
+        failed=failed,
     ) as done:
         counts = {outcome: total(done).get(outcome, 0) for outcome in OUTCOMES}
-        failures.check(
-            ((row["video_id"], row["reason"]) for part in _left_out(done) for row in part.to_pylist()),
-            failed=counts["failed"],
-            total=len(tracks),
-            allowed=vggish.max_failure_rate,
-            name="vggish.max_failure_rate",
-        )
         tables.write_stream("vggish", target, _embedded(done))
         tables.write_stream("exclusions", excluded, _left_out(done))
     return counts
@@ -165,7 +163,7 @@ def outcome_of(samples: int, short: Short) -> tuple[str, str]:
         return "embedded", ""
     if short == "pad":
         return "padded", ""
-    return "dropped", f"short: {samples:,} of {CLIP_SAMPLES:,} samples at 16 kHz; vggish.short is drop"
+    return "dropped", f"{SHORT}{samples:,} of {CLIP_SAMPLES:,} samples at 16 kHz; vggish.short is drop"
 
 
 def clip_patches(samples: np.ndarray) -> np.ndarray:
@@ -206,3 +204,10 @@ def _left_out(done: Sequence[Shard]) -> Iterator[pa.Table]:
     for shard in done:
         table = tables.read("embedded", shard.path)
         yield table.filter(pc.not_equal(table["reason"], "")).select(["video_id", "reason"])
+
+
+def _failed(shard: Path) -> Iterator[tuple[str, str]]:
+    """Video id and reason of each video of a shard whose sound could not be read."""
+    for row in tables.read("embedded", shard).select(["video_id", "reason"]).to_pylist():
+        if row["reason"] and not row["reason"].startswith(SHORT):
+            yield row["video_id"], row["reason"]

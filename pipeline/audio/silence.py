@@ -101,7 +101,8 @@ def filter_silent(
         PlainError: more than `rules.max_failure_rate` of the videos are undecodable; the first are named.
     """
     tracks = tracks_of(tables.read("videos", videos), root)
-    key = input_key(rules.rule, rules.peak_dbfs, rules.rms_dbfs, rules.shard_size, media, root, files.sha256(videos))
+    limits = rules.rule, rules.peak_dbfs, rules.rms_dbfs
+    key = input_key(*limits, rules.shard_size, media, root, files.sha256(videos), tables.SCHEMAS["verdicts"])
     with map_videos(
         partial(judge_shard, rules=rules, media=media, threads=execution.threads),
         tracks,

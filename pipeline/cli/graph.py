@@ -66,17 +66,19 @@ def graph(
 def _text(annotations: "Annotations", words: Sequence[Path]) -> "pa.Table | None":
     """Table `text`, by the first vectors that know every action; None where none do, which is said of each."""
     from pipeline.dataset.index import actions_table
-    from pipeline.foundations.params import Words
     from pipeline.lexicon import text
     from pipeline.lexicon.words import size_of
 
     said = []
     for path in words:
         try:
-            source = Words(source="file", name=str(path), size=size_of(path))
-            return text.build(actions_table(annotations.actions), path, source).table
+            built = text.build(actions_table(annotations.actions), path, size_of(path))
         except PlainError as error:
             said.append(str(error))
+            continue
+        if not built.bare:
+            return built.table
+        said.append(f"{path}: no vector for any word of {', '.join(built.bare)}")
     say(
         "\n".join(
             f"no text lexicon: {sentence}" for sentence in said or [f"no vectors in {WORDS}: name a file by --words"]

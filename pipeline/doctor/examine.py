@@ -7,7 +7,7 @@ from pipeline.doctor import machine, needs
 from pipeline.doctor.data import examine_data
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.shared import shared_memory
-from pipeline.doctor.weights import examine_weights
+from pipeline.doctor.weights import action_names, examine_weights
 from pipeline.foundations.params import Params
 
 
@@ -18,6 +18,7 @@ def examine(root: Path, params: Params) -> Iterator[Finding]:
     seen = yield from examine_data(root, params)
     yield from examine_weights(root, params)
     if seen:
+        yield from action_names(root, params, seen.annotations.actions)
         yield needs.disk(seen, params, root)
         yield needs.memory(seen, params)
     yield shared_memory(params, len(seen.annotations.actions) if seen else 0)

@@ -1,7 +1,7 @@
 """Checks of the weights: present, and the published ones."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,17 +11,22 @@ import torch
 
 from pipeline.audio.logmel import RATE, log_mel_patches
 from pipeline.audio.vggish import load_vggish
+from pipeline.dataset.annotations import words_of
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.network import unreachable
 from pipeline.foundations.params import Params
 from pipeline.foundations.params.choices import WORD_KINDS
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.lexicon import words
+from pipeline.lexicon.text import lacking
 from pipeline.model.heads import uses
 
 FOLDER = "models/pretrained"
 GENSIM = "https://github.com/piskvorky/gensim-data"  # whose releases gensim's downloader takes from
 REFETCH = "dvc repro --force fetch_weights"
+NAMED = 5
+"""Actions that a finding names."""
 SECONDS, HERTZ = 3, 1000
 MEAN, DEVIATION = -0.0333, 0.380
 """Of the raw embeddings of that sine, published with VGGish (its smoke test)."""
@@ -40,6 +45,27 @@ def examine_weights(root: Path, params: Params) -> Iterator[Finding]:
     for source in sources(root, params):
         entry = fetched.get(source.subject)
         yield _file(root, source.subject, entry, params) if entry else source
+
+
+def action_names(root: Path, params: Params, actions: Sequence[str]) -> Iterator[Finding]:
+    """Whether the words of every action have a vector, where the vectors are here already."""
+    fetched, named = root / FOLDER / "words.bin", root / params.words.name
+    path = fetched if fetched.exists() else named
+    if not (fetched.exists() or WORD_KINDS[params.words.source].local) or not path.is_file():
+        return
+    try:
+        known = words.known(path, params.words.size)
+    except PlainError as error:
+        yield Finding("red", "words", str(error), "correct words.name and words.size")
+        return
+    bare = lacking({name: words_of(name) for name in actions}, known)
+    if not bare:
+        yield Finding("green", "words", f"all {len(actions):,} actions have a word vector")
+        return
+    reads = uses(params.model.heads, "text")
+    line = f"{len(bare):,} of {len(actions):,} actions have no word with a vector, such as {', '.join(bare[:NAMED])}"
+    advice = "name vectors that know them in words.name, or leave out of model.heads those with text"
+    yield Finding("red" if reads else "yellow", "words", line, advice if reads else "nothing: no head uses text")
 
 
 def sources(root: Path, params: Params) -> Iterator[Finding]:

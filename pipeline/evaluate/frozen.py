@@ -4,7 +4,7 @@ What a head then scores is what stage `evaluate` would score with the whole mode
 joining them. Shapes: V views, L pooling positions, C backbone features, N actions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,9 +19,11 @@ from pipeline.foundations.media.faults import Finding
 from pipeline.foundations.media.frames import reader
 from pipeline.foundations.params import Evaluate, Execution, Media
 from pipeline.foundations.runtime.devices import Devices, devices_of
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.map_videos import Failures, map_videos
 from pipeline.foundations.runtime.shards import input_key
 from pipeline.foundations.tables import tables
+from pipeline.metrics.metrics import METRICS
 from pipeline.model.checkpoint import load_model
 from pipeline.model.determinism import reproducible
 from pipeline.model.fold import fold
@@ -29,6 +31,9 @@ from pipeline.model.model import MultiActionModel
 from pipeline.model.normalize import as_clips
 from pipeline.model.positions import counted_at
 from pipeline.model.sounds import sounds_of
+
+DECIMALS = 4
+"""Of the means of metrics, in percent."""
 
 
 def extract_view_features(
@@ -45,7 +50,7 @@ def extract_view_features(
         partial(extract_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
         videos,
         stage="freeze",
-        key=input_key(videos, digests(model), devices.kind, what, media),
+        key=input_key(videos, digests(model), devices.kind, what, media, tables.SCHEMAS["view_features"]),
         size=evaluate.shard_size,
         suffix=".parquet",
         execution=devices.shared_by(execution),
@@ -110,3 +115,26 @@ def predict(view_features: pa.Table, model: MultiActionModel, whitened: Path, ev
         scores_VN = folded.scores_at(features_VLC, sound_P.expand(len(features_VLC), -1)).numpy()
         rows.append((row["video_id"], row["actions"], np.asarray(combine(scores_VN, evaluate.combine)).tolist()))
     return tables.from_rows("predictions", rows)
+
+
+def score_each(
+    folder: Path, models: Iterable[MultiActionModel], view_features: pa.Table, whitened: Path, *, evaluate: Evaluate
+) -> dict[str, float]:
+    """Write what each model scores as a table `predictions` of its own below `folder`; the means of the metrics.
+
+    Raises:
+        PlainError: a score is not a finite number.
+    """
+    folder.mkdir()
+    found = []
+    for number, model in enumerate(models):
+        path = folder / f"{number:03d}.parquet"
+        scored = predict(view_features, model, whitened, evaluate)
+        scores_BN = tables.vectors(scored["scores"])
+        if not np.isfinite(scores_BN).all():
+            raise PlainError(f"{path}: a score is not a finite number; lower frozen.learning_rate")
+        tables.write("predictions", path, scored)
+        targets_BN = tables.multi_hot(scored["actions"], scores_BN.shape[1])
+        found.append({name: metric(scores_BN, targets_BN) for name, metric in METRICS.items()})
+    means = {name: round(float(np.mean([one[name] for one in found])), DECIMALS) for name in METRICS}
+    return means | {"seeds": len(found)}

@@ -84,7 +84,7 @@ def score(
         partial(score_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
         videos,
         stage="evaluate",
-        key=input_key(videos, digests(model), devices.kind, what, media),
+        key=input_key(videos, digests(model), devices.kind, what, media, tables.SCHEMAS["scored"]),
         size=evaluate.shard_size,
         suffix=".parquet",
         execution=devices.shared_by(execution),

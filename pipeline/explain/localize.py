@@ -75,7 +75,7 @@ def localize(
         ),
         videos,
         stage="explain",
-        key=input_key(videos, digests, devices.kind, what, media),
+        key=input_key(videos, digests, devices.kind, what, media, tables.SCHEMAS["pointing"]),
         size=shard_size,
         suffix=".parquet",
         execution=devices.shared_by(execution),

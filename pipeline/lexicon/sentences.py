@@ -12,10 +12,13 @@ from pipeline.foundations.runtime.extras import require
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
+WHOLE_NAME = "name:"
+"""How the key of a whole name begins, so that a file of vectors says itself whether they are names' or words'."""
+
 
 def name_key(action: str) -> str:
-    """The key of an action's whole name in a file of vectors, where keys contain no spaces."""
-    return "_".join(action.split())
+    """The key of an action's whole name in a file of vectors, where keys contain no spaces; no word begins like it."""
+    return WHOLE_NAME + "_".join(action.split())
 
 
 def embed_names(folder: Path, actions: Sequence[str], size: int) -> "KeyedVectors":

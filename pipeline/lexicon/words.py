@@ -60,6 +60,33 @@ def size_of(path: Path) -> int:
     return len(parts) - 1
 
 
+def known(path: Path, size: int) -> set[str]:
+    """The words that a GloVe or word2vec file has vectors of, without keeping the vectors.
+
+    Raises:
+        PlainError: the file is absent, or not of these formats.
+    """
+    try:
+        layout = _layout(path, size)
+        with _open(path) as file:
+            count = int(file.readline(LONGEST_LINE).split()[0]) if layout.header else None
+            if not layout.binary:
+                return {line.split(b" ", 1)[0].decode(errors="replace") for line in file}
+            return {_skip(file, size) for _ in range(count or 0)}
+    except (OSError, ValueError, EOFError, IndexError) as error:
+        raise PlainError(f"{path}: cannot be read as GloVe or word2vec vectors: {error}") from error
+
+
+def _skip(file: IO[bytes], size: int) -> str:
+    """The word at this place of a binary file, behind whose vector the file then stands."""
+    word = bytearray()
+    while (byte := file.read(1)) not in (b" ", b""):
+        word += byte
+    if len(file.read(4 * size)) < 4 * size:
+        raise EOFError("it is cut off")
+    return word.lstrip(b"\n").decode(errors="replace")
+
+
 class _Layout(NamedTuple):
     header: bool
     binary: bool

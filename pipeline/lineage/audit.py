@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.foundations.params import Params
+from pipeline.foundations.params import Params, read_yaml
 from pipeline.foundations.runtime.digests import md5
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import sha256
@@ -42,6 +42,7 @@ def audit(root: Path, params: Params) -> Iterator[Check]:
     yield from _files(root, stages)
     yield from _records(root, stages)
     yield from _parameters(stages, params.model_dump(mode="json"))
+    yield from _described(stages, columns(root))
     yield from _code(root, stages)
     yield from _tables(root)
     for finding in consistency.check_consistency(root, params):
@@ -118,6 +119,21 @@ def _parameters(stages: Mapping[str, Stage], current: Mapping[str, Any]) -> Iter
             found = lookup(current, key)
             finding = "" if found == used else f"ran with {used!r}; params.yaml has {found!r}"
             yield Check("parameter", f"{stage.name}: {key}", not finding, finding)
+
+
+def _described(stages: Mapping[str, Stage], current: Mapping[str, Any]) -> Iterator[Check]:
+    """The columns of the tables that each stage read or wrote against tables.yaml."""
+    for stage in stages.values():
+        for name, used in stage.tables.items():
+            finding = "" if current.get(name) == used else f"ran with other columns; m3a why {stage.name} names them"
+            yield Check("parameter", f"{stage.name}: table {name}", not finding, finding)
+
+
+def columns(root: Path) -> Mapping[str, Any]:
+    """The columns of all tables, as tables.yaml has them now; none where there is no such file."""
+    path = root / lock.TABLES
+    found: Mapping[str, Any] = read_yaml(path) if path.exists() else {}
+    return found
 
 
 def lookup(values: Mapping[str, Any], key: str) -> Any:

@@ -2,7 +2,7 @@
 
 Croissant 1.1 (https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html) says what the files and columns are;
 W3C's PROV-O inside it says which run of which stage made each file from which others. The same run gives the same
-bytes: the columns are those of schemas.py, and every date is one that the stages recorded.
+bytes: the columns are those of tables.yaml, and every date is one that the stages recorded.
 """
 
 import hashlib
@@ -155,7 +155,7 @@ def _activity(stage: Stage, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _record_set(name: str, schema: str, path: str, about: str) -> dict[str, Any]:
-    """A table's rows: its columns as schemas.py has them, and the key that identifies a row."""
+    """A table's rows: its columns as tables.yaml has them, and the key that identifies a row."""
     return {
         "@type": "cr:RecordSet",
         "@id": name,

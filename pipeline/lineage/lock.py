@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -12,6 +13,8 @@ from pipeline.report.dag import is_code
 
 LOCKS = ("data/raw/dvc.lock", "dvc.lock")
 """The bundled sample's, where it was rendered, and the pipeline's."""
+TABLES = "tables.yaml"
+"""The columns of all tables; a stage names those that it reads or writes beside its parameters."""
 UNDECLARED = ("stages/__init__.py", "pipeline/foundations/runtime", "pipeline/foundations/params")
 """Code that every stage runs and none declares: it says how the work is done, never what comes of it."""
 
@@ -30,7 +33,9 @@ class Stage(NamedTuple):
     deps: tuple[Recorded, ...]
     outs: tuple[Recorded, ...]
     params: Mapping[str, Any]
-    """Value by dotted key; a whole section counts as one value."""
+    """Of params.yaml: value by dotted key; a whole section counts as one value."""
+    tables: Mapping[str, Any] = MappingProxyType({})
+    """The columns of the tables that it read or wrote, as they were."""
 
     @property
     def code(self) -> tuple[Recorded, ...]:
@@ -70,13 +75,14 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _stage(name: str, entry: Mapping[str, Any]) -> Stage:
     params: dict[str, Any] = {}
-    for values in entry.get("params", {}).values():
-        params |= values
+    for file, values in entry.get("params", {}).items():
+        params |= {} if file == TABLES else values
     return Stage(
         name=name,
         deps=tuple(Recorded(dep["path"], dep["md5"]) for dep in entry.get("deps", ())),
         outs=tuple(Recorded(out["path"], out["md5"]) for out in entry.get("outs", ())),
         params=params,
+        tables=entry.get("params", {}).get(TABLES, {}),
     )
 
 

@@ -9,7 +9,7 @@ from pipeline.foundations.params import Params
 from pipeline.foundations.runtime.digests import md5
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.lineage import lock, records, revisions
-from pipeline.lineage.audit import lookup
+from pipeline.lineage.audit import columns, lookup
 from pipeline.lineage.lock import Recorded, Stage
 
 LONGEST_DIFF = 40
@@ -20,7 +20,7 @@ class Reason(NamedTuple):
     """One thing that differs from the last run."""
 
     kind: str
-    """parameter | code | input | output | upstream"""
+    """parameter | table | code | input | output | upstream"""
     what: str
     detail: tuple[str, ...] = ()
     """Lines that show the difference."""
@@ -70,7 +70,10 @@ def _own_reasons(root: Path, current: Mapping[str, Any], stage: Stage) -> Iterat
     for key, used in stage.params.items():
         now = lookup(current, key)
         if now != used:
-            yield from _parameter_reasons(key, used, now)
+            yield from _value_reasons("parameter", key, used, now)
+    described = columns(root)
+    for name, used in stage.tables.items():
+        yield from _value_reasons("table", name, used, described.get(name))
     for dep in stage.code:
         if _now(root, dep) != dep.md5:
             yield from _code_reasons(root, dep, revision)
@@ -82,14 +85,14 @@ def _own_reasons(root: Path, current: Mapping[str, Any], stage: Stage) -> Iterat
             yield Reason("output", out.path, (f"was {out.md5}", f"now {now}"))
 
 
-def _parameter_reasons(key: str, used: Any, now: Any) -> Iterator[Reason]:
-    """One reason a value that changed, also inside a section that is declared whole."""
+def _value_reasons(kind: str, key: str, used: Any, now: Any) -> Iterator[Reason]:
+    """One reason a value that changed, also inside a section or a table that is declared whole."""
     if isinstance(used, Mapping) and isinstance(now, Mapping):
         for field in [*used, *(field for field in now if field not in used)]:
             if used.get(field) != now.get(field):
-                yield from _parameter_reasons(f"{key}.{field}", used.get(field), now.get(field))
-    else:
-        yield Reason("parameter", f"{key}: from {used!r} to {now!r}")
+                yield from _value_reasons(kind, f"{key}.{field}", used.get(field), now.get(field))
+    elif used != now:
+        yield Reason(kind, f"{key}: from {used!r} to {now!r}")
 
 
 def _now(root: Path, entry: Recorded) -> str:

@@ -16,6 +16,7 @@ class Stage(NamedTuple):
     deps: tuple[str, ...]
     outs: tuple[str, ...]
     params: tuple[str, ...] = ()
+    """Of params.yaml."""
 
 
 def read_stages(paths: Sequence[Path], *, values: Mapping[str, str]) -> list[Stage]:
@@ -25,7 +26,8 @@ def read_stages(paths: Sequence[Path], *, values: Mapping[str, str]) -> list[Sta
         content: dict[str, Any] = YAML(typ="safe", pure=True).load(path)["stages"]
         for name, stage in content.items():
             outs = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
-            deps, params = _paths(stage["deps"], values), tuple(stage.get("params", []))
+            deps = _paths(stage["deps"], values)
+            params = tuple(key for key in stage.get("params", []) if isinstance(key, str))
             stages.append(Stage(name, stage["desc"], deps, _paths(outs, values), params))
     return stages
 

@@ -20,6 +20,9 @@ from pipeline.model.weights import load as load_weights
 from pipeline.train.controls import controlled_edges, controlled_forms
 from pipeline.train.inputs import Inputs
 
+NAMED = 5
+"""Actions that an error names."""
+
 
 class Forms:
     """The node forms of each epoch; a lexicon that no learner uses is not opened."""
@@ -28,7 +31,7 @@ class Forms:
         """Open the lexicons.
 
         Raises:
-            PlainError: a table cannot be read, or the text lexicon has not every action once.
+            PlainError: a table cannot be read, or the text lexicon has not every action once with a vector.
         """
         self._audio = tables.read("audio", inputs.audio) if design.uses_audio_lexicon else None
         self._lexicon, self._model, self._actions, self._seed = design.lexicon, design.model, actions, seed
@@ -54,7 +57,14 @@ def _text_forms(path: Path, model: Model, actions: int, seed: int) -> Tensor:
     table = tables.read("text", path)
     if table["action_id"].to_pylist() != list(range(actions)):
         raise PlainError(f"{path}: found {table.num_rows} actions, expected the vocabulary's {actions}, each once")
-    return torch.from_numpy(controlled_forms(tables.vectors(table["form"]).copy(), model, seed, "text"))
+    forms = tables.vectors(table["form"]).copy()
+    if bare := [name for name, form in zip(table["action"].to_pylist(), forms, strict=True) if not form.any()]:
+        named = ", ".join(bare[:NAMED]) + (f" and {len(bare) - NAMED:,} more" if len(bare) > NAMED else "")
+        raise PlainError(
+            f"{path}: {len(bare):,} of {actions:,} actions have no word with a vector: {named}; name vectors that know "
+            "them in words.name, or leave out of model.heads those with text"
+        )
+    return torch.from_numpy(controlled_forms(forms, model, seed, "text"))
 
 
 def read_graph(path: Path, actions: int, design: Design, *, seed: int) -> Tensor:

@@ -39,7 +39,7 @@ NO_LEXICON = Lexicon(draw="fixed", forms=1, combine="concat")
 NO_TRANSFORMER = Transformer(
     layers=1, hidden=1, attention_heads=1, slope=0.2, block="simplified", positions=False, fusion="sum"
 )  # fmt: skip
-"""What the fixed model says of itself where it has neither, so that its bytes are the same for all heads."""
+"""What the fixed model says of itself where it has neither."""
 
 
 def freeze(
@@ -70,9 +70,7 @@ def freeze(
     Raises:
         PlainError: as `pipeline.train.experiment.run`, or there are several processes.
     """
-    head: Literal["visual", "fc"] = "visual" if frozen.backbone == "visual" else "fc"
-    plain = Model(heads=(head,), relation="gcn", control="none", late_fusion=False)
-    fixed = replace(design, model=plain, lexicon=NO_LEXICON, transformer=NO_TRANSFORMER)
+    fixed = _with_a_head_that_does_not_count(design, frozen)
     with files.atomic_write(target) as draft:
         draft.mkdir()
         if frozen.backbone == "start":
@@ -89,21 +87,34 @@ def freeze(
                 seed=seed,
                 execution=execution,
             )
-        with init_distributed(execution.device) as context, reproducible(train.threads):
-            if context.size > 1:
-                raise PlainError(f"features are computed in one process, but torchrun started {context.size}")
-            model, about = load_model(draft / BACKBONE)
-            actions, frames = len(about.actions), about.design.frames
-            data = open_data(inputs, actions=actions, frames=frames, train=train, seed=seed, with_sounds=True)
-            model.to(context.device)
-            features = partial(extract_features, model, frames=frames, batch=train.batch, workers=execution.workers)
-            views = [features(data.training, view=view) for view in range(frozen.views)]
-            training, validation = (
-                split_of(data.training, views),
-                split_of(data.validation, [features(data.validation)]),
-            )
-            write_splits(draft / FEATURES, {"train": training, "val": validation})
+        return write_features(draft, inputs, train=train, views=frozen.views, seed=seed, execution=execution)
+
+
+def write_features(folder: Path, inputs: Inputs, *, train: Train, views: int, seed: int, execution: Execution) -> int:
+    """Write what the fixed model in a folder makes of training and validation videos; returns how many train.
+
+    Raises:
+        PlainError: there are several processes, or there is no model.
+    """
+    with init_distributed(execution.device) as context, reproducible(train.threads):
+        if context.size > 1:
+            raise PlainError(f"features are computed in one process, but torchrun started {context.size}")
+        model, about = load_model(folder / BACKBONE)
+        actions, frames = len(about.actions), about.design.frames
+        data = open_data(inputs, actions=actions, frames=frames, train=train, seed=seed, with_sounds=True)
+        model.to(context.device)
+        features = partial(extract_features, model, frames=frames, batch=train.batch, workers=execution.workers)
+        training = split_of(data.training, [features(data.training, view=view) for view in range(views)])
+        validation = split_of(data.validation, [features(data.validation)])
+        write_splits(folder / FEATURES, {"train": training, "val": validation})
     return len(data.training)
+
+
+def _with_a_head_that_does_not_count(design: Design, frozen: Frozen) -> Design:
+    """A design of the same backbone, whose other parts are constants, so that its bytes are the same for all heads."""
+    head: Literal["visual", "fc"] = "visual" if frozen.backbone == "visual" else "fc"
+    model = Model(heads=(head,), relation="gcn", control="none", late_fusion=False)
+    return replace(design, model=model, lexicon=NO_LEXICON, transformer=NO_TRANSFORMER)
 
 
 def _as_backbone_trains(train: Train, frozen: Frozen) -> Train:

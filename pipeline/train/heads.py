@@ -145,11 +145,11 @@ def _fit_stack(
             break
     weights = cast(nn.ParameterList, average.module) if average else stack.weights
     diverged_M |= ~torch.stack([weight.detach().flatten(1).isfinite().all(1) for weight in weights]).all(0)
-    scores = _scores(stack, weights, validation, diverged_M.tolist(), setting)
+    scores = _scores(stack, weights, validation, diverged_M.cpu().numpy(), setting)
     return [
-        Fitted(trial, bool(lost), score, curve, stack.weights_of(weights, place) if setting.keep else {})
-        for place, (trial, lost, score, curve) in enumerate(
-            zip(trials, diverged_M.tolist(), scores, zip(*losses, strict=True), strict=True)
+        Fitted(trial, lost, score, curve, stack.weights_of(weights, place) if setting.keep else {})
+        for place, (trial, (score, lost), curve) in enumerate(
+            zip(trials, scores, zip(*losses, strict=True), strict=True)
         )
     ]
 
@@ -163,15 +163,19 @@ def schedule_of(trial: Trial, frozen: Frozen) -> Frozen:
 
 @torch.no_grad()
 def _scores(
-    stack: HeadStack, weights: nn.ParameterList, validation: Split, diverged: Sequence[bool], setting: Setting
-) -> list[float]:
-    """The metric of each head on the validation videos; NaN where it diverged, and where there are no videos."""
-    if not len(validation.targets) or all(diverged):
-        return [float("nan")] * len(diverged)
+    stack: HeadStack, weights: nn.ParameterList, validation: Split, diverged_M: np.ndarray, setting: Setting
+) -> list[tuple[float, bool]]:
+    """The metric of each head on the validation videos, and whether it diverged: before, or by a score of these.
+
+    The metric is NaN for a head that diverged, and where there are no videos.
+    """
+    found_M = np.full(len(diverged_M), np.nan)
+    if not len(validation.targets) or diverged_M.all():
+        return list(zip(found_M.tolist(), diverged_M.tolist(), strict=True))
     rows = torch.split(torch.arange(len(validation.targets)), setting.frozen.batch)
     parts = [stack.logits(weights, validation.views[0][r], validation.sounds[r], training=False) for r in rows]
     scores_MBN, targets_BN = torch.cat(parts, 1).sigmoid().cpu().numpy(), validation.targets.cpu().numpy()
-    found = np.full(len(diverged), np.nan)
-    finite = ~np.array(diverged)
-    found[finite] = setting.metric(scores_MBN[finite], targets_BN)
-    return [float(score) for score in found]
+    finite_M = np.isfinite(scores_MBN).all((1, 2)) & ~diverged_M
+    if finite_M.any():
+        found_M[finite_M] = setting.metric(scores_MBN[finite_M], targets_BN)
+    return list(zip(found_M.tolist(), (~finite_M).tolist(), strict=True))

@@ -56,6 +56,13 @@ class Tuned(NamedTuple):
     """From the fresh seeds, with their weights."""
     rows: list[Row]
 
+    @property
+    def budget(self) -> dict[str, int]:
+        """How many settings were tried from how many seeds, and how many of these trainings diverged."""
+        tried = [row for row in self.rows if row.role == "tuning"]
+        settings, seeds = len({row.trial for row in tried}), len({row.seed for row in tried})
+        return {"settings": settings, "seeds": seeds, "diverged": sum(row.diverged for row in tried)}
+
 
 def as_given(frozen: Frozen) -> Rates:
     """The rates as params.yaml has them."""

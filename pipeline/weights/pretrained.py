@@ -19,7 +19,8 @@ from pipeline.audio.vggish import seeded_weights
 from pipeline.foundations.params import Backbone, Vggish, Words
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.lexicon import sentences
+from pipeline.foundations.runtime.progress import say
+from pipeline.lexicon import sentences, text
 from pipeline.lexicon import words as word_files
 from pipeline.model.weights import convert, read_origin
 from pipeline.weights import downloads, gensim_data, vggish_hub
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 """How torch.hub's published files are named: by the first digits of their SHA-256."""
+
+NAMED = 5
+"""Actions that a warning names."""
 
 
 class Weight(NamedTuple):
@@ -49,7 +53,7 @@ def fetch(
     vggish: Vggish,
     words: Words,
     backbone: Backbone,
-    actions: Sequence[str],
+    actions: Mapping[str, Sequence[str]],
     recording: Path,
 ) -> dict[str, Weight]:
     """Fetch all weights to `folder`, completely or not at all; by name: vggish, words and, if set, backbone.
@@ -60,7 +64,7 @@ def fetch(
         vggish: which weights of the audio network.
         words: which vectors for the text lexicon.
         backbone: which weights the 3D-CNN starts from.
-        actions: the vocabulary, whose names are embedded where `words.source` is `sentences`.
+        actions: the vocabulary: the words of each name. Whole names are embedded where `words.source` is `sentences`.
         recording: sound that a converted VGGish is compared on.
 
     Raises:
@@ -95,8 +99,13 @@ def _vggish(path: Path, vggish: Vggish, seed: int, recording: Path) -> Weight:
     return _weight(path, vggish.handle, trained=True, note=note)
 
 
-def _words(path: Path, words: Words, actions: Sequence[str]) -> Weight:
-    vectors, source = VECTORS[words.source](words, actions)
+def _words(path: Path, words: Words, actions: Mapping[str, Sequence[str]]) -> Weight:
+    vectors, source = VECTORS[words.source](words, list(actions))
+    if bare := text.lacking(actions, vectors):
+        say(
+            f"fetch_weights: warning: {words.name} has no vector for any word of {len(bare):,} of {len(actions):,} "
+            f"actions, such as {', '.join(bare[:NAMED])}: heads with text cannot be trained; name others in words.name"
+        )
     word_files.save(vectors, path)
     return _weight(path, source, trained=True, note=f"{len(vectors):,} vectors of {words.size}")
 

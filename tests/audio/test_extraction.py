@@ -179,6 +179,13 @@ def test_too_many_failures_stop_the_stage(run, tmp_path):
     assert not (tmp_path / "vggish.parquet").exists()
 
 
+def test_a_video_dropped_on_purpose_is_not_named_among_those_that_failed(run, tmp_path):
+    (tmp_path / "f.avi").unlink()
+    with pytest.raises(PlainError, match=r"1 of 4 videos failed.*The first:\n  f: ") as stopped:
+        run(max_failure_rate=0.2, short="drop")
+    assert "  e: " not in str(stopped.value)
+
+
 def test_verdicts_of_other_videos_are_refused(run, tmp_path, videos_of, tone):
     videos_of({"z": tone()})
     with pytest.raises(PlainError, match="found other videos"):

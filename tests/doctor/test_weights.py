@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pipeline.audio.vggish import seeded_weights
-from pipeline.doctor.weights import DEVIATION, MEAN, check_vggish, examine_weights, judge, sine
+from pipeline.doctor.weights import DEVIATION, MEAN, action_names, check_vggish, examine_weights, judge, sine
 from pipeline.foundations.runtime import files
 
 
@@ -51,6 +51,21 @@ def test_a_local_file_that_is_named_must_be_there(tmp_path, params):
     }  # fmt: skip
     (tmp_path / "glove.txt").touch()
     assert found(tmp_path, local)["words"].colour == "green"
+
+
+@pytest.mark.parametrize(("heads", "colour"), [(("visual", "text"), "red"), (("visual", "audio"), "yellow")])
+def test_actions_without_a_word_vector_are_named_before_any_stage_has_run(tmp_path, params, heads, colour):
+    (tmp_path / "glove.txt").write_text("singing 1 2\nkochen 3 4\n")
+    own = with_(params, words={"name": "glove.txt", "size": 2}, model={"heads": heads})
+    (finding,) = action_names(tmp_path, own, ["singing", "Fußball+spielen", "kochen"])
+    assert finding.colour == colour
+    assert finding.found == "1 of 3 actions have no word with a vector, such as Fußball+spielen"
+    (good,) = action_names(tmp_path, own, ["singing", "kochen"])
+    assert good.colour == "green"
+
+
+def test_of_vectors_that_are_still_to_come_nothing_is_said(tmp_path, params):
+    assert list(action_names(tmp_path, with_(params, words={"source": "gensim"}), ["singing"])) == []
 
 
 def test_untrained_sound_is_yellow_unless_nothing_hears(tmp_path, params):

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
 from pipeline.ablate.result import Result, line, write
-from pipeline.lineage.lock import UNDECLARED
+from pipeline.lineage.lock import TABLES, UNDECLARED
 from pipeline.model import weights
 from pipeline.report.dag import is_code
 from tests.end_to_end.clones import PipelineRun, VariantRun, frozen_stages, run_variants
@@ -25,8 +25,9 @@ FROZEN = list(YAML(typ="safe").load(ROOT / "data/frozen/dvc.yaml")["stages"])
 ALL = [*STAGES, *FROZEN]
 DESIGN = {"frames", "backbone", "lexicon", "gcn", "transformer", "model"}
 """Sections that models/m3a/model.json carries, so that a model is rebuilt as it was trained."""
-HOUSEKEEPING = {"params.yaml", ".gitignore", ".gitattributes", ".dvcignore"}
-"""Of parameters each read is watched by itself; the others DVCLive reads for git and DVC, which it reports to."""
+HOUSEKEEPING = {"params.yaml", TABLES, ".gitignore", ".gitattributes", ".dvcignore"}
+"""Of parameters and tables' columns each read is watched by itself; the others DVCLive reads for git and DVC, which it
+reports to."""
 IN_EXPERIMENTS = {
     "dvc.yaml", "dvc.lock", "data/raw/dvc.yaml", "data/raw/dvc.lock", "data/frozen/dvc.yaml", "data/frozen/dvc.lock",
     "data/frozen/params.yaml", "data/metrics.json",
@@ -68,7 +69,7 @@ def _empty(path: Path) -> bool:
 def _expand(keys: list, params: dict) -> set[str]:
     """Parameters named in dvc.yaml, whole sections spelled out."""
     names = set()
-    for key in keys:
+    for key in (key for key in keys if isinstance(key, str)):
         head, _, field = key.partition(".")
         whole = not field and isinstance(params[head], dict)
         names |= {f"{head}.{name}" for name in params[head]} if whole else {key}
@@ -111,6 +112,11 @@ def did(request, ran, stage) -> Watched:
         return ran.watched[stage]
     once, again = ran.watched[stage], request.getfixturevalue("variants")[stage]
     return Watched(*(one | other for one, other in zip(once, again, strict=True)))
+
+
+def _tables(entry: dict) -> set[str]:
+    """The tables whose columns a stage names beside its parameters."""
+    return {name for key in entry.get("params", []) if isinstance(key, dict) for name in key[TABLES]}
 
 
 def _inside(root: Path, path: str) -> str:
@@ -156,6 +162,12 @@ def test_a_stage_declares_no_parameter_that_no_run_reads(ran, did, stage):
     params = YAML(typ="safe").load(ran.root / "params.yaml")
     declared = _expand(ran.stages[stage].get("params", []), params)
     assert declared - BY_DVC <= did.params
+
+
+@pytest.mark.parametrize("stage", ALL)
+def test_a_stage_declares_the_tables_that_it_reads_or_writes_and_no_other(ran, did, stage):
+    declared = _tables(ran.stages[stage])
+    assert ran.watched[stage].tables <= declared <= did.tables
 
 
 @pytest.mark.parametrize("stage", ALL)

@@ -55,6 +55,17 @@ def test_a_comment_in_the_model_reruns_what_reads_the_model(project):
     assert not again & MEDIA
 
 
+def test_a_columns_description_reruns_what_deals_with_its_table_and_nothing_else(project):
+    file, text = project / "tables.yaml", (project / "tables.yaml").read_text(encoding="utf-8")
+    changed = text.replace("A_ij, before self-connections", "A_ij, without self-connections")
+    file.write_text(changed, encoding="utf-8")
+    try:
+        assert changed != text
+        assert to_run_again(project) == {"build_adjacency", "train", "explain", "report"}
+    finally:
+        file.write_text(text, encoding="utf-8")
+
+
 def test_a_new_parameter_of_training_restarts_no_media_stage(project):
     text = (project / "params.yaml").read_text(encoding="utf-8")
     (project / "params.yaml").write_text(text.replace("\ntrain:\n", "\ntrain:\n  another: 1\n"), encoding="utf-8")

@@ -22,6 +22,8 @@ class Watched(NamedTuple):
     """Project modules that it imported, by Python's word."""
     params: set[str]
     """Parameters that it read."""
+    tables: set[str]
+    """Tables whose columns it asked for, to read or to write one."""
     opened: set[str]
     """Files of the project that it opened, by the kernel's word: it, its children, and libraries in any language."""
 
@@ -60,6 +62,7 @@ class Watch:
         return Watched(
             modules={fact for kind, fact in facts if kind == "module"},
             params={fact for kind, fact in facts if kind == "param"},
+            tables={fact for kind, fact in facts if kind == "table"},
             opened={_as_declared(path) for path in self._opens.of_stage[stage]},
         )
 

@@ -47,9 +47,9 @@ def asked(monkeypatch):
 
 def test_a_name_becomes_the_mean_of_its_tokens(folder, asked):
     vectors = embed_names(folder, ["ab", "hitting/colliding", "playing+music"], 2)
-    np.testing.assert_allclose(vectors["ab"], [(97 + 98) / 2, 1])
+    np.testing.assert_allclose(vectors["name:ab"], [(97 + 98) / 2, 1])
     assert asked.texts == ["ab", "hitting colliding", "playing music"]
-    assert vectors.index_to_key == ["ab", "hitting/colliding", "playing+music"]
+    assert vectors.index_to_key == ["name:ab", "name:hitting/colliding", "name:playing+music"]
     assert vectors.vectors.dtype == np.float32
 
 
@@ -80,7 +80,7 @@ def test_without_transformers_it_says_what_to_install(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("playing+music", "playing+music"), ("Holding some  food", "Holding_some_food")]
+    ("name", "key"), [("playing+music", "name:playing+music"), ("Holding some  food", "name:Holding_some_food")]
 )
 def test_a_key_holds_no_space(name, key):
     assert name_key(name) == key

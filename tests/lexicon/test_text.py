@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from pipeline.dataset.annotations import words_of
-from pipeline.foundations.params import Words
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.lexicon import text, words
@@ -30,8 +29,8 @@ def vocabulary(names: list[str]):
     )
 
 
-def build(path, names, **source):
-    return text.build(vocabulary(names), path, Words(**{"source": "file", "name": "", "size": 100} | source))
+def build(path, names, size=100):
+    return text.build(vocabulary(names), path, size)
 
 
 def test_an_action_of_one_word_has_its_vector(glove, lines):
@@ -62,9 +61,42 @@ def test_a_word_without_a_vector_is_listed_and_left_out_of_the_mean(glove, lines
     assert built.missing == ("xyzzy",)
 
 
-def test_actions_without_any_vector_are_an_error_that_names_them_all(glove):
-    with pytest.raises(PlainError, match=r"no vector for any word of xyzzy, plugh\+foobarx; name vectors"):
-        build(glove, ["xyzzy", "singing", "plugh+foobarx"])
+def test_actions_without_any_vector_are_named_and_zeros(glove, lines):
+    built = build(glove, ["xyzzy", "singing", "plugh+foobarx"])
+    assert built.bare == ("xyzzy", "plugh+foobarx")
+    assert built.missing == ("xyzzy", "plugh", "foobarx")
+    zeros, singing, more = tables.vectors(built.table["form"])
+    assert not zeros.any()
+    assert not more.any()
+    np.testing.assert_allclose(singing, lines["singing"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["text", "header", "binary"])
+def test_what_a_file_knows_is_told_without_its_vectors(tmp_path, form):
+    content = "größer 1 2\nsinging 3 4\nrock-climbing 5 6\n"
+    path = tmp_path / "words.txt"
+    path.write_text(("3 2\n" if form == "header" else "") + content)
+    if form == "binary":
+        words.save(words.load(path, 2), tmp_path / "words.bin")
+        path = tmp_path / "words.bin"
+    known = words.known(path, 2)
+    assert known == {"größer", "singing", "rock-climbing"} == set(words.load(path, 2).index_to_key)
+    names = {
+        "growing": ["größer"],
+        "rock-climbing": ["rock-climbing"],
+        "rock-singing": ["rock-singing"],
+        "ski": ["ski"],
+    }
+    assert text.lacking(names, known) == ["ski"]
+
+
+def test_a_cut_off_file_of_vectors_is_a_plain_error(tmp_path):
+    (tmp_path / "words.txt").write_text("one 1 2\ntwo 3 4\n")
+    words.save(words.load(tmp_path / "words.txt", 2), tmp_path / "words.bin")
+    whole = (tmp_path / "words.bin").read_bytes()
+    (tmp_path / "words.bin").write_bytes(whole[:-3])
+    with pytest.raises(PlainError, match=r"words\.bin: cannot be read as GloVe or word2vec vectors: it is cut off"):
+        words.known(tmp_path / "words.bin", 2)
 
 
 @pytest.mark.parametrize("file", ["mmit_v1_categories.txt", "mmit_v2_categories.txt"])
@@ -107,9 +139,9 @@ def test_a_hyphenated_word_is_tried_whole_and_then_by_its_parts(tmp_path, name, 
 
 
 def test_names_embedded_whole_are_looked_up_whole(tmp_path):
-    (tmp_path / "names.txt").write_text("playing+music 1 2\nHolding_some_food 3 4\nmusic 9 9\n")
+    (tmp_path / "names.txt").write_text("name:playing+music 1 2\nname:Holding_some_food 3 4\nmusic 9 9\n")
     words.save(words.load(tmp_path / "names.txt", 2), tmp_path / "words.bin")
-    built = build(tmp_path / "words.bin", ["playing+music", "Holding some food"], source="sentences", size=2)
+    built = build(tmp_path / "words.bin", ["playing+music", "Holding some food"], size=2)
     np.testing.assert_array_equal(tables.vectors(built.table["form"]), [[1, 2], [3, 4]])
     assert built.table["words"].to_pylist()[0] == ["playing", "music"]
 

@@ -1,4 +1,4 @@
-"""Watches a stage from inside: which project modules it imports, which parameters it reads.
+"""Watches a stage from inside: which project modules it imports, which parameters it reads, which tables.
 
 Python imports this file at start where its folder is on PYTHONPATH, in child processes too. It does nothing
 unless M3A_RECORD names a folder; DVC names the stage. Each process appends what it learns to a file of its own, at
@@ -54,6 +54,17 @@ def _watch_params(module: object) -> None:
     section.__getattribute__, section.model_dump = noting, dumping
 
 
+def _watch_tables(module: object) -> None:
+    """Note each table whose columns are asked for."""
+
+    class Noting(dict[str, object]):
+        def __getitem__(self, name: str) -> object:
+            _note("table", name)
+            return super().__getitem__(name)
+
+    module.SCHEMAS = Noting(module.SCHEMAS)  # type: ignore[attr-defined]
+
+
 def _mark(word: str) -> None:
     """Have the watch on opened files (tests/end_to_end/file_access.py) take a turn, and wait until it has."""
     mark = Path(str(FOLDER)).parent / "marks" / f"{word}.{STAGE}"
@@ -79,7 +90,11 @@ def _look_away(module: object) -> None:
     module._git, module.result = asking, resulting  # type: ignore[attr-defined]
 
 
-PATCHES = {"pipeline.foundations.params": _watch_params, "pipeline.foundations.runtime.record": _look_away}
+PATCHES = {
+    "pipeline.foundations.params": _watch_params,
+    "pipeline.foundations.tables.schemas": _watch_tables,
+    "pipeline.foundations.runtime.record": _look_away,
+}
 
 
 class _Watcher(importlib.abc.MetaPathFinder):

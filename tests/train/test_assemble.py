@@ -31,6 +31,16 @@ def test_a_text_lexicon_of_another_vocabulary_is_refused(miniature, design):
         Forms(miniature.inputs, design, actions=4, seed=0)
 
 
+def test_actions_without_a_word_vector_are_refused_where_a_head_reads(miniature, design, tmp_path):
+    table = tables.read("text", miniature.inputs.text).to_pylist()
+    table[1]["form"] = [0.0] * 5
+    tables.write("text", tmp_path / "text.parquet", tables.from_rows("text", [tuple(row.values()) for row in table]))
+    inputs = replace(miniature.inputs, text=tmp_path / "text.parquet")
+    with pytest.raises(PlainError, match=r"1 of 3 actions have no word with a vector: diving; name vectors that know"):
+        Forms(inputs, design, actions=3, seed=0)
+    assert Forms(inputs, redesigned(design, model={"heads": ("visual",)}), actions=3, seed=0).text is None
+
+
 def test_forms_are_the_lexicons(miniature, design):
     forms = Forms(miniature.inputs, design, actions=3, seed=0)
     text = tables.vectors(tables.read("text", miniature.inputs.text)["form"])

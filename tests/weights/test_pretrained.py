@@ -32,7 +32,7 @@ def weights_of(root, tmp_path, monkeypatch):
         } | changes
         recording = root / "data/external/speech_16khz.wav"
         folder = tmp_path / "pretrained"
-        return pretrained.fetch(folder, seed=7, actions=["singing"], recording=recording, **sections)
+        return pretrained.fetch(folder, seed=7, actions={"singing": ["singing"]}, recording=recording, **sections)
 
     return fetch
 
@@ -54,6 +54,13 @@ def backbone(weights: str, name: str = "r2plus1d_34") -> Backbone:
 
 def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.usefixtures("_small")
+def test_actions_without_a_word_vector_are_said_when_the_vectors_come(weights_of, tmp_path, capfd):
+    (tmp_path / "words.txt").write_text("dancing 1 2\n")
+    weights_of(words=Words(source="file", name=str(tmp_path / "words.txt"), size=2))
+    assert "has no vector for any word of 1 of 1 actions, such as singing: heads with text" in capfd.readouterr().err
 
 
 def test_the_sample_gets_untrained_vggish_and_real_word_vectors(weights_of, folder):

@@ -71,7 +71,7 @@ def ask(root, tmp_path, monkeypatch, source):
         sections = at_hand | {source.section: source.of(address)}
         with pytest.raises(PlainError, match=message) as caught:
             pretrained.fetch(
-                tmp_path / "pretrained", seed=1, actions=["singing"],
+                tmp_path / "pretrained", seed=1, actions={"singing": ["singing"]},
                 recording=root / "data/external/speech_16khz.wav", **sections,
             )  # fmt: skip
         assert address.split("?")[0] in str(caught.value) or "cannot be written" in str(caught.value)
@@ -120,7 +120,7 @@ def test_a_disk_that_is_full_when_the_weights_are_whole(root, tmp_path, monkeypa
     }
     folder = tmp_path / "pretrained"
     with full_disk, pytest.raises(PlainError, match=f"{folder}: cannot be written: File too large"):
-        pretrained.fetch(folder, seed=1, actions=["singing"], recording=root / "unused", **sections)
+        pretrained.fetch(folder, seed=1, actions={"singing": ["singing"]}, recording=root / "unused", **sections)
     assert not list(tmp_path.iterdir())
 
 

@@ -4,7 +4,7 @@ What a name builds stands in one table of the package that it belongs to; a test
 
     HeadName         pipeline.model.heads.HEADS
     BackboneName     pipeline.model.backbones.BACKBONES
-    WordSource       pipeline.weights.pretrained.VECTORS
+    WordSource       pipeline.weights.pretrained.VECTORS; here, what stages need not know of it
     DatasetSource    pipeline.dataset.dataset.READERS
 """
 
@@ -22,15 +22,12 @@ class WordKind(NamedTuple):
 
     local: bool
     """`words.name` is a path, which must exist."""
-    whole_names: bool
-    """A vector is an action's whole name's, not a word's. To change it for a source that is there already, raise
-    `pipeline.foundations.tables.REVISION`: no stage depends on this file."""
     extra: str | None = None
     """What brings the library that it needs (`pipeline.foundations.runtime.extras`)."""
 
 
 WORD_KINDS: Mapping[WordSource, WordKind] = {
-    "file": WordKind(local=True, whole_names=False),
-    "gensim": WordKind(local=False, whole_names=False),
-    "sentences": WordKind(local=True, whole_names=True, extra="sentences"),
+    "file": WordKind(local=True),
+    "gensim": WordKind(local=False),
+    "sentences": WordKind(local=True, extra="sentences"),
 }

@@ -17,7 +17,7 @@ class Declared(NamedTuple):
 
     deps: tuple[str, ...]
     params: Mapping[str, Any]
-    """Value by dotted key, as in dvc.lock; a whole section counts as one value."""
+    """Of params.yaml: value by dotted key, as in dvc.lock; a whole section counts as one value."""
     outs: tuple[str, ...]
     metrics: tuple[str, ...]
     """Those of the outputs that are metrics."""
@@ -57,7 +57,7 @@ def kept_by_git(root: Path) -> set[str]:
 def _declared(entry: Mapping[str, Any], params: Mapping[str, Any]) -> Declared:
     metrics = _paths(entry.get("metrics", ()), params)
     outs = _paths((*entry.get("outs", ()), *entry.get("plots", ())), params)
-    values = {key: _lookup(params, key) for key in entry.get("params", ())}
+    values = {key: _lookup(params, key) for key in entry.get("params", ()) if isinstance(key, str)}
     return Declared(_paths(entry.get("deps", ()), params), values, (*outs, *metrics), metrics)
 
 

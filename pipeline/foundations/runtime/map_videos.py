@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, Unpack
 
-from pipeline.foundations.params import Execution
 from pipeline.foundations.runtime import failures
-from pipeline.foundations.runtime.shards import Shard, Task, shards, total
+from pipeline.foundations.runtime.shards import Shard, Sharding, Task, shards, total
 
 T = TypeVar("T")
 
@@ -30,22 +29,17 @@ def map_videos(
     task: Task[T],
     videos: Sequence[T],
     *,
-    stage: str,
-    key: str,
-    size: int,
-    suffix: str,
-    execution: Execution,
-    label: str,
     failed: Failures,
+    **how: Unpack[Sharding],
 ) -> Iterator[list[Shard]]:
-    """Run `task` over `videos` in shards of `size` and yield the finished shards in the videos' order.
+    """Run `task` over `videos` in shards and yield the finished shards in the videos' order.
 
-    Args and what is kept after a kill: as `pipeline.foundations.runtime.shards.shards`.
+    What is kept after a kill: as `pipeline.foundations.runtime.shards.shards`.
 
     Raises:
         PlainError: more videos failed than are allowed, the first named with their reasons; or as `shards`.
     """
-    with shards(task, videos, stage=stage, key=key, size=size, suffix=suffix, execution=execution, label=label) as done:
+    with shards(task, videos, **how) as done:
         failures.check(
             (pair for shard in done for pair in failed.reasons(shard.path)),
             failed=total(done).get(failed.counted, 0),

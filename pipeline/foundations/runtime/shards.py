@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256 as new_sha256
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 from filelock import FileLock, Timeout
 
@@ -99,19 +99,24 @@ def _decides_what(module: str) -> bool:
     )
 
 
+class Sharding(TypedDict):
+    """How work is cut, where it is kept meanwhile, and how it is run."""
+
+    stage: str
+    key: str
+    """Of the inputs (`input_key`): shards of an earlier run with the same are used."""
+    size: int
+    """Items a shard."""
+    suffix: str
+    """Of a shard's file."""
+    execution: Execution
+    label: str
+    """Of the progress bar."""
+
+
 @contextmanager
-def shards(
-    task: Task[T],
-    items: Sequence[T],
-    *,
-    stage: str,
-    key: str,
-    size: int,
-    suffix: str,
-    execution: Execution,
-    label: str,
-) -> Iterator[list[Shard]]:
-    """Run `task` over `items` in shards of `size` and yield the finished shards in the items' order.
+def shards(task: Task[T], items: Sequence[T], **how: Unpack[Sharding]) -> Iterator[list[Shard]]:
+    """Run `task` over `items` in shards and yield the finished shards in the items' order.
 
     The files live until the context ends well; then the whole work folder goes. After a failure or a kill
     they stay, and the next run with the same key uses them.
@@ -119,9 +124,10 @@ def shards(
     Raises:
         PlainError: another process works in the same folder; or whatever the task raises.
     """
-    with locked_work_dir(stage, key) as folder:
+    size, label = how["size"], how["label"]
+    with locked_work_dir(how["stage"], how["key"]) as folder:
         starts = range(0, len(items), size)
-        targets = [folder / f"{number:06d}{suffix}" for number in range(len(starts))]
+        targets = [folder / f"{number:06d}{how['suffix']}" for number in range(len(starts))]
         jobs = [
             _Job(task, items[start : start + size], target)
             for start, target in zip(starts, targets, strict=True)
@@ -130,7 +136,7 @@ def shards(
         if len(jobs) < len(targets):
             say(f"{label}: {len(targets) - len(jobs):,} of {len(targets):,} shards kept from an earlier run")
         try:
-            with closing(run_tasks(jobs, execution)) as made:
+            with closing(run_tasks(jobs, how["execution"])) as made:
                 for _ in track(made, total=len(jobs), label=label):
                     pass
         except BaseException:  # of one worker, or Ctrl-C: the others were stopped, wherever they were
