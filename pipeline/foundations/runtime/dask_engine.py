@@ -34,7 +34,7 @@ def run_on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[Ended]:
     """
     with _client(execution) as client:
         from dask.distributed import KilledWorker
-        from distributed.client import FutureCancelledError
+        from distributed.client import ClosedClientError, FutureCancelledError
 
         workers = _Workers(client)
         done: SimpleQueue[Any] = SimpleQueue()
@@ -53,7 +53,7 @@ def run_on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[Ended]:
                 f"the Dask scheduler gave up the tasks: {error}; what was finished is kept. Run again"
             ) from error
         finally:
-            with suppress(OSError, TimeoutError):  # the scheduler is gone, and the tasks with it
+            with suppress(OSError, TimeoutError, ClosedClientError):  # the scheduler is gone, and the tasks with it
                 client.cancel(futures)
 
 
@@ -97,11 +97,13 @@ class _Workers:
             PlainError: there has been none for too long, or the scheduler does not answer.
         """
         try:
+            if self._client.scheduler is None:  # the client has closed itself, having tried to join again
+                raise ConnectionError("the connection was lost")
             here = set(self._client.sync(self._client.scheduler.ncores, workers=None, callback_timeout=ANSWER))
         except (OSError, TimeoutError) as error:
             raise PlainError(
-                f"the Dask scheduler no longer answers: {error or f'not within {ANSWER}'}; what was finished is kept. "
-                "Start it, and run again"
+                f"the Dask scheduler no longer answers: {str(error) or f'not within {ANSWER}'}; what was finished is "
+                "kept. Start it, and run again"
             ) from error
         self._looked = time.monotonic()
         lost, self._known = self._known - here, here

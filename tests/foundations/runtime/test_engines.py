@@ -144,20 +144,26 @@ def test_where_no_worker_is_left_one_that_comes_goes_on(alone, work, tmp_path, m
 
 
 @pytest.mark.timeout(120)
-def test_a_scheduler_that_goes_away_is_told(alone, work, tmp_path, monkeypatch):
+@pytest.mark.parametrize("client", ["tries to join again", "has given up"])
+def test_a_scheduler_that_goes_away_is_told(alone, work, tmp_path, monkeypatch, client):
     (tmp_path / "broken").touch()
     scheduler, worker, address = alone
     worker()
-    monkeypatch.setattr(dask_engine._Workers, "look", _killing(scheduler, dask_engine._Workers.look))
+    look = dask_engine._Workers.look
+    monkeypatch.setattr(dask_engine._Workers, "look", _killing(scheduler, look, closed=client == "has given up"))
     with pytest.raises(PlainError, match=r"the Dask scheduler (no longer answers|gave up the tasks): .* is kept"):
         work(engine="dask", address=address, fails="waits")
 
 
-def _killing(process, look):
+def _killing(process, look, *, closed):
+    """A look that ends the scheduler first, and waits where the client is to be closed by then."""
+
     def looking(self, left):
         process.kill()
         process.wait()
         time.sleep(1)
+        while closed and self._client.status != "closed":
+            time.sleep(0.1)
         look(self, left)
 
     return looking
