@@ -2,7 +2,8 @@
 
 import json
 from importlib import metadata
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,6 +11,9 @@ from rich.console import Console
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.openmp import set_openmp_wait_policy
 from pipeline.foundations.runtime.progress import say
+
+if TYPE_CHECKING:
+    from pipeline.foundations.params import Params
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,6 +43,22 @@ def compute_as_stages() -> None:
     set_openmp_wait_policy()
     if sentence := use_numerics(load_params().numerics):
         say(sentence)
+
+
+def params_with(preset: str | None) -> "Params":
+    """What params.yaml says; with a preset, as it would say after `m3a preset`, and stays as it is.
+
+    Raises:
+        PlainError: params.yaml or the preset is absent or wrong.
+    """
+    from pipeline.foundations.params import load_params, parse_params, presets
+
+    if preset is None:
+        return load_params()
+    path = Path("params.yaml")
+    load_params(path)  # says what is wrong with the file before what is wrong with the preset in it
+    text = path.read_text(encoding="utf-8")
+    return parse_params(presets.applied(text, presets.changes(text, presets.read(preset))), path)
 
 
 def write_json(value: Any) -> None:

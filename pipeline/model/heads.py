@@ -42,6 +42,20 @@ class FullyConnected(nn.Linear):
         nn.init.zeros_(self.bias)
 
 
+class ExclusiveHead(FullyConnected):
+    """One linear layer for actions that exclude one another, as in Kinetics: one softmax over all of them.
+
+    Its logits are log-odds, log p_i - log(1 - p_i) = z_i - log sum_{j != i} exp(z_j), so that their sigmoids, which are
+    scores everywhere here, are the softmax's p.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits, ... x N, from features, ... x C."""
+        z_N = super().forward(features)
+        others_NN = z_N[..., None, :].masked_fill(torch.eye(self.out_features, dtype=torch.bool), float("-inf"))
+        return z_N - others_NN.logsumexp(-1)
+
+
 class VisualHead(nn.Module):
     """Each node gets the video's own feature; the mean over nodes of the relations is the prediction Z_v."""
 
@@ -111,14 +125,19 @@ def _fully_connected(relation: BuildRelation, C: int, N: int, forms_ND: Tensor |
     return FullyConnected(C, N)
 
 
+def _exclusive(relation: BuildRelation, C: int, N: int, forms_ND: Tensor | None) -> nn.Module:
+    return ExclusiveHead(C, N)
+
+
 HEADS: Mapping[str, HeadKind] = {
     "visual": HeadKind(_visual),
     "audio": HeadKind(_lexical, ("audio",)),
     "text": HeadKind(_lexical, ("text",)),
     "audio_text": HeadKind(_lexical, ("audio", "text")),
     "fc": HeadKind(_fully_connected),
+    "softmax": HeadKind(_exclusive),
 }
-"""What each name in `model.heads` builds; `fc` stands alone, without a graph."""
+"""What each name in `model.heads` builds; `fc` and `softmax` stand alone, without a graph."""
 
 
 def uses(heads: Iterable[str], lexicon: LexiconName) -> bool:

@@ -15,6 +15,7 @@ from pipeline.model.gcn import Gcn
 from pipeline.model.heads import (
     HEADS,
     CrossHead,
+    ExclusiveHead,
     FreeMatrix,
     FullyConnected,
     Head,
@@ -189,6 +190,8 @@ def build_head(
     """
     if "fc" in model.heads:
         return FullyConnected(features, len(adjacency))
+    if "softmax" in model.heads:
+        return ExclusiveHead(features, len(adjacency))
     lexical = [name for name in model.heads if HEADS[name].lexicons]
     forms: dict[str, Tensor] = {name: _forms(name, audio_forms, text_forms) for name in lexical}
     for name, matrix in forms.items():

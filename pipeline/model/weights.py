@@ -88,14 +88,29 @@ def convert(source: Path, target: Path) -> Conversion:
     mapped = our_names(theirs, publisher)
     tensors = {ours: theirs[name].contiguous() for name, ours in mapped.items()}
     backbone = backbone_of(tensors)
-    _check(source, tensors, backbone_tensors(backbone))
     reasons = set_aside(theirs)
     head = head_of(tensors, positions=bool(reasons))
     origin = Origin(source.name, files.sha256(source), publisher.name, backbone, publisher.batch_norm, head)
-    with files.atomic_write(target) as path:
-        path.write_bytes(save(tensors, _header(origin)))  # not save_file, whose full disk is no OSError
+    write_converted(source, target, tensors, origin)
     left_over = {name: tuple(tensor.shape) for name, tensor in theirs.items() if name not in mapped}
     return Conversion(origin, mapped, left_over, reasons, warnings_of(head))
+
+
+def write_converted(source: Path, target: Path, tensors: Mapping[str, Tensor], origin: Origin) -> None:
+    """Write converted weights, by our names, as safetensors.
+
+    Args:
+        source: what they were read from, for errors.
+        target: the safetensors file; replaced where it exists.
+        tensors: all of the backbone `origin.backbone`, and a head's where there is one.
+        origin: the header.
+
+    Raises:
+        PlainError: one of the backbone's tensors is missing, of another shape, or not finite.
+    """
+    _check(source, tensors, backbone_tensors(origin.backbone))
+    with files.atomic_write(target) as path:
+        path.write_bytes(save(dict(tensors), _header(origin)))  # not save_file, whose full disk is no OSError
 
 
 def read_checkpoint(source: Path) -> dict[str, Tensor]:

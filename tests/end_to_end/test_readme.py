@@ -25,6 +25,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     ),
     "m3a ablate table1": ("tests/end_to_end/ablated.py", '"ablate"'),
     "m3a ablate controls --mode frozen --tune": ("tests/end_to_end/ablated.py", '"frozen"'),
+    "m3a gallery clips": ("tests/cli/test_gallery.py", '"gallery"'),
     "m3a convert-weights r2plus1d_34_clip8_ft_kinetics_from_ig65m-0aa0550b.pth backbone.safetensors": (
         "tests/cli/test_models.py",
         "convert-weights",

@@ -67,5 +67,6 @@ def test_pythons_that_are_too_old_or_stand_for_nothing_are_none(refused, tmp_pat
 
 def test_an_unknown_extra_is_told_with_those_there_are(refused):
     assert refused(sys.executable, "", "onnx tensorflow") == (
-        "EXTRAS: found 'tensorflow', expected some of hub onnx crate sentences s3 dask tensorboard dev lock, or all\n"
+        "EXTRAS: found 'tensorflow', expected some of hub onnx crate sentences i3d soundnet s3 dask tensorboard dev "
+        "lock, or all\n"
     )

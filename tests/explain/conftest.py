@@ -1,6 +1,5 @@
 """Networks whose heat is known beforehand, and a small run that can be explained."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from pipeline.foundations.params import Params
 from pipeline.foundations.runtime import files
 from pipeline.foundations.tables import tables
 from pipeline.graph.normalize import normalize
+from pipeline.model.backbones import Backbone
 from pipeline.model.backbones.pooling import Pooling
 from pipeline.model.checkpoint import Description, save_model
 from pipeline.model.design import Design
@@ -82,6 +82,18 @@ def make_network(small: Params) -> Callable[..., MultiActionModel]:
     return make
 
 
+class Blocks(Backbone):
+    """A backbone of one layer."""
+
+    def __init__(self, see: nn.Module) -> None:
+        super().__init__()
+        self.features = 1
+        self.layer3, self.layer4 = nn.Sequential(see, nn.ReLU()), nn.Identity()
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        return self.layer4(self.layer3(clips))
+
+
 @pytest.fixture
 def bright_network() -> MultiActionModel:
     """Sees brightness alone, in blocks of one frame by 8 x 8 pixels; for action 0 it speaks, against action 1."""
@@ -89,8 +101,7 @@ def bright_network() -> MultiActionModel:
     nn.init.constant_(see.weight, 1 / 192)
     head = FullyConnected(1, 2)
     head.weight.data = torch.tensor([[2.0], [-2.0]])
-    backbone = nn.Sequential(OrderedDict(layer3=nn.Sequential(see, nn.ReLU()), layer4=nn.Identity()))
-    return MultiActionModel(backbone, Pooling("global"), head).eval()
+    return MultiActionModel(Blocks(see), Pooling("global"), head).eval()
 
 
 @pytest.fixture

@@ -124,6 +124,12 @@ def test_between_cells_heat_is_linear_by_hand():
     assert line.tolist() == [0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25, 0, 0, 0, 0]
 
 
+def test_heat_stands_where_cells_look():
+    """With padding that is uneven: of 12 pixels, 3 cells, at 1, 5 and 9."""
+    line = to_pixels(np.array([[[0.0, 1.0, 0.0]]]), (1, 1, 12), (0.0, 0.0, 1.0))[0, 0]
+    assert line.tolist() == [0, 0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25, 0, 0, 0]
+
+
 def test_between_cells_heat_is_what_torch_makes_of_corners_that_meet():
     cells = np.random.default_rng(0).random((2, 3, 5))
     expected = F.interpolate(torch.from_numpy(cells)[None, None], (9, 33, 65), mode="trilinear", align_corners=True)

@@ -6,6 +6,7 @@ import torch
 
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.graph.normalize import normalize
+from pipeline.model.heads import ExclusiveHead
 from pipeline.model.published import AUTHORS, our_names
 
 GOLDEN_HEADS = {
@@ -37,6 +38,17 @@ def test_the_heads_give_the_authors_scores(golden, make_head, name):
 
     scores = head(torch.from_numpy(golden["x"])).detach().numpy()
     np.testing.assert_allclose(scores, golden[f"{name}/scores"], rtol=0, atol=1e-5)
+
+
+def test_exclusive_actions_share_one_softmax():
+    """Sigmoids of the head's logits are the softmax of a linear layer, at any scale and at several positions."""
+    head = ExclusiveHead(3, 5).double()
+    head.weight.data.normal_(std=4.0)
+    features = torch.randn(2, 7, 3, dtype=torch.float64)
+    expected = torch.nn.functional.linear(features, head.weight, head.bias).softmax(-1)
+    torch.testing.assert_close(head(features).sigmoid(), expected)
+    assert torch.isfinite(head(1000 * features)).all()
+    torch.autograd.gradcheck(head, (features[0, :2].clone().requires_grad_(),))
 
 
 @pytest.fixture

@@ -108,6 +108,8 @@ class Model(Section):
             raise ValueError(f"heads {list(self.heads)} name one twice")
         if "fc" in self.heads and len(self.heads) > 1:
             raise ValueError("fc is the baseline and stands alone")
+        if "softmax" in self.heads and len(self.heads) > 1:
+            raise ValueError("softmax is a classifier of its own and stands alone")
         return self
 
 

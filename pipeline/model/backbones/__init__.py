@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from pipeline.model.backbones.backbone import Backbone, BatchNorm
+from pipeline.model.backbones.inception import InceptionI3d
 from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
 
 __all__ = ["BACKBONES", "Backbone", "BatchNorm"]
 
 BACKBONES: Mapping[str, Callable[[], Backbone]] = {
     **{name: partial(ResNet3d, architecture) for name, architecture in ARCHITECTURES.items()},
+    "inception_i3d": InceptionI3d,
 }
 """What each `backbone.name` builds, its weights drawn from torch's random state."""

@@ -1,5 +1,6 @@
 """What a 3D-CNN is to the rest: a feature map of C channels, layers for Grad-CAM, settings of its batch norms."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import nn
@@ -20,6 +21,13 @@ class Backbone(nn.Module):
 
     features: int
     """C, the channels of the feature map."""
+
+    def first_centres(self, layer: str, shape: Sequence[int]) -> tuple[float, float, float]:
+        """The pixel that cell 0 of a layer looks at, along time, height and width of a clip of `shape`, T x Y x X.
+
+        0 where every convolution pads by half its kernel, as PyTorch's networks do.
+        """
+        return 0.0, 0.0, 0.0
 
     @property
     def batch_norm(self) -> BatchNorm:

