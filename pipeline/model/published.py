@@ -1,7 +1,8 @@
 """What published checkpoints call their tensors, and what those are here.
 
-Two publishers are known: the authors' repository (zhenglab/multi-action-video), and ig65m-pytorch
-(moabitcoin/ig65m-pytorch), whose R(2+1)D-34 is the backbone that the authors started from.
+Three publishers are known: the authors' repository (zhenglab/multi-action-video); ig65m-pytorch
+(moabitcoin/ig65m-pytorch), whose R(2+1)D-34 is the backbone that the authors started from; and the data set's authors
+(zhoubolei/moments_models), whose ResNet3D-50 is the baseline of Multi-Moments in Time.
 """
 
 import re
@@ -28,6 +29,7 @@ class Publisher(NamedTuple):
 
 
 AUTHORS = Publisher("multi-action-video", BatchNorm(eps=1e-5, momentum=0.1))
+MOMENTS = Publisher("moments_models", BatchNorm(eps=1e-5, momentum=0.1))
 IG65M = Publisher("ig65m-pytorch", BatchNorm(eps=1e-3, momentum=0.9))
 
 _AUTHORS_PLAIN: Rules = [
@@ -78,6 +80,15 @@ _IG65M: Rules = [
     (r"(layer\d\.\d+)\.downsample\.0\.(.+)", r"\1.shortcut.conv.\2"),
     (r"(layer\d\.\d+)\.downsample\.1\.(.+)", r"\1.shortcut.norm.\2"),
 ]
+_MOMENTS: Rules = [
+    (r"conv1\.(.+)", r"stem.conv.\1"),
+    (r"bn1\.(.+)", r"stem.norm.\1"),
+    (r"(layer\d\.\d+)\.(conv\d)\.(.+)", r"\1.body.\2.\3"),
+    (r"(layer\d\.\d+)\.bn(\d)\.(.+)", r"\1.body.norm\2.\3"),
+    (r"(layer\d\.\d+)\.downsample\.0\.(.+)", r"\1.shortcut.conv.\2"),
+    (r"(layer\d\.\d+)\.downsample\.1\.(.+)", r"\1.shortcut.norm.\2"),
+]
+_MOMENTS_HEAD: Rules = [(r"last_linear\.(.+)", r"head.\1")]
 
 
 POSITIONS = "trsfmr_pos_encoder.pe"
@@ -87,10 +98,12 @@ RELEASED_SLOPE = 0.2
 
 
 def publisher_of(names: Iterable[str]) -> Publisher | None:
-    """Whose names these are, if they are of either publisher."""
+    """Whose names these are, if they are of a publisher that is known."""
     names = set(names)
     if "stem.0.weight" in names:
         return IG65M
+    if {"conv1.weight", "layer1.0.conv3.weight"} <= names:
+        return MOMENTS
     return AUTHORS if {"conv1.weight", "bn1.weight"} <= names else None
 
 
@@ -99,6 +112,8 @@ def our_names(names: Iterable[str], publisher: Publisher) -> dict[str, str]:
     names = list(names)
     if publisher is IG65M:
         backbone, head = _IG65M, []
+    elif publisher is MOMENTS:
+        backbone, head = _MOMENTS, _MOMENTS_HEAD
     else:
         factored = "conv1_middle.weight" in names
         crossed = any("CROSS_FUSION" in name for name in names)

@@ -36,6 +36,7 @@ from pipeline.model.published import (
 _UNREADABLE = (RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, ImportError)
 
 _PARALLEL = "module."
+_INSIDE = ("model_state", "state_dict")
 _SIZED_BY_ACTIONS = ("head.weight", "head.bias", "head.learners.visual.")
 
 
@@ -83,7 +84,8 @@ def convert(source: Path, target: Path) -> Conversion:
     if publisher is None:
         raise PlainError(
             f"{source}: not recognized: found names such as {', '.join(list(theirs)[:3])}; expected a checkpoint of "
-            "zhenglab/multi-action-video, or r2plus1d_34 of moabitcoin/ig65m-pytorch"
+            "zhenglab/multi-action-video, r2plus1d_34 of moabitcoin/ig65m-pytorch, or resnet3d50 of "
+            "zhoubolei/moments_models"
         )
     mapped = our_names(theirs, publisher)
     tensors = {ours: theirs[name].contiguous() for name, ours in mapped.items()}
@@ -114,7 +116,7 @@ def write_converted(source: Path, target: Path, tensors: Mapping[str, Tensor], o
 
 
 def read_checkpoint(source: Path) -> dict[str, Tensor]:
-    """The tensors of a PyTorch checkpoint, by name; from `model_state` where it has one.
+    """The tensors of a PyTorch checkpoint, by name; from `model_state` or `state_dict` where it has one.
 
     The prefix `module.`, which a model trained on several GPUs gives to all its names, is taken off.
 
@@ -131,9 +133,10 @@ def read_checkpoint(source: Path) -> dict[str, Tensor]:
         ) from error
     except _UNREADABLE as error:
         raise PlainError(f"{source}: not a PyTorch checkpoint, or damaged: {error}") from error
-    state = content.get("model_state", content) if isinstance(content, Mapping) else content
+    inside = next((name for name in _INSIDE if name in content), None) if isinstance(content, Mapping) else None
+    state = content if inside is None else content[inside]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise PlainError(f"{source}: expected tensors by name, bare or under model_state")
+        raise PlainError(f"{source}: expected tensors by name, bare or under {' or '.join(_INSIDE)}")
     names = [str(name) for name in state]
     prefix = _PARALLEL if all(name.startswith(_PARALLEL) for name in names) else ""
     return dict(zip((name.removeprefix(prefix) for name in names), state.values(), strict=True))

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.model.backbones import BatchNorm
-from pipeline.model.published import AUTHORS, our_names
+from pipeline.model.published import AUTHORS, backbone_tensors, our_names
 from pipeline.model.weights import convert, load, read_checkpoint, read_origin
 
 
@@ -89,6 +89,49 @@ def test_ig65m_whole(tmp_path, published):
             assert tensor.get_shape() == shapes[theirs]
         last = file.get_tensor("backbone.layer4.2.body.norm2.bias")
     assert torch.equal(last, state["layer4.2.conv2.1.bias"])
+
+
+def moments_names() -> dict[str, str]:
+    """Every name of the published ResNet3D-50, and what it is here, written out from its layout."""
+    names = {"conv1.weight": "stem.conv.weight"} | _norm("bn1", "stem.norm")
+    for layer, blocks in enumerate((3, 4, 6, 3), start=1):
+        for block in range(blocks):
+            here = f"layer{layer}.{block}"
+            for number in (1, 2, 3):
+                names[f"{here}.conv{number}.weight"] = f"{here}.body.conv{number}.weight"
+                names |= _norm(f"{here}.bn{number}", f"{here}.body.norm{number}")
+            if block == 0:
+                names[f"{here}.downsample.0.weight"] = f"{here}.shortcut.conv.weight"
+                names |= _norm(f"{here}.downsample.1", f"{here}.shortcut.norm")
+    return names
+
+
+def _norm(theirs: str, ours: str) -> dict[str, str]:
+    leaves = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    return {f"{theirs}.{leaf}": f"{ours}.{leaf}" for leaf in leaves}
+
+
+def test_the_baseline_of_moments_whole(tmp_path):
+    """All 46.2 million with the classifier, as published: of a model on several GPUs, under `state_dict`."""
+    shapes = backbone_tensors("resnet3d50")
+    names = moments_names()
+    assert {f"backbone.{ours}" for ours in names.values()} == shapes.keys()
+    state = {
+        f"module.{theirs}": torch.full((), i / 64, dtype=torch.half).expand(shapes[f"backbone.{ours}"])
+        for i, (theirs, ours) in enumerate(names.items())
+    }
+    state |= {"module.last_linear.weight": torch.zeros(292, 2048), "module.last_linear.bias": torch.zeros(292)}
+    conversion = convert(
+        save(tmp_path / "multi.pth.tar", {"epoch": 9, "state_dict": state}), tmp_path / "w.safetensors"
+    )
+    assert conversion.left_over == {}
+    assert (conversion.origin.publisher, conversion.origin.backbone) == ("moments_models", "resnet3d50")
+    assert conversion.origin.parameters == {"model.heads": ["fc"]}
+    assert conversion.mapped == {
+        **{theirs: f"backbone.{ours}" for theirs, ours in names.items()},
+        "last_linear.weight": "head.weight",
+        "last_linear.bias": "head.bias",
+    }
 
 
 def test_the_backbone_alone_leaves_the_head(tmp_path, authors_state, trained, make_model):

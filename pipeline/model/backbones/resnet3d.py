@@ -1,10 +1,12 @@
-"""The 3D-CNN backbones, from one builder: R(2+1)D and R3D (Tran et al. 2018), and I3D on ResNet-50.
+"""3D-CNNs of residual blocks, from one builder: R(2+1)D and R3D (Tran et al. 2018), I3D on ResNet-50, ResNet3D-50.
 
 clips (B x 3 x T x Y x X) -> stem -> layer1 -> layer2 -> layer3 -> layer4 -> feature map (B x C x T' x Y' x X')
 
 R3D      3 x 3 x 3 convolutions in basic blocks; layers 2 to 4 halve time and space
 R(2+1)D  the same, each convolution a 1 x 3 x 3 in space, batch norm, ReLU, and a 3 x 1 x 1 in time
 I3D      bottlenecks, inflated to 3 x 1 x 1 in every other block; time is halved once, after layer 1
+ResNet3D bottlenecks with 3 x 3 x 3 (Hara et al. 2018), behind 7 x 7 x 7 and 3 x 3 x 3 max-pooling that halves time too;
+         the baseline of Multi-Moments in Time (Monfort et al. 2019)
 """
 
 from collections import OrderedDict
@@ -18,8 +20,9 @@ from pipeline.model.backbones.backbone import Backbone
 
 Triple = tuple[int, int, int]
 """Time, height, width."""
-Kind = Literal["3d", "2+1d", "inflated"]
+Kind = Literal["3d", "2+1d", "inflated", "bottleneck"]
 BOTTLENECK = 4  # a bottleneck puts out four times its inner width
+BOTTLENECKS = ("inflated", "bottleneck")
 INFLATED_BLOCKS = {1: (0, 1, 2), 2: (0, 2), 3: (0, 2, 4), 4: (1,)}  # released code, Wang et al. 2018
 
 
@@ -38,7 +41,7 @@ class Architecture:
     @property
     def features(self) -> int:
         """C, the channels of the feature map."""
-        return self.widths[-1] * (BOTTLENECK if self.kind == "inflated" else 1)
+        return self.widths[-1] * (BOTTLENECK if self.kind in BOTTLENECKS else 1)
 
 
 ARCHITECTURES = {
@@ -46,6 +49,7 @@ ARCHITECTURES = {
     "r2plus1d_18": Architecture(kind="2+1d", blocks=(2, 2, 2, 2)),
     "r3d_18": Architecture(kind="3d", blocks=(2, 2, 2, 2)),
     "i3d_50": Architecture(kind="inflated", blocks=(3, 4, 6, 3)),
+    "resnet3d50": Architecture(kind="bottleneck", blocks=(3, 4, 6, 3)),
     "r3d_tiny": Architecture(kind="3d", blocks=(1, 1, 1, 1), widths=(16, 32, 64, 128)),
     "r2plus1d_tiny": Architecture(kind="2+1d", blocks=(1, 1, 1, 1), widths=(16, 32, 64, 128), stem_middle=12),
 }
@@ -61,7 +65,7 @@ class ResNet3d(Backbone):
         self.stem = _stem(kind, widths[0], architecture.stem_middle)
         self.layer1 = _layer(kind, 1, widths[0], widths[0], blocks[0])
         self.pool = nn.MaxPool3d((2, 1, 1)) if kind == "inflated" else nn.Identity()
-        grown = BOTTLENECK if kind == "inflated" else 1
+        grown = BOTTLENECK if kind in BOTTLENECKS else 1
         self.layer2 = _layer(kind, 2, widths[0] * grown, widths[1], blocks[1])
         self.layer3 = _layer(kind, 3, widths[1] * grown, widths[2], blocks[2])
         self.layer4 = _layer(kind, 4, widths[2] * grown, widths[3], blocks[3])
@@ -102,10 +106,13 @@ def _stem(kind: Kind, width: int, middle: int) -> nn.Sequential:
     if kind == "2+1d":
         first: nn.Module = _factored(3, width, middle, side=7, stride=stride)
     else:
-        first = _conv(3, width, (5 if kind == "inflated" else 3, 7, 7), stride)
+        frames = {"inflated": 5, "bottleneck": 7}.get(kind, 3)
+        first = _conv(3, width, (frames, 7, 7), stride)
     parts: OrderedDict[str, nn.Module] = OrderedDict(conv=first, norm=nn.BatchNorm3d(width), relu=nn.ReLU(inplace=True))
     if kind == "inflated":
         parts["pool"] = nn.MaxPool3d((1, 3, 3), stride=stride, padding=(0, 1, 1))
+    if kind == "bottleneck":
+        parts["pool"] = nn.MaxPool3d(3, stride=2, padding=1)
     return nn.Sequential(parts)
 
 
@@ -116,7 +123,10 @@ def _layer(kind: Kind, number: int, inputs: int, width: int, blocks: int) -> nn.
         halves = number > 1 and index == 0
         if kind == "inflated":
             frames = 3 if index in INFLATED_BLOCKS[number] else 1
-            made.append(_bottleneck(inputs, width, frames, (1, 2, 2) if halves else (1, 1, 1)))
+            made.append(_bottleneck(inputs, width, (frames, 1), (1, 2, 2) if halves else (1, 1, 1)))
+            inputs = width * BOTTLENECK
+        elif kind == "bottleneck":
+            made.append(_bottleneck(inputs, width, (1, 3), (2, 2, 2) if halves else (1, 1, 1)))
             inputs = width * BOTTLENECK
         else:
             made.append(_basic(kind, inputs, width, (2, 2, 2) if halves else (1, 1, 1)))
@@ -139,12 +149,12 @@ def _basic(kind: Kind, inputs: int, width: int, stride: Triple) -> Residual:
     return Residual(nn.Sequential(body), _shortcut(inputs, width, stride))
 
 
-def _bottleneck(inputs: int, width: int, frames: int, stride: Triple) -> Residual:
-    """`frames` x 1 x 1 in time, 1 x 3 x 3 in space, 1 x 1 x 1 out to four times the width."""
+def _bottleneck(inputs: int, width: int, frames: tuple[int, int], stride: Triple) -> Residual:
+    """Two convolutions of some frames each, 1 x 1 and 3 x 3 in space, and 1 x 1 x 1 out to four times the width."""
     outputs = width * BOTTLENECK
     body = OrderedDict(
-        conv1=_conv(inputs, width, (frames, 1, 1)), norm1=nn.BatchNorm3d(width), relu1=nn.ReLU(inplace=True),
-        conv2=_conv(width, width, (1, 3, 3), stride), norm2=nn.BatchNorm3d(width), relu2=nn.ReLU(inplace=True),
+        conv1=_conv(inputs, width, (frames[0], 1, 1)), norm1=nn.BatchNorm3d(width), relu1=nn.ReLU(inplace=True),
+        conv2=_conv(width, width, (frames[1], 3, 3), stride), norm2=nn.BatchNorm3d(width), relu2=nn.ReLU(inplace=True),
         conv3=_conv(width, outputs, (1, 1, 1)), norm3=nn.BatchNorm3d(outputs),
     )  # fmt: skip
     return Residual(nn.Sequential(body), _shortcut(inputs, outputs, stride))

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.model.backbones import BatchNorm
 from pipeline.model.backbones.resnet3d import ARCHITECTURES, Residual, ResNet3d, middle_width
@@ -55,6 +56,7 @@ def test_convolutions_are_the_authors_one_by_one(published, name, variant):
     [
         ("r2plus1d_34", 63_652_544 - 313 * 512 - 313),  # the authors' fc model without its last layer
         ("r3d_18", 33_371_472 - 400 * 512 - 400),  # torchvision's, whose R3D-18 is the same network
+        ("resnet3d50", 46_198_976),  # Moments' baseline without its classifier
         ("r3d_tiny", 903_984),
         ("r2plus1d_tiny", 900_624),
     ],
@@ -99,6 +101,15 @@ def test_feature_maps_of_eight_frames(name, side, shape):
     network = on_meta(name)
     assert network(torch.empty(2, 3, 8, side, side, device="meta")).shape == (2, *shape)
     assert network.features == shape[0]
+
+
+def test_resnet3d50_costs_what_the_baseline_costs():
+    """39.85 billion multiplications and additions at 16 x 224, as counted by PyTorch; 2,048 x 1 x 7 x 7 come out."""
+    network = on_meta("resnet3d50")
+    with FlopCounterMode(display=False) as counter:
+        found = network(torch.empty(1, 3, 16, 224, 224, device="meta"))
+    assert counter.get_total_flops() // 2 == 39_845_363_712
+    assert found.shape == (1, 2048, 1, 7, 7)
 
 
 def test_i3d_inflates_every_other_block():
