@@ -322,7 +322,7 @@ print(tables.read("label_counts", Path("data/graph/label_counts.parquet"))["coun
 )
 """,
                 ),
-                ("RELATIONS, CONTROLS)", "RELATIONS, CONTROLS, DEPTH)"),
+                ("CONTROLS, BASELINES)", "CONTROLS, BASELINES, DEPTH)"),
             ),
         },
         """

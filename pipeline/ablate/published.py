@@ -70,6 +70,7 @@ PUBLISHED: dict[str, dict[str, tuple[Published, ...]]] = {
         "transformer-merged": (Published(ZOO_V1, 61.6, 85.5, 65.9),),
     },
     "controls": {},
+    "baselines": {},
 }
 """By ablation and row."""
 

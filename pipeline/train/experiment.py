@@ -18,7 +18,7 @@ from pipeline.foundations.runtime.shards import input_key, locked_work_dir
 from pipeline.model.checkpoint import save_model
 from pipeline.model.design import Design
 from pipeline.model.determinism import reproducible
-from pipeline.model.loss import balance, bce, wlsep
+from pipeline.model.loss import LOSSES, balance, wlsep
 from pipeline.model.model import MultiActionModel
 from pipeline.train.assemble import Forms, assemble
 from pipeline.train.curves import Curves
@@ -118,10 +118,10 @@ def open_data(inputs: Inputs, *, actions: int, frames: Frames, train: Train, see
 def make_loss(train: Train, counts_N: np.ndarray, context: DistributedContext) -> Loss:
     """The loss function that the parameters name; `counts_N` says how many training videos have each action.
 
-    Its mean over all processes is the loss of the whole batch: `bce` by equal shares, `wlsep` by all positives.
+    Its mean over all processes is the loss of the whole batch: `wlsep` by all positives, the others by equal shares.
     """
-    if train.loss == "bce":
-        return bce
+    if train.loss in LOSSES:
+        return LOSSES[train.loss]
     weights_N = balance(torch.from_numpy(counts_N)).to(context.device)
 
     def loss(logits_BN: Tensor, targets_BN: Tensor) -> Tensor:

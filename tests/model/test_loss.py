@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pipeline.model.loss import balance, bce, wlsep
+from pipeline.model.loss import LOSSES, asl, balance, bce, focal, wlsep
 
 
 def literal_wlsep(logits, targets, weights):
@@ -62,6 +62,51 @@ def test_balance_by_hand():
 def test_bce_by_hand():
     logits, targets = torch.tensor([[0.0, math.log(3)]]), torch.tensor([[True, False]])
     assert bce(logits, targets).item() == pytest.approx((math.log(2) + math.log(4)) / 2)
+
+
+def formula(name, z, positive):
+    """One action's loss, from the papers' formulas in plain float64."""
+    p = 1 / (1 + math.exp(-z))
+    if name == "focal":
+        return -0.25 * (1 - p) ** 2 * math.log(p) if positive else -0.75 * p**2 * math.log(1 - p)
+    q = max(p - 0.05, 0.0)
+    return -(1 - p) * math.log(p) if positive else -(q**4) * math.log(1 - q)
+
+
+@pytest.mark.parametrize("name", ["focal", "asl"])
+def test_focal_and_asymmetric_loss_are_their_formulas(name):
+    torch.manual_seed(0)
+    logits, targets = 3 * torch.randn(5, 7).double(), torch.rand(5, 7) < 0.4
+    pairs = zip(logits.flatten().tolist(), targets.flatten().tolist(), strict=True)
+    expected = [formula(name, z, positive) for z, positive in pairs]
+    assert LOSSES[name](logits, targets).item() == pytest.approx(sum(expected) / len(expected), abs=1e-12)
+    assert torch.autograd.gradcheck(lambda z: LOSSES[name](z, targets), logits.requires_grad_())
+
+
+@pytest.mark.parametrize(
+    ("loss", "z", "positive", "golden"),
+    [
+        (focal, 0.0, True, 0.25 * 0.25 * math.log(2)),
+        (focal, 0.0, False, 0.75 * 0.25 * math.log(2)),
+        (focal, math.log(3), False, 0.75 * 0.75**2 * math.log(4)),
+        (asl, 0.0, True, 0.5 * math.log(2)),
+        (asl, 0.0, False, 0.45**4 * -math.log(0.55)),
+        (asl, math.log(0.04 / 0.96), False, 0.0),  # p below the margin: such a negative is not learnt from
+    ],
+)
+def test_focal_and_asymmetric_loss_by_hand(loss, z, positive, golden):
+    found = loss(torch.tensor([[z]], dtype=torch.float64), torch.tensor([[positive]]))
+    assert found.item() == pytest.approx(golden, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16])
+def test_losses_and_gradients_are_finite_where_scores_are_sure(name, kind):
+    logits = torch.tensor([[200.0, -200.0, 200.0, -200.0]], dtype=kind, requires_grad=True)
+    loss = LOSSES[name](logits, torch.tensor([[True, True, False, False]]))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(logits.grad).all()
 
 
 def test_wlsep_of_shares_averages_to_that_of_the_batch():

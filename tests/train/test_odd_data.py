@@ -44,7 +44,7 @@ def relabelled(action):
     return lambda columns: columns | {"actions": [[action] for _ in columns["actions"]]}
 
 
-@pytest.mark.parametrize("loss", ["bce", "wlsep"])
+@pytest.mark.parametrize("loss", ["bce", "wlsep", "asl", "focal"])
 def test_an_action_with_no_positive_is_learnt_as_absent_and_left_out_of_the_metric(run, tmp_path, loss):
     for split in ("train", "val"):
         rewrite("splits", tmp_path / f"data/splits/{split}.parquet", lambda columns: columns | {

@@ -142,7 +142,7 @@ class Train(Schedule):
     weight_decay: NotNegative
     head_weight_decay: NotNegative | None
     """Of the parameters outside the backbone; None: `weight_decay`."""
-    loss: Literal["bce", "wlsep"]
+    loss: Literal["bce", "wlsep", "asl", "focal"]
     loss_scale: Positive
     """Factor on the loss; 1 for the mean over videos and actions (Section 4.1)."""
     gradient_clip: Positive | None
