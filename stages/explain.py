@@ -7,7 +7,7 @@ import pyarrow as pa
 from pipeline.dataset.sample.places import read_places
 from pipeline.evaluate.testing import videos_of
 from pipeline.explain.models import explained
-from pipeline.explain.run import Places, run
+from pipeline.explain.run import Lexicon, Places, run
 from pipeline.foundations.params import Params
 from pipeline.foundations.tables import tables
 from stages import stage
@@ -24,12 +24,21 @@ def main(params: Params) -> str:
         videos_of(split, videos, Path(params.dataset.folder, params.dataset.videos)),
         _places(params, videos),
         tables.read("adjacency", Path("data/graph/adjacency.parquet")),
+        _lexicon(params, videos),
         explain=params.explain,
         evaluate=params.evaluate,
         media=params.media,
         execution=params.execution,
         seed=params.seed,
     )
+
+
+def _lexicon(params: Params, videos: pa.Table) -> Lexicon:
+    """Whose sounds the audio forms are; the forms themselves, which may be many, stay on disk."""
+    columns = ["action_id", "video_id"]
+    pairs = pa.concat_tables(tables.read_stream("audio", Path("data/lexicons/audio.parquet"), columns))
+    lending = videos_of(pairs, videos, Path(params.dataset.folder, params.dataset.videos))
+    return Lexicon(pairs, {video.video_id: video for video in lending})
 
 
 def _places(params: Params, videos: pa.Table) -> Places:

@@ -1,12 +1,15 @@
 """Models in and out: published weights, exports, predictions."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.app import MODELS, AsJson, app, compute_as_stages, out, params_with, write_json
 from pipeline.foundations.runtime.progress import say
+
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 OTHER_PRESET = "Go by this preset's clips, views and design instead of params.yaml's; `m3a preset` lists them."
 FLOOR = 0.1
@@ -99,9 +102,12 @@ def adopt_weights(
 @app.command(rich_help_panel=MODELS, epilog="Example: m3a export --to models/exported")
 def export(
     model: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("models/m3a"),
-    to: Annotated[Path, typer.Option(help="Folder to write model.onnx and model.pt2 into.")] = Path("models/exported"),
+    to: Annotated[Path, typer.Option(help="Folder to write the model into.")] = Path("models/exported"),
 ) -> None:
-    """Write the trained model as ONNX and as torch.export, for use without this project.
+    """Write the trained model as a folder that stands alone: ONNX, torch.export, and code that scores videos by them.
+
+    `python infer.py VIDEO` in it needs onnxruntime, av and numpy, and nothing of this project; `--check` holds it
+    against the trained model's scores of a reference video. README.md is a model card, filled from the run.
 
     Input: `clips`, batch x 3 x frames x crop x crop, RGB, normalized by the mean and std of `frames`. Output: `scores`,
     one an action, in [0, 1]. The audio and text relations are folded into one matrix. The actions' names and how
@@ -109,11 +115,13 @@ def export(
     """
     from pipeline.exchange.export import ClipShape
     from pipeline.exchange.export import export as write
+    from pipeline.exchange.folder import card, write_folder
     from pipeline.foundations.params import load_params
     from pipeline.model.checkpoint import load_model
 
     trained, about = load_model(model)
-    testing = load_params().evaluate
+    params = load_params()
+    testing = params.evaluate
     shape = ClipShape(frames=about.design.frames.count, height=testing.crop, width=testing.crop)
     description = {
         "actions": list(about.actions),
@@ -121,10 +129,32 @@ def export(
         "evaluate": testing.model_dump(include={"temporal_views", "spatial_views", "short_side", "crop", "combine"}),
     }
     write(trained, to, shape, description)
+    metrics = _measured(model)
+    text = card(about, data=params.dataset.model_dump(), metrics=metrics, split=testing.split)
+    write_folder(to, load_model(model)[0], about, evaluate=testing, media=params.media, card=text)
     say(
-        f"{to}: model.onnx and model.pt2, {len(about.actions)} actions, clips of 3 x {shape.frames} x {shape.height}"
-        f" x {shape.width}"
+        f"{to}: model.onnx, model.pt2 and infer.py, {len(about.actions)} actions, clips of 3 x {shape.frames}"
+        f" x {shape.height} x {shape.width}"
     )
+
+
+def _measured(model: Path) -> "Table | None":
+    """The metrics of the run that evaluated this very model; None where none has."""
+    from pipeline.foundations.runtime.errors import PlainError
+    from pipeline.foundations.tables import tables
+    from pipeline.lineage.finished import check_unchanged
+    from pipeline.lineage.lock import read_stages
+
+    try:
+        stage = read_stages(Path())["evaluate"]
+        wanted = (model.as_posix(), "data/predictions")
+        scored = [entry for entry in (*stage.deps, *stage.outs) if entry.path in wanted]
+        for entry in scored:
+            check_unchanged(Path(), entry, "evaluate")
+    except (PlainError, KeyError) as error:
+        say(f"the model card will have no metrics: {error}")
+        return None
+    return tables.read("metrics", Path("data/predictions/metrics.parquet")) if len(scored) == 2 else None
 
 
 @app.command(

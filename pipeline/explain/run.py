@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -14,6 +15,7 @@ from pipeline.explain.draw import Subject, best_scored, choose, draw, scores_of
 from pipeline.explain.embedding import clustering, embedding
 from pipeline.explain.localize import Located, localize
 from pipeline.explain.models import MODEL, PREDICTIONS, Explained, load
+from pipeline.explain.playable import choose_lending, choose_scored, write_playable
 from pipeline.foundations.params import Evaluate, Execution, Explain, Media
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
@@ -24,12 +26,22 @@ Places = Mapping[str, Mapping[int, Sequence[Place]]]
 """Where each action of a video is, by their ids; without the videos for which that is not known."""
 
 
+class Lexicon(NamedTuple):
+    """The audio lexicon without its forms."""
+
+    pairs: pa.Table
+    """Columns action_id and video_id."""
+    videos: Mapping[str, Video]
+    """The training videos in it, by id."""
+
+
 def run(
     target: Path,
     models: Sequence[Explained],
     videos: Sequence[Video],
     places: Places,
     adjacency: pa.Table,
+    lexicon: Lexicon,
     *,
     explain: Explain,
     evaluate: Evaluate,
@@ -45,6 +57,7 @@ def run(
         videos: those of the tested split.
         places: of the sample's actions; empty for data that do not tell.
         adjacency: of this run, for the edges and psi.
+        lexicon: of this run, for the videos that its audio forms are from.
         explain: what to draw and what to compare.
         evaluate: how large the frames were in testing, and how many draws its intervals take.
         media: bounds of decoding.
@@ -73,6 +86,17 @@ def run(
     made["pointing_scores"] = pointing.scores(made["pointing"], bootstrap=evaluate.bootstrap, seed=seed)
     subjects = _subjects(models, known, places, explain)
     made["drawn"] = draw(target, models, subjects, explain=explain, short_side=evaluate.short_side, media=media)
+    made["playable"] = write_playable(
+        target,
+        {**known, **lexicon.videos},
+        [
+            *choose_scored(models[0].predictions, [subject.video.video_id for subject in subjects]),
+            *choose_lending(lexicon.pairs),
+        ],
+        frames=load(models[0].folder)[1].design.frames,
+        short_side=explain.short_side,
+        media=media,
+    )
     made |= _relations(models[0], adjacency, explain, seed) | _comparison(models, subjects, evaluate.bootstrap, seed)
     for name, table in made.items():
         tables.write(name, target / f"{name}.parquet", table)

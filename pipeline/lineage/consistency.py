@@ -41,6 +41,7 @@ TABLES = {
     "data/explain/pointing.parquet": "pointing",
     "data/explain/pointing_scores.parquet": "pointing_scores",
     "data/explain/drawn.parquet": "drawn",
+    "data/explain/playable.parquet": "playable",
     "data/explain/embedding.parquet": "embedding",
     "data/explain/clustering.parquet": "clustering",
     "data/explain/neighbours.parquet": "neighbours",

@@ -1,9 +1,9 @@
 """Whether a score is a probability: of all pairs of video and action scored p, is a fraction p labelled so?
 
-Guo et al. 2017, "On Calibration of Modern Neural Networks", Section 2: scores fall into M bins of equal width, the m-th
-being ((m - 1) / M, m / M]. Of each bin, confidence is the mean score and accuracy the fraction that is right, which of a
-single label is the fraction that has it (Naeini et al. 2015). The expected calibration error (their Equation 3) is the
-mean of |accuracy - confidence| over bins, each weighted by its part of all scores.
+Guo et al. 2017, "On Calibration of Modern Neural Networks", Section 2: scores fall into M bins of equal width, the
+m-th being ((m - 1) / M, m / M]. Of each bin, confidence is the mean score and accuracy the fraction that is right,
+which of a single label is the fraction that has it (Naeini et al. 2015). The expected calibration error (their
+Equation 3) is the mean of |accuracy - confidence| over bins, each weighted by its part of all scores.
 """
 
 from typing import NamedTuple

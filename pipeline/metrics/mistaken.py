@@ -1,9 +1,9 @@
 """What an action is mistaken for, where videos have several labels.
 
-A confusion matrix wants one label a video. Here it is the ranking loss of Schapire and Singer (2000), pair by pair: of the
-videos that have action i and not action j, the fraction that score j above i, a tie counting half. Of two actions that a
-video has both, neither is mistaken for the other, however often they occur together. Averaged over each video's own pairs
-instead, the same comparisons are scikit-learn's `label_ranking_loss`, but for ties, which that counts whole.
+A confusion matrix wants one label a video. Here it is the ranking loss of Schapire and Singer (2000), pair by pair: of
+the videos that have action i and not action j, the fraction that score j above i, a tie counting half. Of two actions
+that a video has both, neither is mistaken for the other, however often they occur together. Averaged over each video's
+own pairs instead, the same comparisons are scikit-learn's `label_ranking_loss`, but for ties, which that counts whole.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""One action's ranking of videos as a choice of threshold: precision and recall at each, and the one for a precision."""
+"""One action's ranking of videos as a choice of threshold: precision and recall at each."""
 
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ class Choice(NamedTuple):
 
 
 def curve(scores_B: np.ndarray, targets_B: np.ndarray) -> Curve:
-    """The curve of one action with at least one positive, by scikit-learn, without its last point, which no threshold has."""
+    """The curve of an action that some video has, by scikit-learn; without its last point, which no threshold has."""
     precision, recall, thresholds = precision_recall_curve(targets_B, scores_B)
     return Curve(thresholds, precision[:-1], recall[:-1])
 

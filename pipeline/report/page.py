@@ -1,5 +1,6 @@
 """The page: every section's content, put into the template."""
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +13,14 @@ from pipeline.report.run_tables import RunTables, read_run_tables
 from pipeline.report.sections import (
     ablations,
     bench,
+    browse,
     data,
     flow,
     found,
     learnt,
     lineage,
     model,
+    portraits,
     relations,
     result,
     sight,
@@ -98,6 +101,33 @@ def _explained(run: SectionInput) -> Mapping[str, Any]:
     return {"sight": sight.sight(run.tables), "learnt": learnt.learnt(run.tables), "late_fusion": late_fusion}
 
 
+def _browse(run: SectionInput) -> Mapping[str, Any]:
+    return {
+        "browsed": browse.browse(run.tables, run.values),
+        "predicted": run.tables.predictions.num_rows,
+        "clips": {
+            row["video_id"]: {
+                kind: _base64(run.tables.pictures[row[kind]]) if row[kind] else "" for kind in ("clip", "heard")
+            }
+            for row in run.tables.playable.to_pylist()
+        },
+    }
+
+
+def _base64(content: bytes) -> str:
+    return b64encode(content).decode()
+
+
+def _portraits(run: SectionInput) -> Mapping[str, Any]:
+    names, related = learnt.related(run.tables)
+    titles = [*(f"Learnt neighbours: {name}" for name in names), "Neighbours in the data"]
+    return {
+        "portraits": portraits.portraits(run.tables, run.values, related),
+        "calibration": portraits.overall(run.tables),
+        "zip_neighbours": lambda of: zip(titles, [*of.learnt, of.data], strict=True),
+    }
+
+
 def _lineage(run: SectionInput) -> Mapping[str, Any]:
     return {
         "lineage": lineage.lineage(run.tables, run.stages, run.counts, run.values),
@@ -111,6 +141,8 @@ SECTIONS = (
     PageSection(
         "actions.html.jinja", {"actions": "Actions"}, lambda run: {"actions": result.actions(run.tables.per_action)}
     ),
+    PageSection("browse.html.jinja", {"videos": "Videos"}, _browse),
+    PageSection("portraits.html.jinja", {"calibration": "Calibration", "portraits": "One by one"}, _portraits),
     PageSection("explained.html.jinja", {"sight": "Sight", "learnt": "Relations"}, _explained),
     PageSection(
         "ablations.html.jinja",

@@ -34,6 +34,7 @@ TABLES = {
     "per_action": ("per_action", "data/predictions/per_action.parquet"),
     "pointing_scores": ("pointing_scores", "data/explain/pointing_scores.parquet"),
     "drawn": ("drawn", "data/explain/drawn.parquet"),
+    "playable": ("playable", "data/explain/playable.parquet"),
     "embedding": ("embedding", "data/explain/embedding.parquet"),
     "clustering": ("clustering", "data/explain/clustering.parquet"),
     "neighbours": ("neighbours", "data/explain/neighbours.parquet"),
@@ -71,6 +72,7 @@ class RunTables:
     per_action: pa.Table
     pointing_scores: pa.Table
     drawn: pa.Table
+    playable: pa.Table
     embedding: pa.Table
     clustering: pa.Table
     neighbours: pa.Table
@@ -83,7 +85,7 @@ class RunTables:
     curves: dict[str, list[tuple[int, float]]]
     """Each learning curve by its name, as epoch and value."""
     pictures: dict[str, bytes]
-    """Each picture of data/explain, by its file."""
+    """Each picture and clip of data/explain, by its file."""
     ablations: list[Result]
     """The tables of `m3a ablate` that there are."""
 
@@ -109,19 +111,20 @@ def read_run_tables(root: Path) -> RunTables:
         model=_json(root / MODEL),
         weights=_json(root / WEIGHTS),
         curves=read_curves(root / CURVES),
-        pictures=read_pictures(root / PICTURES, read["drawn"]),
+        pictures=read_pictures(root / PICTURES, read["drawn"], read["playable"]),
         bench=read_rows(root / TABLE) if (root / TABLE).exists() else [],
         ablations=read_all(root / ABLATIONS),
     )
 
 
-def read_pictures(folder: Path, drawn: pa.Table) -> dict[str, bytes]:
-    """The files that the table `drawn` names.
+def read_pictures(folder: Path, drawn: pa.Table, playable: pa.Table) -> dict[str, bytes]:
+    """The files that the tables `drawn` and `playable` name.
 
     Raises:
         PlainError: one of them is absent.
     """
     names = {name for column in ("frames", "strip", "moving") for name in drawn[column].to_pylist()}
+    names |= {name for column in ("clip", "heard") for name in playable[column].to_pylist() if name}
     try:
         return {name: (folder / name).read_bytes() for name in sorted(names)}
     except OSError as error:

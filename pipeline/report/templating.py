@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-SCRIPTS = ("sort.js", "pan.js", "csv.js", "strip.js")
+SCRIPTS = ("sort.js", "pan.js", "csv.js", "strip.js", "player.js")
 """What each page with tables does."""
 
 

@@ -3,16 +3,28 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipeline.explain.models import FOLDER, explained, load
-from pipeline.explain.run import run
+from pipeline.explain.run import Lexicon, run
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import save_model
 
-MADE = ("pointing", "pointing_scores", "drawn", "embedding", "clustering", "neighbours", "boosts", "compared")
+MADE = (
+    "pointing",
+    "pointing_scores",
+    "drawn",
+    "playable",
+    "embedding",
+    "clustering",
+    "neighbours",
+    "boosts",
+    "compared",
+)
+PAIRS = pa.table({"action_id": [0, 1], "video_id": ["a", "b"]})
 ADJACENCY = [(i, j, 3, 1, 1 / 3, abs(i - j) == 1) for i in range(5) for j in range(5)]
 
 
@@ -28,6 +40,7 @@ def explain(videos, places, small, tmp_path, monkeypatch):
             videos,
             known,
             tables.from_rows("adjacency", ADJACENCY),
+            Lexicon(PAIRS, {video.video_id: video for video in videos}),
             explain=small.explain.model_copy(update=changes),
             evaluate=small.evaluate,
             media=small.media,
@@ -49,6 +62,7 @@ def test_alone(explain, this_run, tmp_path):
     assert set(made["neighbours"]["learner"].to_pylist()) == {"audio", "data", "text"}
     assert made["boosts"].num_rows == 0
     assert made["compared"].num_rows == 2
+    assert made["playable"]["video_id"].to_pylist() == ["a", "b", "c"]
     assert len(set(made["drawn"]["video_id"].to_pylist())) == 2
     assert line.startswith("2 videos drawn; the model's heat at layer3 points at the action ")
     digests = json.loads((tmp_path / "out/models.json").read_text())

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.dataset.sample.write import write_video
 from pipeline.evaluate import scoring
 from pipeline.foundations.tables import tables
 from pipeline.report.bench_rows import Comparison, merged
@@ -158,6 +159,7 @@ def _write_explained(root: Path) -> None:
         for name, value in figures.items()
     ]
     write_rows(root, "pointing_scores", rows)
+    _write_playable(root)
     places = np.random.default_rng(2).normal(size=(3, 6, 2)).round(3)
     nodes = [(layer, action) for layer in range(3) for action in range(6)]
     write_rows(root, "embedding", [("text", *node, *places[node]) for node in nodes])
@@ -168,6 +170,16 @@ def _write_explained(root: Path) -> None:
     write_rows(root, "neighbours", learnt + known)
     write_rows(root, "boosts", [])
     write_rows(root, "compared", [(video, "model", TEST[video], [0.1 * n for n in range(6)]) for video in ("x0", "x1")])
+
+
+def _write_playable(root: Path) -> None:
+    """Half a second of a scored video with a tone, and of a training video without sound."""
+    tone = (8000 * np.sin(np.arange(8000) * 0.2)).astype(np.int16)
+    frames = np.full((15, 32 * 48 * 3 // 2), 90, np.uint8)
+    for name, sound in (("x0", tone), ("t0", None)):
+        write_video(root / PICTURES / f"{name}.mp4", frames, size=(48, 32), fps=30, sound=sound, rate=16000)
+    Image.new("RGB", (8, 6), (200, 40, 80)).save(root / PICTURES / "x0-heard.webp")
+    write_rows(root, "playable", [("t0", "t0.mp4", ""), ("x0", "x0.mp4", "x0-heard.webp")])
 
 
 def _read(root: Path, name: str) -> list[dict]:

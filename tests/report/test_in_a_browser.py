@@ -4,8 +4,10 @@ import csv
 import re
 import shutil
 
+import numpy as np
 import pytest
 
+from pipeline.dataset.sample.write import write_video
 from pipeline.foundations.params import load_params
 from pipeline.lineage.page import render
 from pipeline.lineage.tree import Node
@@ -219,6 +221,79 @@ def test_a_page_that_is_mailed_alone_says_where_the_rest_is_told(browser, file):
     assert re.fullmatch("result[0-9a-f]{12}", result)
     assert rest == ALONE
     assert browser.errors == []
+
+
+ENDED = """globalThis.ended = new Promise((done) => {
+  const video = document.querySelector("#player video");
+  const look = () => done([video.error?.message ?? "", video.videoWidth, video.webkitAudioDecodedByteCount > 0]);
+  video.addEventListener("ended", look, { once: true });
+  video.addEventListener("error", look, { once: true });
+  document.querySelector('TABLE button[data-video="NAME"]').focus();
+}), 0"""
+"""Go to a video's button, and note when the video has ended or failed."""
+
+
+def played(browser, table, name):
+    """Play a video by the keyboard, as a person does (a browser starts no sound by itself)."""
+    browser.ask(ENDED.replace("TABLE", table).replace("NAME", name))
+    browser.press("Enter")
+    return browser.ask("globalThis.ended")
+
+
+def test_a_clip_on_the_page_plays_with_its_sound(browser, file):
+    browser.open(file, width=DESK)
+    assert played(browser, ".videos", "x0") == ["", 48, True]
+    assert browser.ask("document.querySelector('#heard img').naturalWidth") == 8
+    browser.ask("document.querySelector('#player button').click()")
+    assert not browser.ask("document.querySelector('#player').open")
+    browser.ask("document.querySelectorAll('.portrait').forEach((e) => { e.open = true; })")
+    assert played(browser, ".portrait", "t0") == ["", 48, False]
+    assert not browser.ask("document.querySelector('#heard').checkVisibility()")
+    assert browser.errors == []
+    assert browser.requests == [file.as_uri()]
+
+
+def test_a_video_beside_the_page_plays_and_one_that_is_not_there_is_told_of(browser, file, tmp_path):
+    page = tmp_path / "data/report/index.html"
+    page.parent.mkdir(parents=True)
+    shutil.copy(file, page)
+    beside = tmp_path / "data/raw/sample/videos/x1.mp4"
+    beside.parent.mkdir(parents=True)
+    frames = np.full((9, 16 * 64 * 3 // 2), 90, np.uint8)
+    write_video(beside, frames, size=(64, 16), fps=30, sound=np.zeros(4800, np.int16), rate=16000)
+    browser.open(page, width=DESK)
+    assert played(browser, ".videos", "x1") == ["", 64, True]
+    assert (
+        browser.ask("document.querySelector('#told').textContent") == "Played from ../../data/raw/sample/videos/x1.mp4"
+    )
+    browser.ask("document.querySelector('#player').close()")
+    message, width, _ = played(browser, ".videos", "x3")
+    assert (bool(message), width) == (True, 0)
+    assert "not where the page looks for it" in browser.ask("document.querySelector('#told').textContent")
+
+
+def test_videos_are_filtered_by_action_and_sorted_by_loss(browser, file):
+    browser.open(file, width=DESK)
+    rows = "[...document.querySelectorAll('.videos tbody tr')].filter((e) => e.checkVisibility())"
+    labelled = browser.ask(f"{rows}.filter((e) => e.dataset.actions.split('|').includes('diving')).length")
+    browser.ask("document.querySelector('#wanted').value = 'diving'")
+    browser.ask("document.querySelector('#wanted').dispatchEvent(new Event('change'))")
+    assert browser.ask(f"{rows}.length") == labelled
+    assert browser.ask("document.querySelector('#kept').textContent") == f"{labelled} videos"
+    browser.ask("document.querySelector('#wanted').value = ''")
+    browser.ask("document.querySelector('#wanted').dispatchEvent(new Event('change'))")
+    browser.ask("[...document.querySelectorAll('.videos thead button')].find((e) => e.textContent === 'loss').click()")
+    losses = [float(value) for value in column(browser, "Scored videos", 5)]
+    assert losses == sorted(losses, reverse=True)
+    assert len(losses) == 3
+
+
+def test_an_actions_name_leads_to_its_own_page_and_unfolds_it(browser, file):
+    browser.open(file, width=DESK)
+    browser.ask("[...document.querySelectorAll('#actions a')].find((e) => e.textContent === 'diving').click()")
+    unfolded = "document.querySelector('#action-1').open"
+    assert browser.ask(f"new Promise((done) => setTimeout(() => done({unfolded})))")
+    assert "diving" in browser.ask("document.querySelector(':target summary').textContent")
 
 
 def test_light_and_dark_are_two_papers(browser, file):

@@ -55,6 +55,8 @@ def _write_tables() -> None:
     tables.write("splits", data / "splits/test.parquet", tables.from_rows("splits", rows))
     rows = [(name, actions, [0.1, 0.4, 0.2, 0.3, 0.5]) for name, actions in LABELS.items()]
     tables.write("predictions", data / "predictions/predictions.parquet", tables.from_rows("predictions", rows))
+    rows = [(0, next(iter(LABELS)), [0.0] * 384)]
+    tables.write("audio", data / "lexicons/audio.parquet", tables.from_rows("audio", rows))
     rows = [(i, j, 2, 1, 0.5, i != j) for i in range(5) for j in range(5)]
     tables.write("adjacency", data / "graph/adjacency.parquet", tables.from_rows("adjacency", rows))
 

@@ -103,7 +103,7 @@ def learnt(run_tables: RunTables) -> Learnt:
     videos.sort(key=lambda row: (-len(row["actions"]), order.get(row["video_id"], len(order))))
     chosen: list[int] = videos[0]["actions"] if videos else []
     neighbours = neighbours_of(run_tables.neighbours)
-    names = sorted(set(neighbours) - {DATA})
+    names, relatives = related(run_tables)
     boosts = boosts_of(run_tables)
     bounds = [abs(bound) for row in boosts for bound in row.boost if not np.isnan(bound)]
     return Learnt(
@@ -111,7 +111,7 @@ def learnt(run_tables: RunTables) -> Learnt:
         marked=[run_tables.names[action] for action in chosen],
         video=videos[0]["video_id"] if videos else "",
         names=names,
-        related=[_related(action, names, neighbours, run_tables.names) for action in range(len(run_tables.names))],
+        related=relatives,
         overlap=[
             (name, *_overlap(neighbours[name], neighbours.get(DATA, {}), len(run_tables.names))) for name in names
         ],
@@ -120,6 +120,13 @@ def learnt(run_tables: RunTables) -> Learnt:
         span=max(bounds, default=1.0) or 1.0,
         scores=scores_of(run_tables, order) if boosts else {},
     )
+
+
+def related(run_tables: RunTables) -> tuple[list[str], list[Related]]:
+    """The learners that have neighbours to show, and every action's, theirs and the data's."""
+    neighbours = neighbours_of(run_tables.neighbours)
+    names = sorted(set(neighbours) - {DATA})
+    return names, [_related(action, names, neighbours, run_tables.names) for action in range(len(run_tables.names))]
 
 
 def layers_of(run_tables: RunTables, chosen: Sequence[int]) -> dict[str, list[Layer]]:
