@@ -10,6 +10,9 @@ from pipeline.foundations.runtime.progress import say
 
 if TYPE_CHECKING:
     from pyarrow import Table
+    from torch import device
+
+    from pipeline.foundations.params import Params
 
 OTHER_PRESET = "Go by this preset's clips, views and design instead of params.yaml's; `m3a preset` lists them."
 FLOOR = 0.1
@@ -169,6 +172,10 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="How many actions to name.")] = 5,
     preset: Annotated[str | None, typer.Option(help=OTHER_PRESET)] = None,
     floor: Annotated[float, typer.Option(min=0, max=1, help="Say so where no action scores above it.")] = FLOOR,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Also write a page: players, each view's scores over time, Grad-CAM, neighbours."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict the actions of video files, with scores in [0, 1].
@@ -194,7 +201,22 @@ def predict(
                 out.print(f"  {score:.3f}  {action}", markup=False)
         if entry.actions and entry.actions[0].score <= floor:
             say(f"{entry.video}: no action scores above {floor:g}: it may show none that this model knows")
+    if html:
+        _write_page(html, videos, model, params, top=top, device=device)
     if as_json:
         write_json([entry._asdict() | {"actions": [action._asdict() for action in entry.actions]} for entry in found])
     if any(entry.reason for entry in found):
         raise typer.Exit(1)
+
+
+def _write_page(target: Path, videos: list[Path], model: Path, params: "Params", *, top: int, device: "device") -> None:
+    """Write the page of `m3a predict --html`; of a trained model, whose layers can be looked into."""
+    from pipeline.foundations.runtime.files import write_text
+    from pipeline.report import predicted
+    from pipeline.report.gallery import open_looker
+
+    looker = open_looker(model, params.evaluate, layer=params.explain.layers[-1], top=top, device=device)
+    neighbours = predicted.related(looker, Path("data/graph/adjacency.parquet"))
+    shown = list(predicted.entries(videos, looker, params.media, neighbours))
+    write_text(target, predicted.render(shown, looker))
+    say(f"the page: {target.absolute().as_uri()}")

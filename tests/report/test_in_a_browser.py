@@ -223,6 +223,11 @@ def test_a_page_that_is_mailed_alone_says_where_the_rest_is_told(browser, file):
     assert browser.errors == []
 
 
+HEARD = """(async () => {
+  const picture = document.querySelector("#heard img");
+  await picture.decode();
+  return picture.naturalWidth;
+})()"""
 ENDED = """globalThis.ended = new Promise((done) => {
   const video = document.querySelector("#player video");
   const look = () => done([video.error?.message ?? "", video.videoWidth, video.webkitAudioDecodedByteCount > 0]);
@@ -243,7 +248,7 @@ def played(browser, table, name):
 def test_a_clip_on_the_page_plays_with_its_sound(browser, file):
     browser.open(file, width=DESK)
     assert played(browser, ".videos", "x0") == ["", 48, True]
-    assert browser.ask("document.querySelector('#heard img').naturalWidth") == 8
+    assert browser.ask(HEARD) == 8
     browser.ask("document.querySelector('#player button').click()")
     assert not browser.ask("document.querySelector('#player').open")
     browser.ask("document.querySelectorAll('.portrait').forEach((e) => { e.open = true; })")

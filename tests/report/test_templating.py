@@ -15,7 +15,7 @@ PAGES = sorted(path.name for path in TEMPLATES.glob("*.jinja") if "<!doctype" in
 
 
 def test_every_page_begins_with_the_shared_head():
-    assert len(PAGES) == 5
+    assert len(PAGES) == 6
     for name in PAGES:
         text = (TEMPLATES / name).read_text(encoding="utf-8")
         assert '<head>\n{% include "head.html.jinja" %}' in text

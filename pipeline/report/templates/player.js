@@ -8,7 +8,12 @@
     part("#playing").textContent = button.dataset.video;
     part("video").src = clip ? `data:video/mp4;base64,${clip.clip}` : button.dataset.path;
     part("#heard").hidden = !clip?.heard;
-    if (clip?.heard) part("#heard img").src = `data:image/webp;base64,${clip.heard}`;
+    if (clip?.heard) {
+      const picture = part("#heard img") ?? document.createElement("img");
+      picture.alt = "Log-mel of what VGGish heard";
+      picture.src = `data:image/webp;base64,${clip.heard}`;
+      part("#heard").prepend(picture);
+    }
     part("#told").textContent = clip ? (clip.heard ? "" : "It has no sound.") : `Played from ${button.dataset.path}`;
     player.showModal();
     part("video").play().catch(() => {}); // a browser may want another press; one that cannot play says so below

@@ -41,7 +41,7 @@ def test_below_a_stage_stand_those_that_it_read_from(told):
 
 def test_a_file_leads_to_the_output_that_it_lies_in(step):
     read = {read.path: [(out.stage, out.path) for out in read.made] for read in step["evaluate"].read}
-    assert read["data/splits/test.parquet"] == [("split_mini", "data/splits/test.parquet")]
+    assert ("split_mini", "data/splits/test.parquet") in read["data/splits"]
     assert read["models/pretrained/weights.json"] == [("fetch_weights", "models/pretrained")]
     assert read["data/raw/sample"] == [("render", "data/raw/sample")]
     assert [read.made for read in step["fetch_weights"].read if read.path.startswith("data/external")] == [(), ()]

@@ -1,0 +1,180 @@
+"""`m3a predict --html`: videos with the scores of each view over time, where the model looks, and what it relates.
+
+video -> frames, sound (guarded) -> views -> scores of each, V x N -> the best actions by the combined score
+                                 -> Grad-CAM of the best actions, over the whole video
+                                 -> the neighbours of the best actions, learnt and in the data
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from pipeline.evaluate.views import batches, combine, temporal_views, views
+from pipeline.exchange.predict import THREADS, Action, best
+from pipeline.explain import relations
+from pipeline.foundations.media.faults import NoAudioStream, Undecodable
+from pipeline.foundations.media.frames import Pictures, read_frames, reader
+from pipeline.foundations.media.guard import Guard
+from pipeline.foundations.media.sound import read_sound
+from pipeline.foundations.params import Media
+from pipeline.foundations.tables import tables
+from pipeline.model.determinism import reproducible
+from pipeline.model.normalize import as_clips
+from pipeline.model.positions import counted_at
+from pipeline.report.gallery import HEIGHT, RATE, Looker, address, heat_of, heated, write_film
+from pipeline.report.templating import filled
+
+HOT = 3
+"""Actions whose heat is drawn."""
+NEIGHBOURS = 5
+
+
+class Look(NamedTuple):
+    """The views of one clip of the video, its crops side by side."""
+
+    start: float
+    """Seconds, of its first frame."""
+    end: float
+    """Seconds, of its last frame."""
+    scores: tuple[float, ...]
+    """Of one action; one score a crop."""
+
+
+class Neighbour(NamedTuple):
+    """An action beside another, and how near."""
+
+    action: str
+    strength: float
+
+
+class Found(NamedTuple):
+    """One of the best actions of a video."""
+
+    action: str
+    score: float
+    """Over all views, as stage `evaluate` combines them."""
+    looks: tuple[Look, ...]
+    film: str
+    """The video under its heat, as a data address; empty where no heat is drawn."""
+    neighbours: Mapping[str, list[Neighbour]]
+    """By learner, and `data` where a graph is at hand."""
+
+
+class Entry(NamedTuple):
+    """A video on the page."""
+
+    name: str
+    seconds: float
+    silent: bool
+    film: str
+    """The video with its sound, as a data address."""
+    found: tuple[Found, ...]
+    reason: str
+    """Why it cannot be shown; empty where it can."""
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The best actions, best first."""
+        return tuple(Action(found.action, found.score) for found in self.found)
+
+
+Related = Mapping[int, Mapping[str, list[Neighbour]]]
+"""By action."""
+
+
+def related(looker: Looker, adjacency: Path) -> Related:
+    """The neighbours of each action: learnt, and in the data where the graph of these very actions is at hand.
+
+    Raises:
+        PlainError: the graph cannot be read.
+    """
+    names = looker.about.actions
+    psi_NN = np.full((len(names), len(names)), np.nan)
+    if adjacency.exists():
+        psi, _ = relations.graph_of(tables.read("adjacency", adjacency), len(names))
+        psi_NN = psi if psi.shape == psi_NN.shape else psi_NN
+    found: dict[int, dict[str, list[Neighbour]]] = {}
+    for row in relations.neighbours(relations.classifiers(looker.network), psi_NN, NEIGHBOURS).to_pylist():
+        of = found.setdefault(row["action_id"], {}).setdefault(row["learner"], [])
+        of.append(Neighbour(names[row["neighbour"]], row["strength"]))
+    return found
+
+
+def entries(videos: Sequence[Path], looker: Looker, media: Media, neighbours: Related) -> Iterator[Entry]:
+    """Each video as the page shows it; one that cannot be decoded has a reason instead."""
+    with reproducible(THREADS), Guard(media) as guard:
+        for path in videos:
+            try:
+                yield _entry(path, looker, media, neighbours, guard)
+            except Undecodable as finding:
+                yield Entry(path.name, 0.0, False, "", (), str(finding))
+
+
+def _entry(path: Path, looker: Looker, media: Media, neighbours: Related, guard: Guard) -> Entry:
+    file, evaluate = path.resolve(), looker.evaluate
+    seen = guard.call(reader(looker.frames, evaluate.short_side), file, media)
+    scores_VN = view_scores(looker, seen)
+    actions = best(combine(scores_VN, evaluate.combine), looker.about.actions, looker.top)
+    if evaluate.crop != evaluate.short_side:  # the heat is of the whole frame, at the scale that crops have
+        scaled = guard.call(reader(looker.frames, evaluate.crop), file, media)
+    else:
+        scaled = seen
+    small = guard.call(partial(read_frames, fps=seen.fps, short_side=HEIGHT), file, media)
+    try:
+        sound = guard.call(partial(read_sound, rate=RATE), file, media)
+    except NoAudioStream:
+        sound = None
+    found = []
+    with TemporaryDirectory() as folder:
+        film = Path(folder, "film.mp4")
+        write_film(film, small.pixels, round(seen.fps), sound)
+        whole = address(film, "video/mp4")
+        for rank, (action, score) in enumerate(actions):
+            number = looker.about.actions.index(action)
+            hot = ""
+            if rank < HOT:
+                write_film(film, heated(small.pixels, heat_of(looker, scaled, number)), round(seen.fps), None)
+                hot = address(film, "video/mp4")
+            looks = looks_of(looker, seen, scores_VN[:, number])
+            found.append(Found(action, score, looks, hot, neighbours.get(number, {})))
+    return Entry(path.name, len(small.pixels) / seen.fps, sound is None, whole, tuple(found), "")
+
+
+@torch.inference_mode()
+def view_scores(looker: Looker, video: Pictures) -> np.ndarray:
+    """The scores of every view, V x N, as stage `evaluate` has them before it combines them."""
+    frames, device = counted_at(looker.frames, video.fps), next(looker.network.parameters()).device
+    parts = []
+    for batch, real in batches(views(video.pixels, frames, looker.evaluate), looker.evaluate.batch):
+        parts.append(looker.network.scores(as_clips(torch.from_numpy(batch).to(device), frames)).cpu().numpy()[:real])
+    return np.concatenate(parts)
+
+
+def looks_of(looker: Looker, video: Pictures, scores_V: np.ndarray) -> tuple[Look, ...]:
+    """One action's scores by clip: when each clip is, and the scores of its crops."""
+    frames = counted_at(looker.frames, video.fps)
+    times = temporal_views(len(video.pixels), frames, looker.evaluate.temporal_views)
+    crops = np.split(scores_V, len(times))
+    return tuple(
+        Look(float(shown[0] / video.fps), float(shown[-1] / video.fps), tuple(scores.tolist()))
+        for shown, scores in zip(times, crops, strict=True)
+    )
+
+
+def render(shown: Sequence[Entry], looker: Looker) -> str:
+    """The page, as HTML."""
+    evaluate = looker.evaluate
+    context = {
+        "entries": shown,
+        "backbone": looker.about.design.backbone.name,
+        "layer": looker.layer,
+        "vocabulary": len(looker.about.actions),
+        "clip": looker.frames.count,
+        "evaluate": evaluate,
+    }
+    return filled("predicted.html.jinja", context) + "\n"

@@ -1,0 +1,93 @@
+"""The page of `m3a predict --html`: the scores of testing view by view, heat, neighbours, and players that play."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.evaluate.testing import score_video
+from pipeline.foundations.media.frames import reader
+from pipeline.foundations.tables import tables
+from pipeline.model.positions import counted_at
+from pipeline.report import predicted
+from pipeline.report.gallery import open_looker
+from tests.browser import browsing
+from tests.evaluate.miniature import ACTIONS, write_model
+from tests.report.test_gallery import write_clip
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def looker(params, tmp_path_factory):
+    model = tmp_path_factory.mktemp("model") / "model"
+    write_model(model, params)
+    changes = {"temporal_views": 4, "spatial_views": 3, "short_side": 32, "crop": 24, "batch": 5}
+    return open_looker(model, params.evaluate.model_copy(update=changes), layer="layer3", top=4, device=CPU)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clips") / "a <clip>.mp4"
+    write_clip(path, seed=3)
+    return path
+
+
+@pytest.fixture(scope="module")
+def entry(looker, params, clip):
+    (made,) = predicted.entries([clip], looker, params.media, {})
+    return made
+
+
+def test_the_views_combine_to_the_scores_of_testing(looker, params, clip, entry):
+    seen = reader(looker.frames, looker.evaluate.short_side)(clip, params.media)
+    scores_N = score_video(looker.network, seen.pixels, counted_at(looker.frames, seen.fps), looker.evaluate)
+    order = np.argsort(-scores_N, kind="stable")[:4]
+    assert [found.action for found in entry.found] == [looker.about.actions[number] for number in order]
+    np.testing.assert_allclose([found.score for found in entry.found], scores_N[order], atol=1e-6)
+    for found in entry.found:
+        assert max(score for look in found.looks for score in look.scores) == pytest.approx(found.score, abs=1e-6)
+        assert [len(look.scores) for look in found.looks] == [3] * 4
+        starts = [look.start for look in found.looks]
+        assert starts == sorted(starts)
+        assert found.looks[-1].end <= entry.seconds
+
+
+def test_the_best_have_their_heat_and_all_their_neighbours(looker, params, clip, tmp_path):
+    n = len(ACTIONS)
+    rows = [(i, j, 4, 2, 0.5 if j == (i + 1) % n else 0.0, j == (i + 1) % n) for i in range(n) for j in range(n)]
+    tables.write("adjacency", tmp_path / "adjacency.parquet", tables.from_rows("adjacency", rows))
+    known = predicted.related(looker, tmp_path / "adjacency.parquet")
+    (made,) = predicted.entries([clip], looker, params.media, known)
+    assert [bool(found.film) for found in made.found] == [True] * predicted.HOT + [False]
+    for found in made.found:
+        number = looker.about.actions.index(found.action)
+        assert found.neighbours["data"] == [(looker.about.actions[(number + 1) % n], 0.5)]
+    without = predicted.related(looker, tmp_path / "nowhere.parquet")
+    assert all("data" not in learners for learners in without.values())
+
+
+def test_a_file_that_is_no_video_has_its_reason(looker, params, clip):
+    broken = clip.with_name("broken.mp4")
+    broken.write_bytes(b"no video")
+    first, second = predicted.entries([broken, clip], looker, params.media, {})
+    assert first.reason
+    assert not second.reason
+    assert "Cannot be read" in predicted.render([first, second], looker)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_in_a_browser_it_plays_and_nothing_is_fetched(looker, entry, tmp_path, width):
+    page = tmp_path / "page.html"
+    page.write_text(predicted.render([entry], looker))
+    assert "a &lt;clip&gt;.mp4" in page.read_text()
+    with browsing(tmp_path / "profile") as browser:
+        browser.open(page, width=width)
+        assert (browser.errors, browser.requests) == ([], [page.as_uri()])
+        assert browser.sticking_out() == browser.overflowing() == []
+        sizes = browser.ask(
+            "Promise.all([...document.querySelectorAll('video')].map((v) => new Promise((done, failed) => {"
+            " v.addEventListener('canplay', () => done([v.videoWidth, v.duration]), { once: true });"
+            " v.addEventListener('error', failed); v.load(); })))"
+        )
+    assert len(sizes) == 1 + predicted.HOT
+    assert all(width > 0 and 0.9 < seconds < 1.6 for width, seconds in sizes)
