@@ -1,8 +1,9 @@
 """What published checkpoints call their tensors, and what those are here.
 
-Three publishers are known: the authors' repository (zhenglab/multi-action-video); ig65m-pytorch
+Four publishers are known: the authors' repository (zhenglab/multi-action-video); ig65m-pytorch
 (moabitcoin/ig65m-pytorch), whose R(2+1)D-34 is the backbone that the authors started from; and the data set's authors
-(zhoubolei/moments_models), whose ResNet3D-50 is the baseline of Multi-Moments in Time.
+(zhoubolei/moments_models), whose ResNet3D-50 is the baseline of Multi-Moments in Time; and mmaction2
+(open-mmlab/mmaction2), whose TIN on ResNet-50 is the paper's other rival.
 """
 
 import re
@@ -26,10 +27,13 @@ class Publisher(NamedTuple):
     name: str
     batch_norm: BatchNorm
     """Settings that the weights were trained under; the files do not hold them."""
+    pictures: bool = False
+    """Its convolutions are of pictures, without an axis of time."""
 
 
 AUTHORS = Publisher("multi-action-video", BatchNorm(eps=1e-5, momentum=0.1))
 MOMENTS = Publisher("moments_models", BatchNorm(eps=1e-5, momentum=0.1))
+MMACTION = Publisher("mmaction2", BatchNorm(eps=1e-5, momentum=0.1), pictures=True)
 IG65M = Publisher("ig65m-pytorch", BatchNorm(eps=1e-3, momentum=0.9))
 
 _AUTHORS_PLAIN: Rules = [
@@ -88,6 +92,19 @@ _MOMENTS: Rules = [
     (r"(layer\d\.\d+)\.downsample\.0\.(.+)", r"\1.shortcut.conv.\2"),
     (r"(layer\d\.\d+)\.downsample\.1\.(.+)", r"\1.shortcut.norm.\2"),
 ]
+_INTERLACE = r"backbone\.(layer\d\.\d+)\.conv1\.conv\.net1\."
+_MMACTION: Rules = [
+    (r"backbone\.conv1\.conv\.(.+)", r"stem.conv.\1"),
+    (r"backbone\.conv1\.bn\.(.+)", r"stem.norm.\1"),
+    (_INTERLACE + r"offset_net\.(conv|fc1|fc2)\.(.+)", r"\1.body.interlace.offset_\2.\3"),
+    (_INTERLACE + r"weight_net\.conv\.(.+)", r"\1.body.interlace.weight_conv.\2"),
+    (r"backbone\.(layer\d\.\d+)\.conv1\.conv\.net2\.(.+)", r"\1.body.conv1.\2"),
+    (r"backbone\.(layer\d\.\d+)\.(conv[23])\.conv\.(.+)", r"\1.body.\2.\3"),
+    (r"backbone\.(layer\d\.\d+)\.conv(\d)\.bn\.(.+)", r"\1.body.norm\2.\3"),
+    (r"backbone\.(layer\d\.\d+)\.downsample\.conv\.(.+)", r"\1.shortcut.conv.\2"),
+    (r"backbone\.(layer\d\.\d+)\.downsample\.bn\.(.+)", r"\1.shortcut.norm.\2"),
+]
+_MMACTION_HEAD: Rules = [(r"cls_head\.fc_cls\.(.+)", r"head.\1")]
 _MOMENTS_HEAD: Rules = [(r"last_linear\.(.+)", r"head.\1")]
 
 
@@ -102,6 +119,8 @@ def publisher_of(names: Iterable[str]) -> Publisher | None:
     names = set(names)
     if "stem.0.weight" in names:
         return IG65M
+    if "backbone.layer1.0.conv1.conv.net2.weight" in names:
+        return MMACTION
     if {"conv1.weight", "layer1.0.conv3.weight"} <= names:
         return MOMENTS
     return AUTHORS if {"conv1.weight", "bn1.weight"} <= names else None
@@ -114,6 +133,8 @@ def our_names(names: Iterable[str], publisher: Publisher) -> dict[str, str]:
         backbone, head = _IG65M, []
     elif publisher is MOMENTS:
         backbone, head = _MOMENTS, _MOMENTS_HEAD
+    elif publisher is MMACTION:
+        backbone, head = _MMACTION, _MMACTION_HEAD
     else:
         factored = "conv1_middle.weight" in names
         crossed = any("CROSS_FUSION" in name for name in names)

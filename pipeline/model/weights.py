@@ -84,11 +84,13 @@ def convert(source: Path, target: Path) -> Conversion:
     if publisher is None:
         raise PlainError(
             f"{source}: not recognized: found names such as {', '.join(list(theirs)[:3])}; expected a checkpoint of "
-            "zhenglab/multi-action-video, r2plus1d_34 of moabitcoin/ig65m-pytorch, or resnet3d50 of "
-            "zhoubolei/moments_models"
+            "zhenglab/multi-action-video, r2plus1d_34 of moabitcoin/ig65m-pytorch, resnet3d50 of "
+            "zhoubolei/moments_models, or TIN of open-mmlab/mmaction2"
         )
     mapped = our_names(theirs, publisher)
     tensors = {ours: theirs[name].contiguous() for name, ours in mapped.items()}
+    if publisher.pictures:
+        tensors = {name: tensor[:, :, None] if tensor.ndim == 4 else tensor for name, tensor in tensors.items()}
     backbone = backbone_of(tensors)
     reasons = set_aside(theirs)
     head = head_of(tensors, positions=bool(reasons))

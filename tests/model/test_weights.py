@@ -134,6 +134,53 @@ def test_the_baseline_of_moments_whole(tmp_path):
     }
 
 
+def mmaction_names() -> dict[str, str]:
+    """Every name of mmaction2's TIN, and what it is here, written out from its layout."""
+    names = {"conv1.conv.weight": "stem.conv.weight"} | _norm("conv1.bn", "stem.norm")
+    inner = {"offset_net.conv": "offset_conv", "offset_net.fc1": "offset_fc1", "offset_net.fc2": "offset_fc2",
+             "weight_net.conv": "weight_conv"}  # fmt: skip
+    for layer, blocks in enumerate((3, 4, 6, 3), start=1):
+        for block in range(blocks):
+            here = f"layer{layer}.{block}"
+            names[f"{here}.conv1.conv.net2.weight"] = f"{here}.body.conv1.weight"
+            for theirs, ours in inner.items():
+                for leaf in ("weight", "bias"):
+                    names[f"{here}.conv1.conv.net1.{theirs}.{leaf}"] = f"{here}.body.interlace.{ours}.{leaf}"
+            for number in (1, 2, 3):
+                names |= _norm(f"{here}.conv{number}.bn", f"{here}.body.norm{number}")
+                if number > 1:
+                    names[f"{here}.conv{number}.conv.weight"] = f"{here}.body.conv{number}.weight"
+            if block == 0:
+                names[f"{here}.downsample.conv.weight"] = f"{here}.shortcut.conv.weight"
+                names |= _norm(f"{here}.downsample.bn", f"{here}.shortcut.norm")
+    return names
+
+
+def test_tin_whole(tmp_path):
+    """All 23.5 million, its convolutions of pictures, as mmaction2 publishes them."""
+    shapes, names = backbone_tensors("tin_r50"), mmaction_names()
+    assert {f"backbone.{ours}" for ours in names.values()} == shapes.keys()
+    state = {}
+    for i, (theirs, ours) in enumerate(names.items()):
+        shape = shapes[f"backbone.{ours}"]
+        picture = (*shape[:2], *shape[3:]) if len(shape) == 5 else shape
+        state[f"backbone.{theirs}"] = torch.full((), i / 64, dtype=torch.half).expand(picture)
+    state |= {"cls_head.fc_cls.weight": torch.zeros(313, 2048), "cls_head.fc_cls.bias": torch.zeros(313)}
+    conversion = convert(
+        save(tmp_path / "tin.pth", {"meta": {"epoch": 9}, "state_dict": state}), tmp_path / "w.safetensors"
+    )
+    assert conversion.left_over == {}
+    assert (conversion.origin.publisher, conversion.origin.backbone) == ("mmaction2", "tin_r50")
+    assert conversion.mapped["backbone.layer3.5.conv1.conv.net1.offset_net.fc2.bias"] == (
+        "backbone.layer3.5.body.interlace.offset_fc2.bias"
+    )
+    with safe_open(tmp_path / "w.safetensors", framework="pt") as file:
+        for theirs, ours in names.items():
+            assert torch.equal(file.get_tensor(f"backbone.{ours}").flatten(), state[f"backbone.{theirs}"].flatten()), (
+                theirs
+            )
+
+
 def test_the_backbone_alone_leaves_the_head(tmp_path, authors_state, trained, make_model):
     convert(save(tmp_path / "c.pyth", authors_state(trained)), tmp_path / "w.safetensors")
     model = make_model(("visual",), actions=9)

@@ -13,7 +13,15 @@ from typing import Literal, NamedTuple
 
 HeadName = Literal["visual", "audio", "text", "audio_text", "fc", "softmax"]
 BackboneName = Literal[
-    "r2plus1d_34", "r2plus1d_18", "r3d_18", "i3d_50", "resnet3d50", "r3d_tiny", "r2plus1d_tiny", "inception_i3d"
+    "r2plus1d_34",
+    "r2plus1d_18",
+    "r3d_18",
+    "i3d_50",
+    "resnet3d50",
+    "tin_r50",
+    "r3d_tiny",
+    "r2plus1d_tiny",
+    "inception_i3d",
 ]
 WordSource = Literal["file", "gensim", "sentences"]
 DatasetSource = Literal["sample", "mmit", "charades", "csv"]

@@ -7,6 +7,7 @@ R(2+1)D  the same, each convolution a 1 x 3 x 3 in space, batch norm, ReLU, and 
 I3D      bottlenecks, inflated to 3 x 1 x 1 in every other block; time is halved once, after layer 1
 ResNet3D bottlenecks with 3 x 3 x 3 (Hara et al. 2018), behind 7 x 7 x 7 and 3 x 3 x 3 max-pooling that halves time too;
          the baseline of Multi-Moments in Time (Monfort et al. 2019)
+TIN      ResNet-50 over each of 8 frames; between them, temporal interlacing before each block (`interlace.py`)
 """
 
 from collections import OrderedDict
@@ -17,12 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.model.backbones.backbone import Backbone
+from pipeline.model.backbones.interlace import TemporalInterlace
 
 Triple = tuple[int, int, int]
 """Time, height, width."""
-Kind = Literal["3d", "2+1d", "inflated", "bottleneck"]
+Kind = Literal["3d", "2+1d", "inflated", "bottleneck", "interlaced"]
 BOTTLENECK = 4  # a bottleneck puts out four times its inner width
-BOTTLENECKS = ("inflated", "bottleneck")
+BOTTLENECKS = ("inflated", "bottleneck", "interlaced")
 INFLATED_BLOCKS = {1: (0, 1, 2), 2: (0, 2), 3: (0, 2, 4), 4: (1,)}  # released code, Wang et al. 2018
 
 
@@ -49,6 +51,7 @@ ARCHITECTURES = {
     "r2plus1d_18": Architecture(kind="2+1d", blocks=(2, 2, 2, 2)),
     "r3d_18": Architecture(kind="3d", blocks=(2, 2, 2, 2)),
     "i3d_50": Architecture(kind="inflated", blocks=(3, 4, 6, 3)),
+    "tin_r50": Architecture(kind="interlaced", blocks=(3, 4, 6, 3)),
     "resnet3d50": Architecture(kind="bottleneck", blocks=(3, 4, 6, 3)),
     "r3d_tiny": Architecture(kind="3d", blocks=(1, 1, 1, 1), widths=(16, 32, 64, 128)),
     "r2plus1d_tiny": Architecture(kind="2+1d", blocks=(1, 1, 1, 1), widths=(16, 32, 64, 128), stem_middle=12),
@@ -106,10 +109,10 @@ def _stem(kind: Kind, width: int, middle: int) -> nn.Sequential:
     if kind == "2+1d":
         first: nn.Module = _factored(3, width, middle, side=7, stride=stride)
     else:
-        frames = {"inflated": 5, "bottleneck": 7}.get(kind, 3)
+        frames = {"inflated": 5, "bottleneck": 7, "interlaced": 1}.get(kind, 3)
         first = _conv(3, width, (frames, 7, 7), stride)
     parts: OrderedDict[str, nn.Module] = OrderedDict(conv=first, norm=nn.BatchNorm3d(width), relu=nn.ReLU(inplace=True))
-    if kind == "inflated":
+    if kind in ("inflated", "interlaced"):
         parts["pool"] = nn.MaxPool3d((1, 3, 3), stride=stride, padding=(0, 1, 1))
     if kind == "bottleneck":
         parts["pool"] = nn.MaxPool3d(3, stride=2, padding=1)
@@ -124,6 +127,10 @@ def _layer(kind: Kind, number: int, inputs: int, width: int, blocks: int) -> nn.
         if kind == "inflated":
             frames = 3 if index in INFLATED_BLOCKS[number] else 1
             made.append(_bottleneck(inputs, width, (frames, 1), (1, 2, 2) if halves else (1, 1, 1)))
+            inputs = width * BOTTLENECK
+        elif kind == "interlaced":
+            before = TemporalInterlace(inputs)
+            made.append(_bottleneck(inputs, width, (1, 1), (1, 2, 2) if halves else (1, 1, 1), before))
             inputs = width * BOTTLENECK
         elif kind == "bottleneck":
             made.append(_bottleneck(inputs, width, (1, 3), (2, 2, 2) if halves else (1, 1, 1)))
@@ -149,14 +156,21 @@ def _basic(kind: Kind, inputs: int, width: int, stride: Triple) -> Residual:
     return Residual(nn.Sequential(body), _shortcut(inputs, width, stride))
 
 
-def _bottleneck(inputs: int, width: int, frames: tuple[int, int], stride: Triple) -> Residual:
-    """Two convolutions of some frames each, 1 x 1 and 3 x 3 in space, and 1 x 1 x 1 out to four times the width."""
+def _bottleneck(
+    inputs: int, width: int, frames: tuple[int, int], stride: Triple, before: nn.Module | None = None
+) -> Residual:
+    """Two convolutions of some frames each, 1 x 1 and 3 x 3 in space, and 1 x 1 x 1 out to four times the width.
+
+    `before` comes before the first of them, on the way that the shortcut leaves out.
+    """
     outputs = width * BOTTLENECK
-    body = OrderedDict(
+    body: OrderedDict[str, nn.Module] = OrderedDict(
         conv1=_conv(inputs, width, (frames[0], 1, 1)), norm1=nn.BatchNorm3d(width), relu1=nn.ReLU(inplace=True),
         conv2=_conv(width, width, (frames[1], 3, 3), stride), norm2=nn.BatchNorm3d(width), relu2=nn.ReLU(inplace=True),
         conv3=_conv(width, outputs, (1, 1, 1)), norm3=nn.BatchNorm3d(outputs),
     )  # fmt: skip
+    if before is not None:
+        body = OrderedDict(interlace=before, **body)
     return Residual(nn.Sequential(body), _shortcut(inputs, outputs, stride))
 
 
