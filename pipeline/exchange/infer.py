@@ -143,8 +143,9 @@ def views(pictures: np.ndarray, fps: float, how: dict[str, Any]) -> np.ndarray:
 
 def normalized(clips: np.ndarray, how: dict[str, Any]) -> np.ndarray:
     """Clips as the model takes them: float32, B x 3 x F x crop x crop."""
-    scaled = clips.transpose(0, 4, 1, 2, 3).astype(np.float32) / np.float32(255) - np.float32(how["mean"])
-    return np.ascontiguousarray(scaled / np.float32(how["std"]))
+    mean, std = (np.float32(how[name]).reshape(-1, 1, 1, 1) for name in ("mean", "std"))  # of all channels, or of each
+    scaled = clips.transpose(0, 4, 1, 2, 3).astype(np.float32) / np.float32(255) - mean
+    return np.ascontiguousarray(scaled / std)
 
 
 def check(model: Model, folder: Path) -> float:

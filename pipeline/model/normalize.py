@@ -1,5 +1,6 @@
 """From pictures to what a model takes."""
 
+import torch
 from torch import Tensor
 
 from pipeline.foundations.params import Frames
@@ -11,4 +12,9 @@ def as_clips(pictures_BTYXC: Tensor, frames: Frames) -> Tensor:
     The channels stay innermost in memory, which is `torch.channels_last_3d`.
     """
     clips_BCTYX = pictures_BTYXC.permute(0, 4, 1, 2, 3).float()
-    return (clips_BCTYX / 255.0 - frames.mean) / frames.std
+    return (clips_BCTYX / 255.0 - _channels(frames.mean, clips_BCTYX)) / _channels(frames.std, clips_BCTYX)
+
+
+def _channels(value: float | tuple[float, float, float], like_BCTYX: Tensor) -> float | Tensor:
+    """One number for all channels as it is; one for each along their axis."""
+    return value if isinstance(value, float) else torch.tensor(value, device=like_BCTYX.device)[:, None, None, None]

@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline.foundations.params.reading import parse_yaml
 from pipeline.foundations.runtime.errors import PlainError
 
-Value = str | int | float | bool | list[str] | list[int] | None
+Value = str | int | float | bool | list[str] | list[int] | list[float] | None
 Changes = Mapping[str, Value]
 """Dotted keys to values: `train.epochs`, or `seed`."""
 

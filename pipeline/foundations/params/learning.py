@@ -38,8 +38,9 @@ class Frames(Section):
     """linspace(0, span - 1, count) cut to integers (released), or every span / count-th."""
     scaling: Scaling
     """Bilinear with antialiasing; or without, and the long side cut to whole pixels (released)."""
-    mean: Rate
-    std: Positive
+    mean: Rate | Annotated[tuple[Rate, Rate, Rate], Field(strict=False)]
+    std: Positive | Annotated[tuple[Positive, Positive, Positive], Field(strict=False)]
+    """Of pixels in [0, 1]: subtracted, and divided by; one for all channels, or one each for red, green and blue."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from pipeline.foundations.params import Params, Section, load_params
+from pipeline.foundations.params import Params, Section, load_params, parse_params
+from pipeline.foundations.params.editing import edited
 from pipeline.foundations.runtime.errors import PlainError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -212,3 +213,10 @@ def test_mutated_files_are_read_or_refused(edits):
 @given(edits=EDITS)
 def test_ten_thousand_mutations_are_read_or_refused(edits):
     _read_mutated(edits)
+
+
+def test_channels_are_normalized_alike_or_each_by_its_own():
+    each = edited(TEXT, {"frames.mean": [0.485, 0.456, 0.406], "frames.std": [0.229, 0.224, 0.225]})
+    assert parse_params(each, Path("params.yaml")).frames.mean == (0.485, 0.456, 0.406)
+    with pytest.raises(PlainError, match=r"frames\.std"):
+        parse_params(edited(TEXT, {"frames.std": [0.229, 0.224]}), Path("params.yaml"))
