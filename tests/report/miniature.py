@@ -139,7 +139,7 @@ def _write_explained(root: Path) -> None:
     for number, (video, action, hottest) in enumerate((("x0", 0, 1.5), ("x0", 4, 0.5), ("x1", 5, 0.0))):
         files = (f"{video}-frames.webp", f"{number}.webp", f"{number}-moving.webp")
         for color, file in enumerate(files):
-            picture = Image.new("RGB", (8, 6), (40 * number, 80 * color, 200))
+            picture = Image.new("RGB", (900, 110), (40 * number, 80 * color, 200))
             (root / PICTURES).mkdir(parents=True, exist_ok=True)
             picture.save(root / PICTURES / file)
         rows.append((int(video[1]), action, "model", video, "by score", "layer4", 0.9 - number / 10, hottest, *files))

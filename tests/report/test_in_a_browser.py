@@ -111,7 +111,7 @@ def test_all_pictures_load(browser, file):
     browser.open(file, width=DESK)
     widths = browser.picture_widths()
     assert len(widths) == 14  # two videos' frames, and three actions under two models' heat, still and moving
-    assert all(width == 8 for width in widths)
+    assert all(width == 900 for width in widths)
     drawn = browser.ask("[...document.querySelectorAll('svg[role=img]')].map((e) => e.getBoundingClientRect().width)")
     assert len(drawn) > 8
     assert all(width > 0 for width in drawn)

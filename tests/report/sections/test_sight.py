@@ -62,7 +62,7 @@ def test_pictures_are_on_the_page_itself(seen):
     head, _, data = seen.videos[0].rows[1].views[0].strip.partition(",")
     assert head == "data:image/webp;base64"
     with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
-        assert picture.size == (8, 6)
+        assert picture.size == (900, 110)
 
 
 def test_the_pointing_game_starts_with_the_layer_that_is_drawn(seen):
