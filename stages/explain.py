@@ -18,10 +18,11 @@ def main(params: Params) -> str:
     """Write the pictures and the tables of data/explain."""
     split = tables.read("splits", Path(f"data/splits/{params.evaluate.split}.parquet"))
     videos = tables.read("videos", Path("data/index/videos.parquet"))
+    imported = params.dataset.source == "features"  # then there is no picture to draw, and none is asked for
     return run(
         Path("data/explain"),
         explained(Path(), params.explain.baseline),
-        videos_of(split, videos, Path(params.dataset.folder, params.dataset.videos)),
+        [] if imported else videos_of(split, videos, Path(params.dataset.folder, params.dataset.videos)),
         _places(params, videos),
         tables.read("adjacency", Path("data/graph/adjacency.parquet")),
         _lexicon(params, videos),
@@ -37,6 +38,8 @@ def _lexicon(params: Params, videos: pa.Table) -> Lexicon:
     """Whose sounds the audio forms are; the forms themselves, which may be many, stay on disk."""
     columns = ["action_id", "video_id"]
     pairs = pa.concat_tables(tables.read_stream("audio", Path("data/lexicons/audio.parquet"), columns))
+    if params.dataset.source == "features":  # there is no sound to play, as there is no picture
+        return Lexicon(pairs.slice(0, 0), {})
     lending = videos_of(pairs, videos, Path(params.dataset.folder, params.dataset.videos))
     return Lexicon(pairs, {video.video_id: video for video in lending})
 

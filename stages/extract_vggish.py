@@ -3,22 +3,31 @@
 from pathlib import Path
 
 from pipeline.audio.extraction import extract
+from pipeline.audio.imported import take_imported
 from pipeline.audio.vggish import is_untrained
 from pipeline.foundations.params import Params
+from pipeline.foundations.tables.features import features_of
 from stages import stage
 
 WEIGHTS = Path("models/pretrained/vggish.safetensors")
+VIDEOS, VERDICTS = Path("data/index/videos.parquet"), Path("data/audible/verdicts.parquet")
+TARGET, EXCLUDED = Path("data/features/vggish.parquet"), Path("data/features/excluded.parquet")
 
 
 @stage
 def main(params: Params) -> str:
     """Write the tables `vggish` and `exclusions`."""
+    if params.dataset.source == "features":
+        folder = features_of(params.dataset)
+        forms, sound = take_imported(VIDEOS, VERDICTS, TARGET, EXCLUDED, folder), folder.manifest.sound
+        about = f"{sound.model}, {'whitened' if sound.whitened else 'not whitened'}" if sound else "none are there"
+        return f"{forms:,} forms as they were imported ({about}); nothing was decoded"
     counts = extract(
-        Path("data/index/videos.parquet"),
-        Path("data/audible/verdicts.parquet"),
+        VIDEOS,
+        VERDICTS,
         WEIGHTS,
-        Path("data/features/vggish.parquet"),
-        Path("data/features/excluded.parquet"),
+        TARGET,
+        EXCLUDED,
         root=Path(params.dataset.folder, params.dataset.videos),
         vggish=params.vggish,
         media=params.media,

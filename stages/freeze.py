@@ -4,10 +4,12 @@ from pathlib import Path
 
 from pipeline.evaluate import testing
 from pipeline.evaluate.frozen import extract_view_features
+from pipeline.evaluate.imported import write_view_features
 from pipeline.foundations.params import Params
 from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.features import features_of
 from pipeline.model.design import Design
-from pipeline.train.frozen import BACKBONE, freeze
+from pipeline.train.frozen import BACKBONE, freeze, freeze_imported
 from pipeline.train.inputs import Inputs
 from stages import stage
 from stages.train import METRICS
@@ -18,6 +20,11 @@ FEATURES, VIEW_FEATURES = Path("data/frozen/features"), Path("data/frozen/view_f
 @stage
 def main(params: Params) -> str:
     """Write the features of training, validation and test videos."""
+    split = tables.read("splits", Path(f"data/splits/{params.evaluate.split}.parquet"))
+    if params.dataset.source == "features":
+        videos = freeze_imported(FEATURES, Inputs())
+        tested = write_view_features(VIEW_FEATURES, split, features_of(params.dataset))
+        return f"{videos:,} training and {tested:,} {params.evaluate.split} videos, as they were imported"
     videos = freeze(
         FEATURES,
         Inputs(),
@@ -28,7 +35,6 @@ def main(params: Params) -> str:
         seed=params.seed,
         execution=params.execution,
     )
-    split = tables.read("splits", Path(f"data/splits/{params.evaluate.split}.parquet"))
     index = tables.read("videos", Path("data/index/videos.parquet"))
     tested = extract_view_features(
         VIEW_FEATURES,

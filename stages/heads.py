@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.metrics.metrics import map_sample_of_each
+from pipeline.model.backbones.imported import NAME as IMPORTED
 from pipeline.model.design import Design
-from pipeline.train.frozen import HeadTrainer
+from pipeline.train.frozen import BACKBONE, HeadTrainer, frozen_splits
 from pipeline.train.heads import Fitted
 from pipeline.train.inputs import Inputs
 from pipeline.train.tune import as_given, rows_of, tune
@@ -35,10 +37,11 @@ def main(params: Params) -> str:
             "videos that the rates were chosen on; set evaluate.split to test, or frozen.tune to false"
         )
     trainer = HeadTrainer(
-        FEATURES,
-        Inputs(),
+        partial(frozen_splits, FEATURES),
+        replace(Inputs(), clips=FEATURES),
         Design.of(params),
-        frozen=frozen,
+        backbone=None if params.backbone.name == IMPORTED else FEATURES / BACKBONE,
+        schedule=frozen,
         train=params.train,
         metric=map_sample_of_each,
         execution=params.execution,

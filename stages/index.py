@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+from pipeline.dataset.annotations import Annotations
 from pipeline.dataset.dataset import read_annotations
-from pipeline.dataset.index import build_index, summary
+from pipeline.dataset.imported import build_feature_index
+from pipeline.dataset.index import Index, build_index, summary
 from pipeline.dataset.splits import training_of
 from pipeline.foundations.params import Params
 from pipeline.foundations.params.foresight import foresee
 from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.features import features_of
 from stages import stage
 
 FOLDER = Path("data/index")
@@ -20,17 +23,24 @@ def main(params: Params) -> str:
     annotations = read_annotations(params.dataset)
     for foreseen in foresee(training_of(annotations), params):
         say(f"index: warning: {foreseen.sentence}: {foreseen.advice}")
-    index = build_index(
-        annotations,
-        Path(params.dataset.folder, params.dataset.videos),
-        stores=[Path(params.dataset.folder, store) for store in params.dataset.stores],
-        max_missing_rate=params.index.max_missing_rate,
-        workers=params.execution.workers,
-    )
+    index = _index(annotations, params)
     tables.write("videos", FOLDER / "videos.parquet", index.videos)
     tables.write("actions", FOLDER / "actions.parquet", index.actions)
     tables.write("exclusions", FOLDER / "missing.parquet", index.missing)
     return summary(annotations, index)
+
+
+def _index(annotations: Annotations, params: Params) -> Index:
+    dataset, most = params.dataset, params.index.max_missing_rate
+    if dataset.source == "features":
+        return build_feature_index(annotations, features_of(dataset), max_missing_rate=most)
+    return build_index(
+        annotations,
+        Path(dataset.folder, dataset.videos),
+        stores=[Path(dataset.folder, store) for store in dataset.stores],
+        max_missing_rate=most,
+        workers=params.execution.workers,
+    )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from pipeline.foundations.params import Params
 from pipeline.metrics.metrics import map_action, map_sample
+from pipeline.model.backbones.imported import NAME as IMPORTED
 from pipeline.model.design import Design
 from pipeline.train.experiment import run
+from pipeline.train.imported import run_imported
 from pipeline.train.inputs import Inputs
 from stages import stage
 
@@ -15,7 +17,8 @@ METRICS = {"map_sample": map_sample, "map_action": map_action}
 @stage
 def main(params: Params) -> str:
     """Write the trained model and its learning curves."""
-    made = run(
+    train = run_imported if params.backbone.name == IMPORTED else run
+    made = train(
         Inputs(),
         model_folder=Path("models/m3a"),
         curves_folder=Path("data/curves"),

@@ -46,7 +46,8 @@ class Whitening(NamedTuple):
 def whiten(videos: Path, embeddings: Path, target: Path, parameters: Path, settings: params.Whitening) -> str:
     """Write the table `whitened` of all `embeddings` at `target`, and what whitens them at `parameters`.
 
-    The training split of `videos` alone is fitted on (DESIGN.md, invariant 2).
+    With the method `imported` they are whitened already and stay as they are. The training split of `videos` alone is
+    fitted on (DESIGN.md, invariant 2).
 
     Returns:
         What was done, in a line.
@@ -54,6 +55,8 @@ def whiten(videos: Path, embeddings: Path, target: Path, parameters: Path, setti
     Raises:
         PlainError: there is nothing to fit on, or the released parameters cannot be read.
     """
+    if settings.method == "imported":
+        return _as_imported(embeddings, target, parameters)
     with threadpool_limits(limits=1):  # the last bits depend on the number of threads
         if settings.method == "released":
             whitening = released(Path(settings.path))
@@ -66,6 +69,16 @@ def whiten(videos: Path, embeddings: Path, target: Path, parameters: Path, setti
         return f"{rows:,} videos whitened with the released parameters"
     rank = int(np.count_nonzero(whitening.vectors.any(axis=1)))
     return f"{rows:,} videos whitened; fitted on {whitening.patches:,} training patches, {rank} of 128 components vary"
+
+
+def _as_imported(embeddings: Path, target: Path, parameters: Path) -> str:
+    """Embeddings that arrive whitened, of any width; the table of parameters has no rows."""
+    tables.write("whitening", parameters, tables.empty("whitening"))
+    pieces = (
+        tables.from_columns("whitened", {"video_id": table["video_id"], "form": table["embedding"]})
+        for table in tables.read_stream("vggish", embeddings)
+    )
+    return f"{tables.write_stream('whitened', target, pieces):,} videos, which were imported whitened"
 
 
 def fit(pieces: Iterable[np.ndarray]) -> Whitening:

@@ -3,12 +3,25 @@
 import sys
 from io import TextIOWrapper
 
-from pipeline.cli import ablate, bench, data, gallery, graph, lineage, models, preset, results
+from pipeline.cli import ablate, bench, data, features, gallery, graph, lineage, models, preset, results
 from pipeline.cli.app import app
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
 
-__all__ = ["ablate", "app", "bench", "data", "gallery", "graph", "lineage", "main", "models", "preset", "results"]
+__all__ = [
+    "ablate",
+    "app",
+    "bench",
+    "data",
+    "features",
+    "gallery",
+    "graph",
+    "lineage",
+    "main",
+    "models",
+    "preset",
+    "results",
+]
 
 
 def main() -> None:

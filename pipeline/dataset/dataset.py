@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipeline.dataset import charades, mmit, own
+from pipeline.dataset import charades, imported, mmit, own
 from pipeline.dataset.annotations import Annotations
 from pipeline.foundations.params import Dataset
 from pipeline.foundations.params.choices import DatasetSource
@@ -14,6 +14,7 @@ READERS: Mapping[str, Callable[[Path], Annotations]] = {
     "mmit": mmit.read,
     "charades": charades.read,
     "csv": own.read,
+    "features": imported.read,
 }
 """What reads the annotation folder of each `dataset.source`; the bundled sample is written in M-MiT's layout."""
 

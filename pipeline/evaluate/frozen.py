@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from pipeline.evaluate.testing import Video, digests
-from pipeline.evaluate.views import batches, combine, views
+from pipeline.evaluate.views import batches, views
 from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import Finding
 from pipeline.foundations.media.frames import reader
@@ -34,6 +35,8 @@ from pipeline.model.sounds import sounds_of
 
 DECIMALS = 4
 """Of the means of metrics, in percent."""
+VIDEOS = 1024
+"""Scored at once."""
 
 
 def extract_view_features(
@@ -106,15 +109,41 @@ def _unread(shard: Path) -> Iterator[tuple[str, str]]:
 @torch.inference_mode()
 def predict(view_features: pa.Table, model: MultiActionModel, whitened: Path, evaluate: Evaluate) -> pa.Table:
     """Table `predictions`: what a model whose backbone is the fixed one scores; excluded videos are left out."""
-    sounds_BP = torch.from_numpy(sounds_of(view_features["video_id"].combine_chunks(), whitened))
-    rows, folded = [], fold(model)  # what does not depend on the video is computed once
-    for row, sound_P in zip(view_features.to_pylist(), sounds_BP, strict=True):
-        if row["reason"]:
-            continue
-        features_VLC = torch.tensor(row["features"]).reshape(row["shape"])
-        scores_VN = folded.scores_at(features_VLC, sound_P.expand(len(features_VLC), -1)).numpy()
-        rows.append((row["video_id"], row["actions"], np.asarray(combine(scores_VN, evaluate.combine)).tolist()))
-    return tables.from_rows("predictions", rows)
+    kept = view_features.filter(pc.equal(view_features["reason"], ""))
+    folded = fold(model)  # what does not depend on the video is computed once
+    parts = [tables.empty("predictions")]
+    for start in range(0, kept.num_rows, VIDEOS):
+        group = kept.slice(start, VIDEOS)
+        ids = group["video_id"].combine_chunks()
+        sounds_BP = sounds_of(ids, whitened) if model.sound is not None else None
+        found: dict[int, np.ndarray] = {}
+        for shape, rows in _by_shape(group).items():
+            features = tables.vectors(group["features"].take(pa.array(rows))).reshape(len(rows), *shape)
+            some = scores_of(folded, features, None if sounds_BP is None else sounds_BP[rows], evaluate)
+            found |= dict(zip(rows.tolist(), some, strict=True))
+        scores_BN = np.stack([found[row] for row in range(len(ids))])
+        parts.append(
+            tables.from_columns("predictions", {"video_id": ids, "actions": group["actions"], "scores": scores_BN})
+        )
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _by_shape(group: pa.Table) -> dict[tuple[int, ...], np.ndarray]:
+    """Rows of a table `view_features` by the shape of their features, V x L x C."""
+    shapes = [tuple(shape) for shape in group["shape"].to_pylist()]
+    return {shape: np.flatnonzero([other == shape for other in shapes]) for shape in dict.fromkeys(shapes)}
+
+
+@torch.inference_mode()
+def scores_of(
+    model: MultiActionModel, features_BVLC: np.ndarray, sounds_BP: np.ndarray | None, evaluate: Evaluate
+) -> np.ndarray:
+    """Each video's scores from the features of its views, combined over them; B x N, float32."""
+    videos, views = features_BVLC.shape[:2]
+    flat = torch.from_numpy(np.array(features_BVLC, np.float32)).flatten(0, 1)
+    heard = None if sounds_BP is None else torch.from_numpy(sounds_BP).repeat_interleave(views, dim=0)
+    scores_BVN = model.scores_at(flat, heard).reshape(videos, views, -1).numpy()
+    return np.asarray(scores_BVN.max(axis=1) if evaluate.combine == "max" else scores_BVN.mean(axis=1))
 
 
 def score_each(

@@ -86,13 +86,15 @@ def run(
     made["pointing_scores"] = pointing.scores(made["pointing"], bootstrap=evaluate.bootstrap, seed=seed)
     subjects = _subjects(models, known, places, explain)
     made["drawn"] = draw(target, models, subjects, explain=explain, short_side=evaluate.short_side, media=media)
+    there = {**known, **lexicon.videos}
+    wanted = [
+        *choose_scored(models[0].predictions, [subject.video.video_id for subject in subjects]),
+        *choose_lending(lexicon.pairs),
+    ]
     made["playable"] = write_playable(
         target,
-        {**known, **lexicon.videos},
-        [
-            *choose_scored(models[0].predictions, [subject.video.video_id for subject in subjects]),
-            *choose_lending(lexicon.pairs),
-        ],
+        there,
+        [video_id for video_id in wanted if video_id in there],  # imported features have no video to play
         frames=load(models[0].folder)[1].design.frames,
         short_side=explain.short_side,
         media=media,

@@ -20,7 +20,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import track
 from pipeline.foundations.tables import tables
 from pipeline.foundations.tables.seeds import generator
-from pipeline.foundations.tables.tables import FORM_SIZE, ROW_GROUP
+from pipeline.foundations.tables.tables import ROW_GROUP
 
 BLOCK = 64 * ROW_GROUP
 """Pairs whose forms are held at once: 524,288, of 1,536 bytes each, are 0.8 GB."""
@@ -129,7 +129,7 @@ def _row_groups(block: _Pairs, ids: pa.ChunkedArray, whitened: Path) -> Iterator
 
 def _gather(whitened: Path, rows: np.ndarray) -> np.ndarray:
     """The forms at `rows` of the whitened table, in their order, with one pass over it."""
-    forms = np.empty((len(rows), FORM_SIZE), np.float32)
+    forms = np.empty((len(rows), tables.width("whitened", whitened, "form")), np.float32)
     order = np.argsort(rows, kind="stable")
     rising = rows[order]
     offset = 0
@@ -141,10 +141,10 @@ def _gather(whitened: Path, rows: np.ndarray) -> np.ndarray:
     return forms
 
 
-def form_size(lexicon: Lexicon) -> int:
-    """P', the width of a node's features: forms x P where several lie side by side, else P."""
+def form_size(lexicon: Lexicon, form: int) -> int:
+    """P', the width of a node's features: forms x P where several of width P lie side by side, else P."""
     side_by_side = lexicon.draw != "mean" and lexicon.combine == "concat"
-    return FORM_SIZE * (lexicon.forms if side_by_side else 1)
+    return form * (lexicon.forms if side_by_side else 1)
 
 
 def varies(lexicon: Lexicon) -> bool:
@@ -168,7 +168,7 @@ def node_forms(table: pa.Table, actions: int, lexicon: Lexicon, seed: int, epoch
         epoch: from 0; matters where `varies(lexicon)`.
     """
     bounds = np.searchsorted(table["action_id"].to_numpy(), np.arange(actions + 1))
-    forms = np.zeros((actions, form_size(lexicon)), np.float32)
+    forms = np.zeros((actions, form_size(lexicon, table["form"].type.list_size)), np.float32)
     missing = []
     for action, (start, end) in enumerate(pairwise(bounds)):
         if start == end:

@@ -12,6 +12,8 @@ from sklearn.metrics import average_precision_score
 from pipeline.foundations.runtime.errors import PlainError
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
+MANY = 5000
+"""Videos whose rankings are judged at once, equal to scikit-learn's to rounding: one by one, it takes 2 ms each."""
 
 
 def map_sample(scores_BN: np.ndarray, targets_BN: np.ndarray) -> float:
@@ -25,14 +27,19 @@ def map_sample_of_each(scores_MBN: np.ndarray, targets_BN: np.ndarray) -> np.nda
     The step that a positive lies in, of all equal scores, gives its precision; their mean is the average precision.
     """
     kept = _with_positive(targets_BN)
-    scores, targets = scores_MBN[..., kept], np.broadcast_to(targets_BN[:, kept], scores_MBN[..., kept].shape)
+    return np.asarray(100.0 * _ranked_precisions(scores_MBN[..., kept], targets_BN[:, kept]).mean(-1))
+
+
+def _ranked_precisions(scores: np.ndarray, targets_BN: np.ndarray) -> np.ndarray:
+    """The average precision of every ranking along the last axis, ... x B x N to ... x B, in [0, 1]."""
+    targets = np.broadcast_to(targets_BN, scores.shape)
     order = np.argsort(-scores, axis=-1, kind="stable")
     scores, targets = (np.take_along_axis(values, order, axis=-1) for values in (scores, targets))
     ranks = np.arange(scores.shape[-1])
     last = np.append(scores[..., 1:] != scores[..., :-1], np.ones((*scores.shape[:-1], 1), bool), axis=-1)
     ends = np.minimum.accumulate(np.where(last, ranks, ranks[-1])[..., ::-1], axis=-1)[..., ::-1]
     precisions = np.take_along_axis(targets.cumsum(-1), ends, axis=-1) / (ends + 1)
-    return np.asarray(100.0 * ((precisions * targets).sum(-1) / targets.sum(-1)).mean(-1))
+    return np.asarray((precisions * targets).sum(-1) / targets.sum(-1))
 
 
 def map_action(scores_BN: np.ndarray, targets_BN: np.ndarray) -> float:
@@ -75,6 +82,10 @@ def video_precisions(scores_BN: np.ndarray, targets_BN: np.ndarray) -> np.ndarra
     """The average precision of each video's ranking (B), in percent; actions without a positive are left out."""
     check(scores_BN, targets_BN)
     kept = _with_positive(targets_BN)
+    if len(scores_BN) > MANY:
+        blocks = range(0, len(scores_BN), MANY)
+        pairs = ((scores_BN[start : start + MANY, kept], targets_BN[start : start + MANY, kept]) for start in blocks)
+        return np.concatenate([100.0 * _ranked_precisions(*pair) for pair in pairs])
     rows = zip(scores_BN[:, kept], targets_BN[:, kept], strict=True)
     return np.array([_precision(scores, targets) for scores, targets in rows])
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.tables import finite
+from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.model.backbones import BatchNorm
 from pipeline.model.design import Design
 from pipeline.model.model import MultiActionModel, build_model
@@ -36,6 +37,10 @@ class Description:
     text_size: int | None
     """Columns of the node forms; None where no learner uses them."""
     batch_norm: BatchNorm
+    feature_size: int | None = None
+    """C, where the features are imported."""
+    sound_size: int | None = None
+    """Numbers of a video's own sound, where late fusion hears it."""
 
 
 def save_model(folder: Path, model: MultiActionModel, description: Description) -> None:
@@ -107,13 +112,18 @@ def _bare(description: Description) -> MultiActionModel:
             adjacency=torch.empty(actions, actions),
             audio_forms=None if description.audio_size is None else torch.empty(actions, description.audio_size),
             text_forms=None if description.text_size is None else torch.empty(actions, description.text_size),
+            features=description.feature_size,
+            sound=description.sound_size or FORM_SIZE,
         )
 
 
 def _to_json(description: Description) -> dict[str, Any]:
-    return vars(description) | {
+    sizes = {name: size for name in ("feature_size", "sound_size") if (size := getattr(description, name)) is not None}
+    rest = {name: value for name, value in vars(description).items() if name not in ("feature_size", "sound_size")}
+    return rest | {
         "design": description.design.to_json(),
         "batch_norm": description.batch_norm._asdict(),
+        **sizes,
     }
 
 

@@ -9,7 +9,7 @@ from pipeline.foundations.params import Model as ModelParams
 from pipeline.foundations.params import Transformer as TransformerParams
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.schemas import FORM_SIZE
-from pipeline.model.backbones import BACKBONES, Backbone, BatchNorm
+from pipeline.model.backbones import Backbone, BatchNorm, make_backbone
 from pipeline.model.backbones.pooling import Pooling
 from pipeline.model.gcn import Gcn
 from pipeline.model.heads import (
@@ -139,6 +139,8 @@ def build_model(
     adjacency: Tensor,
     audio_forms: Tensor | None,
     text_forms: Tensor | None,
+    features: int | None = None,
+    sound: int = FORM_SIZE,
 ) -> MultiActionModel:
     """The model that the parameters describe, its weights drawn from torch's current random state.
 
@@ -153,13 +155,15 @@ def build_model(
         adjacency: normalized, N x N (`pipeline.graph.normalize.normalize`).
         audio_forms: N x (P x forms), or None where no learner hears.
         text_forms: N x Q, or None where no learner reads.
+        features: C, where they are imported; a 3D-CNN knows its own.
+        sound: P, numbers of a video's own sound, where late fusion hears it.
 
     Raises:
         PlainError: a learner's forms are missing, or the parameters do not fit one another.
     """
     if len(adjacency) != actions:
         raise PlainError(f"adjacency: found {len(adjacency)} actions, expected the vocabulary's {actions}")
-    network = BACKBONES[backbone.name]()
+    network = make_backbone(backbone.name, features)
     head = build_head(
         features=network.features,
         model=model,
@@ -169,8 +173,8 @@ def build_model(
         audio_forms=audio_forms,
         text_forms=text_forms,
     )
-    sound = SoundLayer(FORM_SIZE, actions) if model.late_fusion else None
-    return MultiActionModel(network, Pooling(backbone.pooling), head, sound)
+    heard = SoundLayer(sound, actions) if model.late_fusion else None
+    return MultiActionModel(network, Pooling(backbone.pooling), head, heard)
 
 
 def build_head(

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.foundations.tables import tables
-from pipeline.foundations.tables.tables import FORM_SIZE
 
 
 def sounds_of(video_ids: pa.StringArray, whitened: Path) -> np.ndarray:
@@ -20,7 +19,7 @@ def sounds_of(video_ids: pa.StringArray, whitened: Path) -> np.ndarray:
     Raises:
         PlainError: the table cannot be read.
     """
-    sounds_BP = np.zeros((len(video_ids), FORM_SIZE), np.float32)
+    sounds_BP = np.zeros((len(video_ids), tables.width("whitened", whitened, "form")), np.float32)
     for group in tables.read_stream("whitened", whitened):
         place = pc.index_in(group["video_id"], value_set=video_ids).combine_chunks()
         heard = pc.is_valid(place)

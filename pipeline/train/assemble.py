@@ -6,13 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.clips.imported import imported_width
 from pipeline.foundations.params import Model
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.foundations.tables.seeds import seed_of
 from pipeline.graph.normalize import normalize
 from pipeline.lexicon import audio as audio_lexicon
+from pipeline.model.backbones.imported import NAME as IMPORTED
 from pipeline.model.checkpoint import Description
 from pipeline.model.design import Design
 from pipeline.model.model import MultiActionModel, build_model
@@ -89,6 +92,8 @@ def assemble(inputs: Inputs, design: Design, *, seed: int) -> tuple[MultiActionM
     names = tables.read("actions", inputs.actions)["action"].to_pylist()
     forms = Forms(inputs, design, actions=len(names), seed=seed)
     heard = forms.audio(0)
+    features = imported_width(inputs.clips) if design.backbone.name == IMPORTED else None
+    sound = tables.width("whitened", inputs.whitened, "form") if design.model.late_fusion else None
     torch.manual_seed(seed_of(seed, "weights"))
     model = build_model(
         backbone=design.backbone,
@@ -99,6 +104,8 @@ def assemble(inputs: Inputs, design: Design, *, seed: int) -> tuple[MultiActionM
         adjacency=read_graph(inputs.adjacency, len(names), design, seed=seed),
         audio_forms=heard,
         text_forms=forms.text,
+        features=features,
+        sound=sound or FORM_SIZE,
     )
     if inputs.backbone is not None and inputs.backbone.exists():
         origin = load_weights(inputs.backbone, model, head=False)
@@ -109,5 +116,7 @@ def assemble(inputs: Inputs, design: Design, *, seed: int) -> tuple[MultiActionM
         audio_size=None if heard is None else heard.shape[1],
         text_size=None if forms.text is None else forms.text.shape[1],
         batch_norm=model.batch_norm,
+        feature_size=features,
+        sound_size=sound,
     )
     return model, forms, description

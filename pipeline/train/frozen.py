@@ -5,7 +5,7 @@ experiment than the paper's joint training, in which the gradient of every head 
 apart everywhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -15,9 +15,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pipeline.foundations.params import Execution, Frames, Frozen, Lexicon, Model, Train, Transformer
+from pipeline.foundations.params import Execution, Frames, Frozen, Lexicon, Model, Schedule, Train, Transformer
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import load_model, save_model
 from pipeline.model.design import Design
 from pipeline.model.determinism import reproducible
@@ -28,13 +29,15 @@ from pipeline.train.batches import in_order, load
 from pipeline.train.data import Examples
 from pipeline.train.distributed import init_distributed
 from pipeline.train.experiment import make_loss, open_data, run
-from pipeline.train.heads import Fitted, Setting, StackedMetric, Trial, fit_heads
+from pipeline.train.heads import Fitted, Log, Setting, StackedMetric, Trial, fit_heads
 from pipeline.train.inputs import Inputs
 from pipeline.train.loop import Metric
-from pipeline.train.split import read_split, split_of, write_splits
+from pipeline.train.split import Split, imported_split, read_split, split_of, write_split
 
-BACKBONE, FEATURES = "backbone", "features.safetensors"
-"""In a folder of frozen features: the fixed model, whose head does not count, and what it makes of the videos."""
+BACKBONE = "backbone"
+"""In a folder of frozen features, beside the splits: the fixed model, whose head does not count; absent where the
+features are imported."""
+SPLITS = ("train", "val")
 NO_LEXICON = Lexicon(draw="fixed", forms=1, combine="concat")
 NO_TRANSFORMER = Transformer(
     layers=1, hidden=1, attention_heads=1, slope=0.2, block="simplified", positions=False, fusion="sum"
@@ -106,7 +109,8 @@ def write_features(folder: Path, inputs: Inputs, *, train: Train, views: int, se
         features = partial(extract_features, model, frames=frames, batch=train.batch, workers=execution.workers)
         training = split_of(data.training, [features(data.training, view=view) for view in range(views)])
         validation = split_of(data.validation, [features(data.validation)])
-        write_splits(folder / FEATURES, {"train": training, "val": validation})
+        write_split(folder / "train", training)
+        write_split(folder / "val", validation)
     return len(data.training)
 
 
@@ -143,33 +147,76 @@ def extract_features(
     return torch.cat(made) if made else torch.empty(0, model.backbone.features)
 
 
+def freeze_imported(target: Path, inputs: Inputs) -> int:
+    """Write the folder `target` from imported features; returns how many training videos there are.
+
+    Raises:
+        PlainError: there are none, or they are of other videos.
+    """
+    with files.atomic_write(target) as draft:
+        draft.mkdir()
+        splits = imported_splits(inputs, with_sounds=True)
+        for name, split in splits.items():
+            write_split(draft / name, split)
+    return len(splits["train"].targets)
+
+
+def frozen_splits(folder: Path) -> dict[str, Split]:
+    """The splits in a folder that `freeze` or `freeze_imported` wrote, by name.
+
+    Raises:
+        PlainError: a file is absent or damaged.
+    """
+    return {name: read_split(folder / name) for name in SPLITS}
+
+
+def imported_splits(inputs: Inputs, *, with_sounds: bool) -> dict[str, Split]:
+    """The splits of imported features that training sees, by name.
+
+    Raises:
+        PlainError: there are none, or they are of other videos.
+    """
+    actions = tables.read("actions", inputs.actions).num_rows
+    whitened = inputs.whitened if with_sounds else None
+    paths = {"train": inputs.train, "val": inputs.val}
+    return {
+        name: imported_split(inputs.clips, name, path, actions=actions, whitened=whitened)
+        for name, path in paths.items()
+    }
+
+
 class HeadTrainer:
-    """Trains heads of one design on the features in a folder that `freeze` wrote."""
+    """Trains heads of one design on fixed features: those in a folder that `freeze` wrote, or imported ones."""
 
     def __init__(
         self,
-        folder: Path,
+        splits: Callable[[], Mapping[str, Split]],
         inputs: Inputs,
         design: Design,
         *,
-        frozen: Frozen,
+        backbone: Path | None,
+        schedule: Schedule,
         train: Train,
         metric: StackedMetric,
         execution: Execution,
+        log: Log | None = None,
     ) -> None:
         """Open nothing yet.
 
         Args:
-            folder: of the features.
-            inputs: of the model; its backbone is the folder's.
+            splits: opens the features, `train` and `val`.
+            inputs: of the model.
             design: whose heads.
-            frozen: epochs, batches, rates.
+            backbone: folder of the fixed model; None where features are imported.
+            schedule: epochs, batches, rates.
             train: momentum, loss, clipping, averaging and threads.
             metric: of the validation videos.
             execution: on which device.
+            log: called after each epoch; None: nobody looks.
         """
-        self._folder, self._inputs, self._design = folder, replace(inputs, backbone=None), design
-        self._frozen, self._train, self._metric, self._execution = frozen, train, metric, execution
+        self._splits, self._inputs, self._design = splits, replace(inputs, backbone=None), design
+        self._backbone, self._log = backbone, log
+        self._schedule, self._train, self._metric, self._execution = schedule, train, metric, execution
         self._started: dict[int, tuple[MultiActionModel, Forms]] = {}
 
     def fit(self, trials: Sequence[Trial], *, keep: bool) -> list[Fitted]:
@@ -179,17 +226,17 @@ class HeadTrainer:
             PlainError: as `pipeline.train.heads.fit_heads`, or inputs do not fit one another.
         """
         with init_distributed(self._execution.device) as context, reproducible(self._train.threads):
-            training, validation = (
-                read_split(self._folder / FEATURES, name).to(context.device) for name in ("train", "val")
-            )
+            splits = self._splits()
+            training, validation = (splits[name].to(context.device) for name in SPLITS)
             heads = {trial.seed: HeadModel(self._start(trial.seed)[0]).to(context.device) for trial in trials}
             setting = Setting(
-                frozen=self._frozen,
+                schedule=self._schedule,
                 train=self._train,
                 loss=make_loss(self._train, training.targets.sum(0).cpu().numpy(), context),
                 metric=self._metric,
                 on_epoch_start=self._draw_forms,
                 keep=keep,
+                log=self._log,
             )
             return fit_heads(heads, trials, training, validation, setting)
 
@@ -205,8 +252,10 @@ class HeadTrainer:
         """A seed's model before training, and its forms; the fixed backbone is one for all."""
         if seed not in self._started:
             model, forms, _ = assemble(self._inputs, self._design, seed=seed)
-            if not self._started:
-                fixed, about = load_model(self._folder / BACKBONE)
+            if self._backbone is None:
+                pass  # imported features have no weights
+            elif not self._started:
+                fixed, about = load_model(self._backbone)
                 model.backbone, model.batch_norm = fixed.backbone, about.batch_norm
             else:
                 model.backbone = next(iter(self._started.values()))[0].backbone

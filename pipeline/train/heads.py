@@ -6,6 +6,7 @@ B videos of a batch, C backbone features, N actions.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple, cast
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
-from pipeline.foundations.params import Frozen, Train
+from pipeline.foundations.params import Schedule, Train
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.seeds import seed_of
 from pipeline.model.model import HeadModel
@@ -22,13 +23,14 @@ from pipeline.train.batches import shuffled
 from pipeline.train.loop import Loss
 from pipeline.train.schedule import learning_rate
 from pipeline.train.split import Split
-from pipeline.train.stack import HeadStack, StackedSgd, draws_at_random, stacked_clip_of
+from pipeline.train.stack import HeadStack, draws_at_random, stacked_clip_of, stacked_optimizer
 from pipeline.train.step import averaged, descend
 
 SIDE_BY_SIDE = 4_000_000
 """Weights in one stack, so that it stays in a CPU's caches; more heads are trained one stack after the other."""
 
 
+Log = Callable[["Epoch"], None]
 StackedMetric = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Scores M x B x N and targets B x N to percent, M."""
 
@@ -57,10 +59,22 @@ class Fitted(NamedTuple):
     """The head's, by the names of `HeadModel`; empty where they were not asked for."""
 
 
+class Epoch(NamedTuple):
+    """What is known after an epoch of a stack of M heads."""
+
+    number: int
+    """From 1."""
+    losses: list[float]
+    """Mean training loss of each head, M."""
+    logits: Callable[[], np.ndarray]
+    """Computes those of the validation videos, M x B x N."""
+
+
 class Setting(NamedTuple):
     """What all trials have in common."""
 
-    frozen: Frozen
+    schedule: Schedule
+    """Batches, and what of the rate is no trial's own."""
     train: Train
     """Momentum, clipping and averaging."""
     loss: Loss
@@ -70,6 +84,8 @@ class Setting(NamedTuple):
     """Given a seed and an epoch, draws the seed's forms anew; whether there is anything to draw."""
     keep: bool
     """Whether the weights are wanted."""
+    log: Log | None = None
+    """Called after each epoch."""
 
 
 def fit_heads(
@@ -110,12 +126,12 @@ def stacks(heads: Mapping[int, HeadModel], trials: Sequence[Trial]) -> Iterator[
 def _fit_stack(
     heads: Mapping[int, HeadModel], trials: Sequence[Trial], training: Split, validation: Split, setting: Setting
 ) -> list[Fitted]:
-    frozen, seeds = setting.frozen, sorted({trial.seed for trial in trials})
+    schedule, seeds = setting.schedule, sorted({trial.seed for trial in trials})
     device = training.targets.device
     stack = HeadStack([heads[trial.seed] for trial in trials])
-    optimizer = StackedSgd(stack.weights, [trial.weight_decay for trial in trials], setting.train)
+    optimizer = stacked_optimizer(stack.weights, [trial.weight_decay for trial in trials], setting.train)
     average, clip = averaged(stack.weights, setting.train), stacked_clip_of(setting.train)
-    schedules = [schedule_of(trial, frozen) for trial in trials]
+    schedules = [schedule_of(trial, schedule) for trial in trials]
     place_M = torch.tensor([seeds.index(trial.seed) for trial in trials], device=device)
     diverged_M, losses = torch.zeros(len(trials), dtype=torch.bool, device=device), []
     for epoch in range(trials[0].epochs):
@@ -123,24 +139,29 @@ def _fit_stack(
         if any(drawn):
             stack.load_buffers()
         views_BC = training.views[epoch % len(training.views)]
-        orders = [shuffled(len(views_BC), frozen.batch, seed=seed, purpose="train", epoch=epoch) for seed in seeds]
+        orders = [shuffled(len(views_BC), schedule.batch, seed=seed, purpose="train", epoch=epoch) for seed in seeds]
         steps = len(orders[0])
         if not steps:
+            section = "train" if isinstance(schedule, Train) else "frozen"
             raise PlainError(
-                f"frozen.batch is {frozen.batch}, but there are only {len(views_BC)} training videos: "
+                f"{section}.batch is {schedule.batch}, but there are only {len(views_BC)} training videos: "
                 "lower it or add videos"
             )
         total_M = torch.zeros(len(trials), device=device)
         for step, batches in enumerate(zip(*orders, strict=True)):
             rows_MB = torch.tensor([[pick.row for pick in batch] for batch in batches], device=device)[place_M]
             torch.manual_seed(seed_of(seeds[0], "step", epoch, step))  # of dropout, where all are of one seed
-            optimizer.set_rates([learning_rate(epoch + step / steps, schedule) for schedule in schedules])
+            optimizer.set_rates([learning_rate(epoch + step / steps, own) for own in schedules])
             logits_MBN = stack.logits(stack.weights, views_BC[rows_MB], training.sounds[rows_MB], training=True)
             losses_M: Tensor = vmap(setting.loss)(logits_MBN, training.targets[rows_MB])
             diverged_M |= ~losses_M.detach().isfinite()
             total_M += losses_M.detach()
             descend(losses_M.sum(), stack.weights, optimizer, average=average, clip=clip)
         losses.append((total_M / steps).tolist())
+        if setting.log:
+            present = cast(nn.ParameterList, average.module) if average else stack.weights
+            logits = partial(_logits, stack, present, validation, setting)
+            setting.log(Epoch(epoch + 1, losses[-1], logits))
         if bool(diverged_M.all()):
             break
     weights = cast(nn.ParameterList, average.module) if average else stack.weights
@@ -154,11 +175,19 @@ def _fit_stack(
     ]
 
 
-def schedule_of(trial: Trial, frozen: Frozen) -> Frozen:
+def schedule_of(trial: Trial, given: Schedule) -> Schedule:
     """The trial's schedule; milestones move with the epochs."""
-    moved = sorted({round(milestone * trial.epochs / frozen.epochs) for milestone in frozen.milestones})
+    moved = sorted({round(milestone * trial.epochs / given.epochs) for milestone in given.milestones})
     own = {"learning_rate": trial.learning_rate, "epochs": trial.epochs}
-    return frozen.model_copy(update=own | ({} if trial.epochs == frozen.epochs else {"milestones": tuple(moved)}))
+    return given.model_copy(update=own | ({} if trial.epochs == given.epochs else {"milestones": tuple(moved)}))
+
+
+@torch.no_grad()
+def _logits(stack: HeadStack, weights: nn.ParameterList, validation: Split, setting: Setting) -> np.ndarray:
+    """Of each head on the validation videos, M x B x N."""
+    rows = torch.split(torch.arange(len(validation.targets)), setting.schedule.batch)
+    parts = [stack.logits(weights, validation.views[0][r], validation.sounds[r], training=False) for r in rows]
+    return np.asarray(torch.cat(parts, 1).cpu().numpy())
 
 
 @torch.no_grad()
@@ -172,9 +201,8 @@ def _scores(
     found_M = np.full(len(diverged_M), np.nan)
     if not len(validation.targets) or diverged_M.all():
         return list(zip(found_M.tolist(), diverged_M.tolist(), strict=True))
-    rows = torch.split(torch.arange(len(validation.targets)), setting.frozen.batch)
-    parts = [stack.logits(weights, validation.views[0][r], validation.sounds[r], training=False) for r in rows]
-    scores_MBN, targets_BN = torch.cat(parts, 1).sigmoid().cpu().numpy(), validation.targets.cpu().numpy()
+    logits_MBN = torch.from_numpy(_logits(stack, weights, validation, setting))
+    scores_MBN, targets_BN = logits_MBN.sigmoid().numpy(), validation.targets.cpu().numpy()
     finite_M = np.isfinite(scores_MBN).all((1, 2)) & ~diverged_M
     if finite_M.any():
         found_M[finite_M] = setting.metric(scores_MBN[finite_M], targets_BN)

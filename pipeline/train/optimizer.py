@@ -7,6 +7,7 @@ from torch import nn, optim
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.foundations.params import Train
+from pipeline.foundations.runtime.errors import PlainError
 
 BACKBONE = "backbone."
 """Prefix of the backbone's parameters; all others are the head's."""
@@ -17,7 +18,12 @@ def make_optimizer(model: nn.Module, train: Train) -> optim.SGD:
 
     Biases of other layers decay, as in the released code. The head, all that is not under `backbone`, learns at
     `train.head_rate` times the rate and has a decay of its own where `train.head_weight_decay` is set.
+
+    Raises:
+        PlainError: `train.optimizer` names one that trains heads on fixed features alone.
     """
+    if train.optimizer != "sgd":
+        raise PlainError(f"train.optimizer: {train.optimizer} trains heads on fixed features alone; set it to sgd")
     exempt = {id(parameter) for norm in batch_norms(model) for parameter in norm.parameters()}
     head_decay = train.weight_decay if train.head_weight_decay is None else train.head_weight_decay
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}

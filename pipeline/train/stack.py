@@ -72,6 +72,46 @@ class HeadStack:
         return {name: weight[place].detach().cpu().clone() for name, weight in zip(self._names, weights, strict=True)}
 
 
+class StackedAdam(optim.Optimizer):
+    """AdamW over stacked parameters (Loshchilov and Hutter 2019), with its published constants.
+
+    Every head has a rate and a decay of its own; it works number by number, so heads side by side are heads alone. The
+    decay is apart from the gradient: rate x decay x weight a step.
+    """
+
+    BETAS, EPS = (0.9, 0.999), 1e-8
+
+    def __init__(self, weights: nn.ParameterList, decays: Sequence[float]) -> None:
+        """Start at rest, with rates of 0; `decays` are the M weight decays."""
+        super().__init__(weights, {})
+        self._decays_M = weights[0].new_tensor(decays)
+        self._rates_M = torch.zeros_like(self._decays_M)
+        self._steps = 0
+
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Set the M learning rates."""
+        self._rates_M = self._decays_M.new_tensor(rates)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Take one step; parameters without a gradient stay."""
+        self._steps += 1
+        (first, second), (group,) = self.BETAS, self.param_groups
+        for weight in group["params"]:
+            if weight.grad is None:
+                continue
+            state = self.state[weight]
+            if not state:
+                state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
+            state["mean"].lerp_(weight.grad, 1.0 - first)
+            state["square"].mul_(second).addcmul_(weight.grad, weight.grad, value=1.0 - second)
+            scale = (state["square"] / (1.0 - second**self._steps)).sqrt_().add_(self.EPS)
+            shape = (-1, *[1] * (weight.ndim - 1))
+            rates = self._rates_M.view(shape)
+            weight.mul_(1.0 - rates * self._decays_M.view(shape))
+            weight.sub_(rates * (state["mean"] / (1.0 - first**self._steps)).div_(scale))
+
+
 class StackedSgd(optim.SGD):
     """SGD as `torch.optim.SGD`, over stacked parameters; every head has a rate and a weight decay of its own."""
 
@@ -103,6 +143,14 @@ class StackedSgd(optim.SGD):
                 velocity = state["momentum_buffer"]
                 slope = slope.add_(velocity, alpha=group["momentum"]) if group["nesterov"] else velocity
             weight.addcmul_(self._rates_M.view(shape), slope, value=-1.0)
+
+
+StackedOptimizer = StackedSgd | StackedAdam
+
+
+def stacked_optimizer(weights: nn.ParameterList, decays: Sequence[float], train: Train) -> StackedOptimizer:
+    """The optimizer that the parameters name."""
+    return StackedAdam(weights, decays) if train.optimizer == "adam" else StackedSgd(weights, decays, train)
 
 
 def stacked_clip_of(train: Train) -> Clip | None:

@@ -90,6 +90,9 @@ def summary(weights: Mapping[str, Weight]) -> str:
 
 
 def _vggish(path: Path, vggish: Vggish, seed: int, recording: Path) -> Weight:
+    if vggish.source == "none":
+        path.write_bytes(save({}, {"trained": "imported"}))
+        return _weight(path, "none", trained=True, note="no network: embeddings are imported")
     if vggish.source == "seeded":
         path.write_bytes(save(seeded_weights(seed), {"trained": "no"}))  # not save_file, whose full disk is no OSError
         note = "UNTRAINED, random weights that mean nothing; vggish.source: hub brings the real ones"

@@ -198,7 +198,7 @@ def test_one_of_several_is_among_the_drawn_and_changes_with_the_epoch():
 )
 def test_the_size_of_a_node_and_whether_it_varies(changes, size, varies):
     lexicon = query(**changes)
-    assert audio.form_size(lexicon) == size
+    assert audio.form_size(lexicon, 384) == size
     assert audio.varies(lexicon) is varies
     table = lexicon_of({0: 40})
     first, second = (audio.node_forms(table, 1, lexicon, 3, epoch).forms for epoch in (0, 7))

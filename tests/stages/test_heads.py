@@ -1,6 +1,7 @@
 """Stage heads on the miniature's features; freeze itself is run by tests/end_to_end."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from pipeline.foundations.params import load_params
 from pipeline.foundations.tables import tables
 from pipeline.metrics.metrics import map_sample, map_sample_of_each
 from pipeline.model.design import Design
-from pipeline.train.frozen import HeadTrainer, freeze
+from pipeline.train.frozen import BACKBONE, HeadTrainer, freeze, frozen_splits
 from pipeline.train.heads import Trial
 from pipeline.train.inputs import Inputs
 from stages import heads
@@ -67,8 +68,8 @@ def test_tuning_records_every_trial_and_scores_the_choice_beside_the_untuned_hea
     assert {row["trial"] for row in trials if row["chosen"]} == {best[0]}
     assert (figures["tuned"]["learning_rate"], figures["tuned"]["epochs"]) == (best[1], best[3])
     trainer = HeadTrainer(
-        heads.FEATURES, Inputs(), Design.of(params), frozen=params.frozen, train=params.train,
-        metric=map_sample_of_each, execution=params.execution,
+        partial(frozen_splits, heads.FEATURES), Inputs(), Design.of(params), backbone=heads.FEATURES / BACKBONE,
+        schedule=params.frozen, train=params.train, metric=map_sample_of_each, execution=params.execution,
     )  # fmt: skip
     (alone,) = trainer.fit([Trial(params.seed, *best[1:])], keep=True)
     expected = predict(

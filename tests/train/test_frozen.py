@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from pipeline.train.assemble import assemble
 from pipeline.train.batches import shuffled
 from pipeline.train.data import Pick
 from pipeline.train.experiment import open_data, run
-from pipeline.train.frozen import BACKBONE, FEATURES, HeadTrainer, freeze
+from pipeline.train.frozen import BACKBONE, HeadTrainer, freeze, frozen_splits
 from pipeline.train.heads import Trial
 from pipeline.train.schedule import learning_rate
 from pipeline.train.split import read_split
@@ -45,10 +47,11 @@ def trainer(features, miniature, small, design):
 
     def make(train=None, frozen=None, **model):
         return HeadTrainer(
-            features,
+            partial(frozen_splits, features),
             miniature.inputs,
             redesigned(design, model=model),
-            frozen=small.frozen.model_copy(update=frozen or {}),
+            backbone=features / BACKBONE,
+            schedule=small.frozen.model_copy(update=frozen or {}),
             train=small.train.model_copy(update=train or {}),
             metric=map_sample_of_each,
             execution=small.execution,
@@ -60,7 +63,7 @@ def trainer(features, miniature, small, design):
 def test_features_are_the_fixed_models_of_the_views_that_joint_training_would_see(features, miniature, small, design):
     model, _ = load_model(features / BACKBONE)
     data = open_data(miniature.inputs, actions=3, frames=design.frames, train=small.train, seed=7, with_sounds=True)
-    training = read_split(features / FEATURES, "train")
+    training = read_split(features / "train")
     assert training.views.shape == (2, 12, model.backbone.features)
     for view, row in ((0, 0), (1, 0), (1, 11)):
         example = data.training[Pick(row, view)]
@@ -117,9 +120,9 @@ def test_the_backbone_is_trained_as_a_model_is_whose_head_has_that_rate(
 
 
 def test_damaged_features_are_a_plain_error(tmp_path):
-    (tmp_path / FEATURES).write_bytes(b"no safetensors")
-    with pytest.raises(PlainError, match=r"features\.safetensors: cannot be read as frozen features"):
-        read_split(tmp_path / FEATURES, "train")
+    (tmp_path / "views.npy").write_bytes(b"no array")
+    with pytest.raises(PlainError, match="cannot be read as frozen features"):
+        read_split(tmp_path)
 
 
 def test_heads_learn_and_the_backbone_does_not(features, trainer):
@@ -131,7 +134,7 @@ def test_heads_learn_and_the_backbone_does_not(features, trainer):
     assert len(fitted.losses) == 12
     assert fitted.losses[-1] < fitted.losses[0]
     assert not fitted.diverged
-    split = read_split(features / FEATURES, "val")
+    split = read_split(features / "val")
     with torch.no_grad():
         scores = model.logits(split.views[0], split.sounds).sigmoid().numpy()
     assert fitted.score == pytest.approx(map_sample_of_each(scores[None], split.targets.numpy())[0], abs=1e-9)
@@ -158,7 +161,7 @@ def test_a_head_is_torchs_own_sgd_written_out(features, trainer, miniature, desi
     frozen = small.frozen.model_copy(update={"learning_rate": 0.05, "epochs": 2, "milestones": (1,)})
     others = [trial._replace(learning_rate=0.3), trial, trial._replace(seed=8)]
     fitted = trainer(changes, {"epochs": 2, "milestones": (1,)}, late_fusion=True).fit(others, keep=True)[1]
-    split = read_split(features / FEATURES, "train")
+    split = read_split(features / "train")
     model, _, _ = assemble(miniature.inputs, redesigned(design, model={"late_fusion": True}), seed=7)
     weights = {name: w for name, w in model.named_parameters() if not name.startswith("backbone.")}
     average = None
@@ -223,10 +226,17 @@ def test_many_heads_side_by_side_end_as_each_alone(trainer, name):
 
 def test_forms_that_are_drawn_anew_are_each_seeds_own(features, miniature, small, design):
     drawn = redesigned(design, model={"heads": ("audio",)}, lexicon={"draw": "resample"})
-    how = {"frozen": small.frozen, "train": small.train, "metric": map_sample_of_each, "execution": small.execution}
-    heads = HeadTrainer(features, miniature.inputs, drawn, **how)
+    how = {
+        "backbone": features / BACKBONE,
+        "schedule": small.frozen,
+        "train": small.train,
+        "metric": map_sample_of_each,
+        "execution": small.execution,
+    }
+    splits = partial(frozen_splits, features)
+    heads = HeadTrainer(splits, miniature.inputs, drawn, **how)
     together = heads.fit([TRIAL, TRIAL._replace(seed=8)], keep=True)
-    (alone,) = HeadTrainer(features, miniature.inputs, drawn, **how).fit([TRIAL._replace(seed=8)], keep=True)
+    (alone,) = HeadTrainer(splits, miniature.inputs, drawn, **how).fit([TRIAL._replace(seed=8)], keep=True)
     for key, weight in alone.weights.items():
         torch.testing.assert_close(together[1].weights[key], weight, rtol=1e-4, atol=1e-6)
     forms = [heads.model(fitted).head.learners["audio"].forms for fitted in together]
@@ -247,7 +257,7 @@ def test_a_trial_that_diverges_ends_no_other(trainer):
 
 @pytest.mark.parametrize("control", ["shuffled_forms", "random_forms", "no_edges", "free_matrix"])
 def test_every_control_trains_to_something_else(features, trainer, control):
-    split, logits = read_split(features / FEATURES, "val"), []
+    split, logits = read_split(features / "val"), []
     for choice in ("none", control):
         heads = trainer(heads=("audio", "text"), control=choice)
         model = heads.model(heads.fit([TRIAL], keep=True)[0])
@@ -258,7 +268,7 @@ def test_every_control_trains_to_something_else(features, trainer, control):
 def test_late_fusion_hears_the_video_and_silence_adds_nothing(features, trainer):
     heads = trainer(heads=("fc",), late_fusion=True)
     model = heads.model(heads.fit([TRIAL], keep=True)[0])
-    split = read_split(features / FEATURES, "train")
+    split = read_split(features / "train")
     silent = ~split.sounds.any(dim=1)
     with torch.no_grad():
         heard, unheard = model.logits(split.views[0], split.sounds), model.logits(split.views[0])
@@ -276,7 +286,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_batches(features, trainer):
     """With a rate of nearly nothing, the loss of the weights that it starts from."""
     heads = trainer(heads=("fc",))
     (fitted,) = heads.fit([TRIAL._replace(learning_rate=1e-12, epochs=1)], keep=True)
-    split = read_split(features / FEATURES, "train")
+    split = read_split(features / "train")
     with torch.no_grad():
         logits = heads.model(fitted).logits(split.views[0])
     expected = F.binary_cross_entropy_with_logits(logits, split.targets.float()).item()

@@ -122,6 +122,24 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _imported_features_are_whole(self) -> Self:
+        """What goes with `dataset.source: features`, and with nothing else."""
+        features = self.dataset.source == "features"
+        goes_with = {
+            "backbone.name": (self.backbone.name, "imported"),
+            "vggish.source": (self.vggish.source, "none"),
+        }
+        for name, (found, imported) in goes_with.items():
+            if features != (found == imported):
+                meant = imported if features else f"another than {imported}"
+                raise ValueError(f"{name} is {found}, and dataset.source {self.dataset.source}: set {name} to {meant}")
+        if self.whitening.method == "imported" and not features:
+            raise ValueError("whitening.method is imported, which goes with dataset.source: features alone")
+        if features and self.explain.videos not in (0, ()):
+            raise ValueError("explain.videos asks for pictures, and imported features have none: set it to 0")
+        return self
+
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check a parameter file.

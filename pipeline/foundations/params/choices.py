@@ -22,9 +22,10 @@ BackboneName = Literal[
     "r3d_tiny",
     "r2plus1d_tiny",
     "inception_i3d",
+    "imported",
 ]
 WordSource = Literal["file", "gensim", "sentences"]
-DatasetSource = Literal["sample", "mmit", "charades", "csv"]
+DatasetSource = Literal["sample", "mmit", "charades", "csv", "features"]
 
 
 class WordKind(NamedTuple):

@@ -102,8 +102,9 @@ class FilterSilent(Section):
 class Vggish(Section):
     """VGGish, the audio network."""
 
-    source: Literal["hub", "seeded"]
-    """`seeded`: the same architecture with untrained weights from the seed, where the real ones cannot be had."""
+    source: Literal["hub", "seeded", "none"]
+    """`seeded`: the same architecture with untrained weights from the seed, where the real ones cannot be had. `none`:
+    no network, since embeddings are imported."""
     handle: str
     """TF-Hub handle, or the local path of its SavedModel."""
     short: Literal["pad", "drop"]
@@ -126,7 +127,8 @@ class Words(Section):
 class Whitening(Section):
     """PCA whitening of 128-d VGGish embeddings."""
 
-    method: Literal["fit", "released"]
+    method: Literal["fit", "released", "imported"]
+    """`imported`: they arrive whitened, with `dataset.source: features`."""
     path: str
     """The released AudioSet parameters."""
 

@@ -22,6 +22,8 @@ Value = str | int | float | bool | list[str] | list[int] | list[float] | None
 Changes = Mapping[str, Value]
 """Dotted keys to values: `train.epochs`, or `seed`."""
 
+_BARE_EXPONENT = re.compile(r"(?<=[ \[])(-?\d)(e-\d+)$", re.MULTILINE)
+"""1e-05, which YAML 1.1 reads as text; 1.0e-05 is a number everywhere."""
 _LINE = re.compile(
     r"""^(\s*(?:\w+:|-)?\s*(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|)(?:[^#]|(?<=\S)\#)*?)[ ]*((?<=\s)\#.*)?$""", re.VERBOSE
 )
@@ -103,7 +105,8 @@ def _written(key: str, value: Value) -> list[str]:
     yaml.default_flow_style = False
     written = StringIO()
     yaml.dump(content, written)
-    lines = written.getvalue().splitlines()[len(sections) :]
+    text = _BARE_EXPONENT.sub(r"\1.0\2", written.getvalue())
+    lines = text.splitlines()[len(sections) :]
     return [*lines[:-1], lines[-1].rstrip()]
 
 

@@ -58,10 +58,15 @@ def foresee(training: Training, params: Params) -> Iterator[Foreseen]:
             f"train.batch is {batch:,}, but there are only {drawn:,} training videos",
             "lower it or add videos, or stage train will stop",
         )
-    elif params.backbone.weights is None and (steps := epochs * (drawn // batch)) < FEW_STEPS:
+    elif _starts_from_a_seed(params) and (steps := epochs * (drawn // batch)) < FEW_STEPS:
         yield Foreseen(
             False,
             f"{epochs:,} epochs of {drawn:,} videos in batches of {batch:,} are {steps:,} steps, few for a model that "
             "starts from a seed: it may end at chance",
             "lower train.batch and train.learning_rate, raise train.epochs, or name backbone.weights",
         )
+
+
+def _starts_from_a_seed(params: Params) -> bool:
+    """Whether the backbone must learn all it knows in training; imported features are learnt already."""
+    return params.backbone.weights is None and params.dataset.source != "features"

@@ -134,10 +134,12 @@ class Schedule(Section):
 
 
 class Train(Schedule):
-    """SGD training of the whole model."""
+    """Training of the whole model."""
 
     head_rate: Positive
     """Factor on the learning rate of all parameters outside the backbone."""
+    optimizer: Literal["sgd", "adam"]
+    """`adam` is AdamW with its published constants, for heads on fixed features alone; without momentum."""
     momentum: Rate
     nesterov: bool
     weight_decay: NotNegative

@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 FILE = Path(__file__).parents[3] / "tables.yaml"
 PATCHES, PATCH_SIZE = 3, 128
 FORM_SIZE = PATCHES * PATCH_SIZE
-"""P: an audio form is three whitened VGGish patches of 128 (Section 4.1)."""
+"""P: an audio form is three whitened VGGish patches of 128 (Section 4.1). Imported embeddings may have any width: a
+column of forms in a file is as wide as its data (`tables.as_found`)."""
 _LIST = re.compile(r"list<(\w+)>")
 
 

@@ -5,6 +5,7 @@ canonical NaN, no timestamps (DESIGN.md, invariant 3).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,28 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.tables.schemas import FORM_SIZE, PATCH_SIZE, PATCHES, SCHEMAS, Schema
 
-__all__ = ["FORM_SIZE", "PATCHES", "PATCH_SIZE", "ROW_GROUP", "SCHEMAS", "Schema", "empty", "from_columns",
-           "from_rows", "multi_hot", "read", "read_stream", "rows_read", "rows_written", "vectors", "verify", "write",
-           "write_stream"]  # fmt: skip
+__all__ = [
+    "FORM_SIZE",
+    "PATCHES",
+    "PATCH_SIZE",
+    "ROW_GROUP",
+    "SCHEMAS",
+    "Schema",
+    "as_found",
+    "empty",
+    "from_columns",
+    "from_rows",
+    "multi_hot",
+    "read",
+    "read_stream",
+    "rows_read",
+    "rows_written",
+    "vectors",
+    "verify",
+    "width",
+    "write",
+    "write_stream",
+]  # fmt: skip
 ROW_GROUP = 8192
 rows_read: dict[str, int] = {}
 """Rows of each table that this process has opened, by path: for the record of the run, never for its result."""
@@ -33,6 +53,8 @@ def empty(name: str) -> pa.Table:
 def from_columns(name: str, columns: Mapping[str, object]) -> pa.Table:
     """A table of schema `name` from Python lists or NumPy arrays; a 2-D array becomes a vector column.
 
+    A column of forms is as wide as the array, or the Arrow column, that it comes from.
+
     Raises:
         PlainError: a column is missing, unknown, of another type, or has a null where the schema has none.
     """
@@ -40,6 +62,7 @@ def from_columns(name: str, columns: Mapping[str, object]) -> pa.Table:
     try:
         if set(columns) != set(schema.names):
             raise pa.ArrowInvalid(f"columns {sorted(columns)}, expected {sorted(schema.names)}")
+        schema = pa.schema([_as_wide_as(field, _width_of(columns[field.name])) for field in schema])
         table = pa.Table.from_arrays([_array(columns[field.name], field) for field in schema], schema=schema)
         for field in schema:
             _check_nulls(table[field.name], field)
@@ -56,6 +79,36 @@ def from_rows(name: str, rows: Sequence[Sequence[object]]) -> pa.Table:
     """
     names = SCHEMAS[name].columns.names
     return from_columns(name, {column: [row[place] for row in rows] for place, column in enumerate(names)})
+
+
+def as_found(name: str, found: pa.Schema) -> pa.Schema:
+    """The columns of schema `name`, with forms as wide as those of `found`: any width is one of the same table."""
+    widths = {field.name: field.type.list_size for field in found if pa.types.is_fixed_size_list(field.type)}
+    return pa.schema([_as_wide_as(field, widths.get(field.name)) for field in SCHEMAS[name].columns])
+
+
+def width(name: str, path: Path, column: str) -> int:
+    """How wide the forms in a column of a table are; read from the file's end alone.
+
+    Raises:
+        PlainError: as `read`.
+    """
+    return int(next(read_stream(name, path))[column].type.list_size)
+
+
+def _as_wide_as(field: pa.Field, width: int | None) -> pa.Field:
+    """A field of forms with another width; any other field, and one of no known width, as it is."""
+    if width is None or not pa.types.is_fixed_size_list(field.type):
+        return field
+    return field.with_type(pa.list_(field.type.value_field, width))
+
+
+def _width_of(values: object) -> int | None:
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        return int(values.shape[1])
+    if isinstance(values, pa.Array | pa.ChunkedArray) and pa.types.is_fixed_size_list(values.type):
+        return int(values.type.list_size)
+    return None
 
 
 def _check_nulls(column: pa.ChunkedArray, field: pa.Field) -> None:
@@ -86,7 +139,7 @@ def write(name: str, path: Path, table: pa.Table) -> None:
         PlainError: the table is not of schema `name`, or a key appears twice.
     """
     schema = SCHEMAS[name]
-    _check_columns(name, table)
+    _check_columns(name, table, as_found(name, table.schema))
     order = [(column, "ascending") for column in schema.key]
     write_stream(name, path, [table.sort_by(order)])
 
@@ -100,11 +153,14 @@ def write_stream(name: str, path: Path, tables: Iterable[pa.Table]) -> int:
         PlainError: a table is not of schema `name`, or the keys do not rise from row to row.
     """
     schema = SCHEMAS[name]
+    pieces = iter(tables)
+    first = next(pieces, None)
+    columns = schema.columns if first is None else as_found(name, first.schema)
     rows = 0
-    with atomic_write(path) as draft, pq.ParquetWriter(draft, schema.columns, **_format()) as writer:
-        for group in _row_groups(name, schema, tables):
-            columns = [_canonical(column.combine_chunks()) for column in group.columns]
-            writer.write_table(pa.table(columns, schema=schema.columns), row_group_size=ROW_GROUP)
+    with atomic_write(path) as draft, pq.ParquetWriter(draft, columns, **_format()) as writer:
+        for group in _row_groups(name, schema, columns, [] if first is None else chain([first], pieces)):
+            canonical = [_canonical(column.combine_chunks()) for column in group.columns]
+            writer.write_table(pa.table(canonical, schema=columns), row_group_size=ROW_GROUP)
             rows += group.num_rows
     rows_written[str(path)] = rows
     return rows
@@ -116,13 +172,13 @@ def _format() -> dict[str, object]:
             "store_schema": True}  # fmt: skip
 
 
-def _row_groups(name: str, schema: Schema, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Cut a stream of tables into groups of ROW_GROUP rows, checking the schema and that keys rise."""
+def _row_groups(name: str, schema: Schema, columns: pa.Schema, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Cut a stream of tables into groups of ROW_GROUP rows, checking their columns and that keys rise."""
     held: list[pa.Table] = []
     count = 0
     last: tuple[object, ...] | None = None
     for table in tables:
-        _check_columns(name, table)
+        _check_columns(name, table, columns)
         last = _rising(name, schema, table, last)
         held.append(table)
         count += table.num_rows
@@ -135,8 +191,7 @@ def _row_groups(name: str, schema: Schema, tables: Iterable[pa.Table]) -> Iterat
         yield pa.concat_tables(held).combine_chunks()
 
 
-def _check_columns(name: str, table: pa.Table) -> None:
-    expected = SCHEMAS[name].columns
+def _check_columns(name: str, table: pa.Table, expected: pa.Schema) -> None:
     if not table.schema.equals(expected):
         raise PlainError(f"table {name}: found columns\n{table.schema}\nexpected\n{expected}")
 
@@ -188,7 +243,7 @@ def read_stream(name: str, path: Path, columns: Sequence[str] | None = None) -> 
     """
     try:
         with pq.ParquetFile(path) as file:
-            if not file.schema_arrow.equals(SCHEMAS[name].columns):
+            if not file.schema_arrow.equals(as_found(name, file.schema_arrow)):
                 raise PlainError(f"{path}: not a table of {name}: found {file.schema_arrow.names}")
             rows_read[str(path)] = file.metadata.num_rows
             nothing = file.schema_arrow.empty_table()

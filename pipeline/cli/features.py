@@ -1,0 +1,95 @@
+"""Features and embeddings of others, in."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.cli.app import DATA, app
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
+
+Files = Annotated[list[Path] | None, typer.Option(help="Files of the split; may be repeated.")]
+
+
+@app.command(
+    rich_help_panel=DATA,
+    epilog="Example: m3a import-features /data/yt8m --labels vocabulary.csv --most 300 --train train00.tfrecord"
+    " --val validate00.tfrecord --test validate01.tfrecord --licence CC-BY-4.0 --whitened",
+)
+def import_features(
+    target: Annotated[Path, typer.Argument(help="Folder to write: annotations/ and features/.")],
+    labels: Annotated[Path, typer.Option(help="Label names: CSV or TSV with a header, or a name a line.")],
+    licence: Annotated[str, typer.Option(help="Of the data.")],
+    train: Files = None,
+    val: Files = None,
+    test: Files = None,
+    title: Annotated[str, typer.Option(help="What the data are.")] = "imported features",
+    origin: Annotated[str, typer.Option(help="Where they come from.")] = "not stated",
+    model: Annotated[str, typer.Option(help="What made the vectors X.")] = "not stated",
+    sound_model: Annotated[str, typer.Option(help="What made the sound embeddings.")] = "not stated",
+    revision: Annotated[str, typer.Option(help="Of the models or of the release.")] = "not stated",
+    preprocessing: Annotated[str, typer.Option(help="What the models were given, what became of X.")] = "not stated",
+    sound_preprocessing: Annotated[str, typer.Option(help="Likewise of the sound.")] = "not stated",
+    vector: Annotated[str, typer.Option(help="What X is: visual, or sound (mean, deviation, maximum).")] = "visual",
+    patches: Annotated[int, typer.Option(min=1, help="Embeddings, from the first, that are an audio form.")] = 1,
+    most: Annotated[int | None, typer.Option(min=1, help="Keep so many labels, the commonest in training.")] = None,
+    validate_one_in: Annotated[
+        int | None, typer.Option(min=2, help="Make one training video in so many a validation video, by its key.")
+    ] = None,
+    whitened: Annotated[bool, typer.Option("--whitened", help="The sound embeddings arrive whitened.")] = False,
+    byte_range: Annotated[
+        tuple[float, float], typer.Option(help="What the bytes 0 and 255 stand for, where values are bytes.")
+    ] = (-2.0, 2.0),
+    standardize: Annotated[
+        bool, typer.Option(help="Read X with mean 0 and equal deviations over the training videos.")
+    ] = True,
+    constant: Annotated[
+        float, typer.Option(help="Appended to X, where its features have mean 0; 0 appends none.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the choice of validation videos.")] = 2021,
+) -> None:
+    """Turn published features into a folder that the pipeline trains on, of any width and vocabulary.
+
+    Reads TFRecords of YouTube-8M and AudioSet (no TensorFlow), NumPy's .npz (nothing is unpickled) and safetensors;
+    what arrays they hold: `pipeline/exchange/README.md`. Memory stays flat, however many videos there are. Then, in
+    params.yaml: dataset.source: features, and dataset.folder (see `m3a preset youtube8m`).
+    """
+    from pipeline.exchange.feature_folder import Origin
+    from pipeline.exchange.import_features import Choice
+    from pipeline.exchange.import_features import import_features as run
+    from pipeline.foundations.tables.manifest import Quantization
+
+    sources = {split: paths for split, paths in (("train", train), ("val", val), ("test", test)) if paths}
+    if "train" not in sources:
+        raise PlainError("name at least one file of training videos: --train FILE")
+    if vector not in ("visual", "sound"):
+        raise PlainError(f"--vector {vector}: expected visual or sound")
+    low, high = byte_range
+    quantization = Quantization(scale=(high - low) / 255, offset=low)
+    kind: Literal["visual", "sound"] = "sound" if vector == "sound" else "visual"
+    made = run(
+        target,
+        sources,
+        labels,
+        Choice(kind, patches, most, validate_one_in, seed),
+        Origin(
+            title=title,
+            origin=origin,
+            licence=licence,
+            model=model,
+            sound_model=sound_model,
+            revision=revision,
+            preprocessing=preprocessing,
+            sound_preprocessing=sound_preprocessing,
+            standardize=standardize,
+            constant=constant or None,
+            of_sound=kind == "sound",
+            whitened=whitened,
+            quantization=quantization,
+            sound_quantization=quantization,
+        ),
+    )
+    rows = sum(made.files[name].rows for name in made.parts("visual"))
+    sound = f"sounds of {made.sound.size}" if made.sound else "no sound"
+    say(f"{target}: {rows // made.visual.views:,} videos, vectors of {made.visual.size}, {sound}")

@@ -1,0 +1,97 @@
+"""Testing on imported features: no video is decoded; a video's views are those that were imported.
+
+Shapes: B videos, V views, C features, N actions.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.evaluate.frozen import scores_of
+from pipeline.foundations.params import Evaluate
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.features import FeatureFolder, rows_among
+from pipeline.model.checkpoint import load_model
+from pipeline.model.determinism import reproducible
+from pipeline.model.sounds import sounds_of
+
+
+class Seen(NamedTuple):
+    """Some videos of a split with their imported views."""
+
+    videos: pa.Table
+    """Rows of the table `splits`."""
+    features: np.ndarray
+    """B x V x C."""
+
+
+def score_imported(
+    target: Path, split: pa.Table, model: Path, folder: FeatureFolder, whitened: Path, evaluate: Evaluate
+) -> dict[str, int]:
+    """Write `predictions.parquet`, and `excluded.parquet` without rows, into the folder `target`; returns their rows.
+
+    Raises:
+        PlainError: there is no model or no video, or a video's vectors are not there.
+    """
+    if not split.num_rows:
+        raise PlainError(f"evaluate.split: found no labelled video in {evaluate.split}, expected some; set val or test")
+    network, description = load_model(model)
+
+    def scored() -> Iterator[pa.Table]:
+        for seen in views_of(split, folder):
+            ids = seen.videos["video_id"].combine_chunks()
+            sounds_BP = sounds_of(ids, whitened) if description.design.model.late_fusion else None
+            scores_BN = scores_of(network, seen.features[:, :, None], sounds_BP, evaluate)
+            columns = {"video_id": ids, "actions": seen.videos["actions"], "scores": scores_BN}
+            yield tables.from_columns("predictions", columns)
+
+    with reproducible(threads=1):
+        rows = tables.write_stream("predictions", target / "predictions.parquet", scored())
+    tables.write("exclusions", target / "excluded.parquet", tables.empty("exclusions"))
+    return {"predictions": rows, "excluded": 0}
+
+
+def write_view_features(target: Path, split: pa.Table, folder: FeatureFolder) -> int:
+    """Write table `view_features` of a split's imported views; returns how many videos there are.
+
+    Raises:
+        PlainError: a video's vectors are not there.
+    """
+    return tables.write_stream("view_features", target, (_table(seen) for seen in views_of(split, folder)))
+
+
+def _table(seen: Seen) -> pa.Table:
+    videos, views, size = seen.features.shape
+    columns = {
+        "video_id": seen.videos["video_id"],
+        "actions": seen.videos["actions"],
+        "features": seen.features.reshape(videos, -1),
+        "shape": [[views, 1, size]] * videos,
+        "reason": [""] * videos,
+    }
+    return tables.from_columns("view_features", columns)
+
+
+def views_of(split: pa.Table, folder: FeatureFolder) -> Iterator[Seen]:
+    """A split's videos with their imported views, a row group at a time.
+
+    Raises:
+        PlainError: a video's vectors are not there.
+    """
+    ids, about = split["video_id"].combine_chunks(), folder.manifest.visual
+    begun, held = 0, [np.zeros((0, folder.manifest.features), np.float32)]
+    for rows in folder.read("visual"):
+        found, _ = rows_among(ids, rows)
+        held.append(rows.values[found])
+        values = np.concatenate(held)
+        whole = len(values) // about.views
+        if whole:
+            features_BVC = values[: whole * about.views].reshape(whole, about.views, folder.manifest.features)
+            yield Seen(split.slice(begun, whole), features_BVC)
+        begun, held = begun + whole, [values[whole * about.views :]]
+    if begun != len(ids) or len(held[0]):
+        raise PlainError(f"{folder.features}: found vectors of {begun:,} of {len(ids):,} videos; run `dvc repro index`")

@@ -1,0 +1,101 @@
+"""Training on imported features: the heads alone, by the trainer of frozen features; nothing is decoded.
+
+`train` gives the schedule; the head's rate is `train.learning_rate` times `train.head_rate`, as in joint training.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.foundations.params import Execution, Train
+from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
+from pipeline.model.checkpoint import save_model
+from pipeline.model.design import Design
+from pipeline.model.loss import bce
+from pipeline.train.assemble import assemble
+from pipeline.train.curves import Curves
+from pipeline.train.experiment import Outcome
+from pipeline.train.frozen import HeadTrainer, imported_splits
+from pipeline.train.heads import Epoch, Trial
+from pipeline.train.inputs import Inputs
+from pipeline.train.loop import Metric
+from pipeline.train.schedule import learning_rate
+from pipeline.train.state import Record
+
+
+def run_imported(
+    inputs: Inputs,
+    *,
+    model_folder: Path,
+    curves_folder: Path,
+    design: Design,
+    train: Train,
+    metrics: Mapping[str, Metric],
+    seed: int,
+    execution: Execution,
+) -> Outcome:
+    """Train a model on imported features and write it with its curves.
+
+    Raises:
+        PlainError: as `pipeline.train.heads.fit_heads`, inputs do not fit one another, or the loss is not finite.
+    """
+    splits = partial(imported_splits, inputs, with_sounds=design.model.late_fusion)
+    validated = splits()["val"].targets.numpy()
+    history: list[Record] = []
+    with Curves(curves_folder, board=None) as curves:
+
+        def log(epoch: Epoch) -> None:
+            record = record_of(epoch, train, validated, metrics)
+            history.append(record)
+            curves.log(record)
+            figures = ", ".join(f"{name} {value:.4g}" for name, value in record.items())
+            say(f"epoch {epoch.number} of {train.epochs}: {figures}")
+
+        trainer = HeadTrainer(
+            splits,
+            inputs,
+            design,
+            backbone=None,
+            schedule=train,
+            train=train,
+            metric=_unused,
+            execution=execution,
+            log=log,
+        )
+        (fitted,) = trainer.fit([trial_of(train, seed)], keep=True)
+    if fitted.diverged:
+        raise PlainError("the loss is not a finite number: lower train.learning_rate or train.head_rate")
+    model, (_, _, description) = trainer.model(fitted), assemble(inputs, design, seed=seed)
+    save_model(model_folder, model, description)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Outcome(parameters, len(splits()["train"].targets), history[-1])
+
+
+def trial_of(train: Train, seed: int) -> Trial:
+    """How `train` trains a head."""
+    decay = train.weight_decay if train.head_weight_decay is None else train.head_weight_decay
+    return Trial(seed, train.learning_rate * train.head_rate, decay, train.epochs)
+
+
+def record_of(epoch: Epoch, train: Train, targets_BN: np.ndarray, metrics: Mapping[str, Metric]) -> Record:
+    """What is written of an epoch; metrics of the validation videos where they are due."""
+    rate = learning_rate(epoch.number - 1, train) * train.head_rate
+    record = {"train/loss": epoch.losses[0], "train/learning_rate": rate}
+    due = epoch.number % train.validate_every == 0 or epoch.number == train.epochs
+    if not due or not len(targets_BN):
+        return record
+    (logits_BN,) = epoch.logits()
+    scores_BN = torch.from_numpy(logits_BN).sigmoid().numpy()
+    loss = float(bce(torch.from_numpy(logits_BN), torch.from_numpy(targets_BN)))
+    return (
+        record | {"val/loss": loss} | {f"val/{name}": metric(scores_BN, targets_BN) for name, metric in metrics.items()}
+    )
+
+
+def _unused(scores_MBN: np.ndarray, targets_BN: np.ndarray) -> np.ndarray:
+    """Of a training that chooses nothing, the score at the end is not needed: its curves have it."""
+    return np.full(len(scores_MBN), np.nan)
