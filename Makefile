@@ -15,7 +15,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 need = @sh environment/install.sh '$(VENV)' '$(PYTHON)' '$(TORCH_INDEX)' '$(EXTRAS) $(1)'
 
-.PHONY: help install lock repro doctor bench test fast whole soak lint format clean
+.PHONY: help install lock repro real doctor bench test fast whole soak lint format clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,11 @@ repro:  ## run the pipeline; print the metrics and where the report is
 	m3a trace map_sample --html data/report/trace.html
 	m3a show
 	@echo 'to go on, with m3a and dvc in this shell: . $(VENV)/bin/activate; m3a --help'
+
+real:  ## the paper's question on real video (YouTube-8M) and real sound (AudioSet): heads tuned, three seeds each
+	$(call need)
+	m3a ablate table1 --mode frozen --tune --preset youtube8m --rows fc,visual,audio-text,all
+	m3a ablate table1 --mode frozen --tune --preset audioset --rows fc,visual,audio-text,all
 
 doctor:  ## tell what a run needs and has not, before hours are spent
 	$(call need)

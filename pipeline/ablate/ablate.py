@@ -21,9 +21,6 @@ from pipeline.foundations.params import Params
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
-from pipeline.foundations.tables import tables
-
-ACTIONS = Path("data/index/actions.parquet")
 
 
 class Scored(NamedTuple):
@@ -204,7 +201,9 @@ def collect(
     if not any(one.predictions for one in scored):
         reason = next((one.failed for one in scored if one.failed), "no row was run")
         raise PlainError(f"{ablation.name}: no experiment ended well; the first: {reason}")
-    data = f"{params.dataset.source}, {params.evaluate.split} split"
+    source = params.dataset.source
+    named = Path(params.dataset.folder).name if source == "features" else source
+    data = f"{named}, {params.evaluate.split} split"
     result = Result(
         ablation.name, mode, data, tuple(_lines(ablation, scored, params)), limits(ablation, params), budget
     )
@@ -215,7 +214,7 @@ def collect(
 
 
 def _lines(ablation: Ablation, scored: Sequence[Scored], params: Params) -> Iterable[Line]:
-    actions: int = tables.read("actions", ACTIONS).num_rows
+    actions = len(next(one.predictions[0]["scores"][0] for one in scored if one.predictions))
     measured = {
         role: figures(
             {one.row.name: one.predictions for one in scored if one.tuning == role and one.predictions},

@@ -5,11 +5,12 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from pipeline.ablate.published import published
 from pipeline.ablate.rows import ABLATIONS
 from pipeline.ablate.statistics import Figure
+from pipeline.foundations.params.choices import DatasetSource
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.metrics.intervals import Estimate
@@ -59,8 +60,10 @@ class Result(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of its files."""
-        return f"{self.ablation}-{self.mode}{'-tuned' if self.budget else ''}"
+        """Of its files; of imported features, with their folder's name, so that data sets stand side by side."""
+        source = self.data.partition(",")[0]
+        own = "" if source in get_args(DatasetSource) else f"-{source}"
+        return f"{self.ablation}-{self.mode}{'-tuned' if self.budget else ''}{own}"
 
     @property
     def title(self) -> str:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipeline.ablate import experiments
-from pipeline.ablate.ablate import ACTIONS
 from pipeline.ablate.estimate import estimate
 from pipeline.ablate.experiments import Mode
 from pipeline.ablate.rows import Ablation, Row, Value
@@ -18,7 +17,6 @@ from pipeline.ablate.statistics import Figure, figures
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
-from pipeline.foundations.tables import tables
 
 CURRENT, CHANGED = "current", "changed"
 HEADLINE = "map_sample"
@@ -72,6 +70,6 @@ def attempt(changes: Mapping[str, Value], params: Params, *, mode: Mode, seeds: 
             found[job.row] += left
     finally:
         experiments.remove(job.name for job in jobs)
-    actions: int = tables.read("actions", ACTIONS).num_rows
+    actions = len(found[CURRENT][0]["scores"][0])
     measured = figures(found, actions=actions, bootstrap=params.evaluate.bootstrap, seed=params.seed)
     return Verdict(measured[CURRENT], measured[CHANGED])

@@ -50,6 +50,7 @@ def ablate(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter in every row; may be repeated."),
     ] = None,
+    preset: Annotated[str, typer.Option(help="Run all rows with this preset; params.yaml stays as it is.")] = "",
 ) -> None:
     """Remake a table of the paper, or run the controls that it did not run, on the data of params.yaml.
 
@@ -68,13 +69,23 @@ def ablate(
 
     only = [name.strip() for name in rows.split(",") if name.strip()]
     how: Literal["joint", "frozen"] = "frozen" if mode is Mode.frozen else "joint"
-    extra = dict(_setting(text) for text in setting or [])
+    extra = _of_preset(preset) | dict(_setting(text) for text in setting or [])
     result = run(ABLATIONS[table], _with(extra), mode=how, seeds=seeds, only=only, extra=extra, tune=tune)
     out.print(tables.markdown(result), markup=False)
     out.print(f"as CSV, Markdown and LaTeX: {FOLDER}/{result.name}.*; `dvc repro` puts it in the report")
     if failed := list(dict.fromkeys(line.row for line in result.lines if line.failed)):
         out.print(f"failed: {', '.join(failed)}", style="red", markup=False)
         raise typer.Exit(1)
+
+
+def _of_preset(name: str) -> "dict[str, Value]":
+    """What a preset changes in params.yaml; how the work is done stays as it is here."""
+    from pipeline.foundations.params import presets
+
+    if not name:
+        return {}
+    found = presets.changes(PARAMS.read_text(encoding="utf-8"), presets.read(name))
+    return {change.key: change.then for change in found if not change.key.startswith("execution.")}
 
 
 @app.command("try", rich_help_panel=RESULTS, epilog="Example: m3a try -S 'model.heads=[audio,text]' --seeds 3")
