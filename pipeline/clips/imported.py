@@ -5,6 +5,7 @@
 Memory stays flat, however many videos there are: a row group is read, and its rows are written where they belong.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from pipeline.foundations.tables import tables
 from pipeline.foundations.tables.features import FeatureFolder, rows_among
 
 SPLITS = ("train", "val")
+ORIGIN = "features.json"
+"""What the vectors are, in words: a model that learnt from them says so."""
 
 
 class Copied(NamedTuple):
@@ -52,6 +55,14 @@ def copy_features(target: Path, folder: FeatureFolder, splits: Mapping[str, pa.T
         total = sum(array.nbytes for array in arrays.values())
         for array in arrays.values():
             array.flush()
+        origin = {
+            "title": folder.manifest.title,
+            "model": about.model,
+            "preprocessing": about.preprocessing,
+            "licence": folder.manifest.licence,
+            "of": "the video's own sound" if about.of_sound else "its pictures",
+        }
+        (draft / ORIGIN).write_text(json.dumps(origin, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         tables.write("clips", draft / TABLE, tables.empty("clips"))
         tables.write("exclusions", draft / EXCLUDED, tables.empty("exclusions"))
     return Copied(sum(split.num_rows for split in splits.values()), total)
@@ -94,6 +105,18 @@ def imported_features(clips: Path, split: str) -> np.ndarray:
     if array.ndim != 3 or array.dtype != np.float32:
         raise PlainError(f"{path}: found {array.dtype} of {array.shape}, expected float32 of views x videos x features")
     return np.asarray(array)
+
+
+def origin_of(clips: Path) -> dict[str, str]:
+    """What the vectors are, in words.
+
+    Raises:
+        PlainError: the copies do not say.
+    """
+    try:
+        return {str(key): str(value) for key, value in json.loads((clips / ORIGIN).read_text("utf-8")).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise PlainError(f"{clips / ORIGIN}: cannot be read: {error}; run `dvc repro prepare_clips`") from error
 
 
 def imported_width(clips: Path) -> int:

@@ -149,7 +149,7 @@ def _forms_are_the_whitened_embeddings(project: _Project) -> str:
 
 
 def _whitening_saw_training_alone(project: _Project) -> str:
-    if project.params.whitening.method == "released":
+    if project.params.whitening.method in ("released", "imported"):
         return ""
     raw = project("data/features/vggish.parquet")
     training = pc.is_in(raw["video_id"], pa.array(sorted(project.split_ids("train")), pa.string()))
@@ -190,6 +190,8 @@ def _graph_counts_training_alone(project: _Project) -> str:
 
 
 def _training_copies_are_of_training_and_validation(project: _Project) -> str:
+    if project.params.dataset.source == "features":  # copies are arrays in the order of the splits, without names
+        return ""
     wanted = project.ids("data/splits/train.parquet") | project.ids("data/splits/val.parquet")
     there = project.ids("data/clips/clips.parquet") | project.ids("data/clips/excluded.parquet")
     return "; ".join(filter(None, (_strangers(there, wanted, "copied"), _strangers(wanted, there, "not copied"))))

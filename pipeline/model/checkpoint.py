@@ -24,6 +24,8 @@ from pipeline.model.model import MultiActionModel, build_model
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
+OPTIONAL = ("feature_size", "sound_size", "features")
+"""Entries of a description that are written where they say something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,8 @@ class Description:
     """C, where the features are imported."""
     sound_size: int | None = None
     """Numbers of a video's own sound, where late fusion hears it."""
+    features: dict[str, str] | None = None
+    """What imported features are, in words; None for a 3D-CNN's."""
 
 
 def save_model(folder: Path, model: MultiActionModel, description: Description) -> None:
@@ -118,8 +122,8 @@ def _bare(description: Description) -> MultiActionModel:
 
 
 def _to_json(description: Description) -> dict[str, Any]:
-    sizes = {name: size for name in ("feature_size", "sound_size") if (size := getattr(description, name)) is not None}
-    rest = {name: value for name, value in vars(description).items() if name not in ("feature_size", "sound_size")}
+    sizes = {name: size for name in OPTIONAL if (size := getattr(description, name)) is not None}
+    rest = {name: value for name, value in vars(description).items() if name not in OPTIONAL}
     return rest | {
         "design": description.design.to_json(),
         "batch_norm": description.batch_norm._asdict(),

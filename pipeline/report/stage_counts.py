@@ -118,11 +118,21 @@ def _fetch_weights(run_tables: RunTables) -> Entry:
 
 def _extract_vggish(run_tables: RunTables) -> Entry:
     audible = pc.sum(pc.equal(run_tables.verdicts["verdict"], "audible")).as_py() or 0
-    return Entry(f"{audible - run_tables.unembedded.num_rows:,} embeddings of 3 x 128", _reasons(run_tables.unembedded))
+    return Entry(
+        f"{audible - run_tables.unembedded.num_rows:,} embeddings of {_size(run_tables)}",
+        _reasons(run_tables.unembedded),
+    )
+
+
+def _size(run_tables: RunTables) -> str:
+    """Of an audio form, in words."""
+    width = run_tables.audio["form"].type.list_size
+    return f"{width // 128} x 128" if width % 128 == 0 else f"{width}"
 
 
 def _whiten(run_tables: RunTables) -> Entry:
-    return Entry(f"{run_tables.whitening.num_rows:,} components", ())
+    components = run_tables.whitening.num_rows
+    return Entry(f"{components:,} components" if components else "imported whitened", ())
 
 
 def _audio_lexicon(run_tables: RunTables) -> Entry:
@@ -152,6 +162,8 @@ def _adjacency(run_tables: RunTables) -> Entry:
 
 
 def _prepare_clips(run_tables: RunTables) -> Entry:
+    if "features" in run_tables.model:
+        return Entry(f"{run_tables.train.num_rows + run_tables.val.num_rows:,} imported vectors", ())
     frames = pc.sum(pc.subtract(pc.list_value_length(run_tables.clips["offsets"]), 1)).as_py() or 0
     return Entry(f"{run_tables.clips.num_rows:,} copies, {frames:,} frames", _reasons(run_tables.uncopied))
 

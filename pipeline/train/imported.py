@@ -4,12 +4,14 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from pipeline.clips.imported import origin_of
 from pipeline.foundations.params import Execution, Train
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
@@ -70,7 +72,7 @@ def run_imported(
     if fitted.diverged:
         raise PlainError("the loss is not a finite number: lower train.learning_rate or train.head_rate")
     model, (_, _, description) = trainer.model(fitted), assemble(inputs, design, seed=seed)
-    save_model(model_folder, model, description)
+    save_model(model_folder, model, replace(description, features=origin_of(inputs.clips)))
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Outcome(parameters, len(splits()["train"].targets), history[-1])
 

@@ -89,6 +89,9 @@ def test_forms_are_the_imported_ones_in_their_own_width(inside):
 def test_every_test_video_is_scored_by_the_trained_model(inside):
     model, about = load_model(Path("models/m3a"))
     assert (about.feature_size, about.sound_size, about.design.backbone.name) == (5, 6, "imported")
+    assert about.features == {
+        "title": "a test", "model": "noise", "preprocessing": "none", "licence": "none", "of": "its pictures",
+    }  # fmt: skip
     predictions = read("predictions", "data/predictions/predictions.parquet")
     assert predictions.num_rows == 20
     params = parse_params(Path("params.yaml").read_text(), Path("params.yaml"))
@@ -106,7 +109,8 @@ def test_curves_are_written_for_every_epoch(inside):
 def test_heads_are_tuned_on_them(inside):
     assert len(list((heads.PREDICTIONS / "tuned").iterdir())) == 2
     trials = read("trials", str(heads.TRIALS)).to_pylist()
-    assert sum(row["role"] == "tuning" for row in trials) == 4
+    params = parse_params(Path("params.yaml").read_text(), Path("params.yaml"))
+    assert sum(row["role"] == "tuning" for row in trials) == len(params.frozen.tune_learning_rates)
 
 
 def test_explanations_are_of_relations_alone(inside):

@@ -64,13 +64,25 @@ def lede(run_tables: RunTables, metrics: Sequence[Metric], split: str) -> Lede:
     audible = pc.sum(pc.equal(run_tables.verdicts["verdict"], "audible")).as_py() or 0
     first = metrics[0]
     return Lede(
-        what="A folder of labelled three-second videos goes in; a trained and tested CNN-GCN comes out, as in the "
-        "ICCV 2021 paper of this name.",
+        what=_what(run_tables.model.get("features")),
         data=f"This run read {run_tables.videos.num_rows:,} videos of {run_tables.actions.num_rows:,} actions, of "
         f"which {audible:,} can be heard, learnt from {run_tables.train.num_rows:,} and was scored on "
         f"{run_tables.predictions.num_rows:,} of the {split} split.",
         result=f"Its mean average precision by video is {first.model.value:.1f}% ({first.model.low:.1f} to "
         f"{first.model.high:.1f}), {_lead(first.lead)}.",
+    )
+
+
+def _what(features: Mapping[str, str] | None) -> str:
+    """What went in: videos, or features of real ones that others computed."""
+    if features:
+        return (
+            f"Real data: {features['title']} ({features['licence']}). In the 3D-CNN's place stand imported features of "
+            f"{features['of']} ({features['model']}), on which the heads of the ICCV 2021 paper are trained."
+        )
+    return (
+        "A folder of labelled three-second videos goes in; a trained and tested CNN-GCN comes out, as in the "
+        "ICCV 2021 paper of this name."
     )
 
 
