@@ -150,14 +150,16 @@ def _measured(model: Path) -> "Table | None":
 
     try:
         stage = read_stages(Path())["evaluate"]
-        wanted = (model.as_posix(), "data/predictions")
-        scored = [entry for entry in (*stage.deps, *stage.outs) if entry.path in wanted]
-        for entry in scored:
-            check_unchanged(Path(), entry, "evaluate")
-    except (PlainError, KeyError) as error:
+        recorded = {entry.path: entry for entry in (*stage.deps, *stage.outs)}
+        for path in (model.as_posix(), "data/predictions"):
+            check_unchanged(Path(), recorded[path], "evaluate")
+    except KeyError as error:
+        say(f"the model card will have no metrics: {error.args[0]} is not in dvc.lock as what `evaluate` scored")
+        return None
+    except PlainError as error:
         say(f"the model card will have no metrics: {error}")
         return None
-    return tables.read("metrics", Path("data/predictions/metrics.parquet")) if len(scored) == 2 else None
+    return tables.read("metrics", Path("data/predictions/metrics.parquet"))
 
 
 @app.command(
@@ -216,7 +218,7 @@ def _write_page(target: Path, videos: list[Path], model: Path, params: "Params",
     from pipeline.report.gallery import open_looker
 
     looker = open_looker(model, params.evaluate, layer=params.explain.layers[-1], top=top, device=device)
-    neighbours = predicted.related(looker, Path("data/graph/adjacency.parquet"))
+    neighbours = predicted.related(looker, Path())
     shown = list(predicted.entries(videos, looker, params.media, neighbours))
     write_text(target, predicted.render(shown, looker))
     say(f"the page: {target.absolute().as_uri()}")

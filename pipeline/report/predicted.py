@@ -27,6 +27,7 @@ from pipeline.model.determinism import reproducible
 from pipeline.model.normalize import as_clips
 from pipeline.model.positions import counted_at
 from pipeline.report.gallery import HEIGHT, RATE, Looker, address, heat_of, heated, write_film
+from pipeline.report.run_tables import TABLES
 from pipeline.report.templating import filled
 
 HOT = 3
@@ -87,17 +88,17 @@ Related = Mapping[int, Mapping[str, list[Neighbour]]]
 """By action."""
 
 
-def related(looker: Looker, adjacency: Path) -> Related:
-    """The neighbours of each action: learnt, and in the data where the graph of these very actions is at hand.
+def related(looker: Looker, root: Path) -> Related:
+    """The neighbours of each action: learnt, and in the data where the run below `root` is of these very actions.
 
     Raises:
-        PlainError: the graph cannot be read.
+        PlainError: the run's graph cannot be read.
     """
     names = looker.about.actions
     psi_NN = np.full((len(names), len(names)), np.nan)
-    if adjacency.exists():
-        psi, _ = relations.graph_of(tables.read("adjacency", adjacency), len(names))
-        psi_NN = psi if psi.shape == psi_NN.shape else psi_NN
+    actions, graph = (root / TABLES[name][1] for name in ("actions", "adjacency"))
+    if graph.exists() and tables.read("actions", actions)["action"].to_pylist() == list(names):
+        psi_NN, _ = relations.graph_of(tables.read("adjacency", graph), len(names))
     found: dict[int, dict[str, list[Neighbour]]] = {}
     for row in relations.neighbours(relations.classifiers(looker.network), psi_NN, NEIGHBOURS).to_pylist():
         of = found.setdefault(row["action_id"], {}).setdefault(row["learner"], [])

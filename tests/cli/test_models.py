@@ -82,14 +82,17 @@ def test_export_carries_what_a_reader_needs(tmp_path, params, trained):
 
     result = run.invoke(app, ["export", "--model", str(trained), "--to", str(tmp_path / "out")])
     assert result.exit_code == 0
-    assert result.output.endswith("model.onnx and model.pt2, 2 actions, clips of 3 x 8 x 56 x 56\n")
+    assert result.output.endswith("model.onnx, model.pt2 and infer.py, 2 actions, clips of 3 x 8 x 56 x 56\n")
+    assert "the model card will have no metrics: " in result.output  # the project's own run is another model's
     session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx")
     assert session.get_inputs()[0].shape[1:] == [3, 8, 56, 56]
     carried = json.loads(session.get_modelmeta().custom_metadata_map["description.json"])
     assert carried["actions"] == ["frying", "größer werden"]
     assert carried["frames"]["mean"] == params.frames.mean
     assert carried["evaluate"]["temporal_views"] == params.evaluate.temporal_views
-    assert (tmp_path / "out" / "model.pt2").is_file()
+    names = {"README.md", "infer.py", "model.onnx", "model.pt2", "preprocess.json", "reference.json", "reference.mp4"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    assert "Not evaluated" in (tmp_path / "out/README.md").read_text()
 
 
 def test_predict_names_the_best_actions_and_the_files_it_cannot_read(tmp_path, trained, video):
@@ -118,6 +121,17 @@ def test_predict_says_where_nothing_scores_above_a_floor(trained, video):
     assert said.stderr == f"{video}: no action scores above 1: it may show none that this model knows\n"
     assert run.invoke(app, [*ask, "--floor", "0"]).stderr == ""
     assert json.loads(run.invoke(app, [*ask, "--floor", "1", "--json"]).stdout)[0]["actions"]
+
+
+def test_predict_writes_a_page_too(tmp_path, trained, video):
+    ask = ["predict", str(video), "--model", str(trained), "--html", str(tmp_path / "page.html"), "--json"]
+    result = run.invoke(app, ask)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)[0]["reason"] == ""
+    assert result.stderr.endswith(f"the page: {(tmp_path / 'page.html').as_uri()}\n")
+    page = (tmp_path / "page.html").read_text()
+    assert "noise [1].mp4" in page
+    assert page.count("<video") == 3  # the video, and it under the heat of each of two actions
 
 
 def test_a_published_model_is_adopted_with_its_head(tmp_path, published_fc, params, monkeypatch):

@@ -16,7 +16,7 @@ def test_a_finished_runs_page_is_whole(pipeline_run, tmp_path):
                 browser.open(page, width=width, dark=dark)
                 assert (browser.errors, browser.requests) == ([], [page.as_uri()])
                 assert browser.ask("document.documentElement.scrollWidth") == width
-                assert browser.sticking_out() == []
+                assert browser.sticking_out() == browser.overflowing() == []
         widths = browser.picture_widths()
         assert len(widths) > 4
         assert min(widths) > 0

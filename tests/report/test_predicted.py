@@ -10,6 +10,7 @@ from pipeline.foundations.tables import tables
 from pipeline.model.positions import counted_at
 from pipeline.report import predicted
 from pipeline.report.gallery import open_looker
+from pipeline.report.run_tables import TABLES
 from tests.browser import browsing
 from tests.evaluate.miniature import ACTIONS, write_model
 from tests.report.test_gallery import write_clip
@@ -55,15 +56,22 @@ def test_the_views_combine_to_the_scores_of_testing(looker, params, clip, entry)
 def test_the_best_have_their_heat_and_all_their_neighbours(looker, params, clip, tmp_path):
     n = len(ACTIONS)
     rows = [(i, j, 4, 2, 0.5 if j == (i + 1) % n else 0.0, j == (i + 1) % n) for i in range(n) for j in range(n)]
-    tables.write("adjacency", tmp_path / "adjacency.parquet", tables.from_rows("adjacency", rows))
-    known = predicted.related(looker, tmp_path / "adjacency.parquet")
+    tables.write("adjacency", tmp_path / TABLES["adjacency"][1], tables.from_rows("adjacency", rows))
+    write_actions(tmp_path, ACTIONS)
+    known = predicted.related(looker, tmp_path)
     (made,) = predicted.entries([clip], looker, params.media, known)
     assert [bool(found.film) for found in made.found] == [True] * predicted.HOT + [False]
     for found in made.found:
         number = looker.about.actions.index(found.action)
         assert found.neighbours["data"] == [(looker.about.actions[(number + 1) % n], 0.5)]
-    without = predicted.related(looker, tmp_path / "nowhere.parquet")
-    assert all("data" not in learners for learners in without.values())
+    write_actions(tmp_path, ["another", *ACTIONS[1:]])
+    for root in (tmp_path, tmp_path / "nowhere"):  # of other actions, or no run at all
+        assert all("data" not in learners for learners in predicted.related(looker, root).values())
+
+
+def write_actions(root, names):
+    rows = [(number, name, [name]) for number, name in enumerate(names)]
+    tables.write("actions", root / TABLES["actions"][1], tables.from_rows("actions", rows))
 
 
 def test_a_file_that_is_no_video_has_its_reason(looker, params, clip):
