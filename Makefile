@@ -36,8 +36,7 @@ repro:  ## run the pipeline; print the metrics and where the report is
 
 real:  ## the paper's question on real video (YouTube-8M) and real sound (AudioSet): heads tuned, three seeds each
 	$(call need)
-	m3a ablate table1 --mode frozen --tune --preset youtube8m --rows fc,visual,audio-text,all
-	m3a ablate table1 --mode frozen --tune --preset audioset --rows fc,visual,audio-text,all
+	sh environment/real.sh table1 fc,visual,audio-text,all audioset youtube8m
 
 doctor:  ## tell what a run needs and has not, before hours are spent
 	$(call need)
