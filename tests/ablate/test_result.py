@@ -53,3 +53,9 @@ def test_a_tuned_table_and_what_is_achievable_are_read_again(result, tmp_path):
     assert read(path) == tuned
     write(result, tmp_path)
     assert [one.budget for one in read_all(tmp_path)] == ["12 trials", ""]
+
+
+def test_tables_of_imported_features_are_named_by_their_folder():
+    tuned = Result("table1", "frozen", "audioset, test split", (), {}, "a budget")
+    assert tuned.name == "table1-frozen-tuned-audioset"
+    assert tuned._replace(data="sample, test split").name == "table1-frozen-tuned"
