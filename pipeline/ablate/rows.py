@@ -163,8 +163,8 @@ CONTROLS = Ablation(
 BASELINES = Ablation(
     "baselines",
     "Baselines of then and of now",
-    "The learners of the paper under other losses, the plain classifier under each, late fusion. With --mode frozen "
-    "and frozen.backbone fc or visual, the fixed 3D-CNN is trained with the row's loss, too; start compares heads.",
+    "The paper's learners under other losses, the plain classifier under each, ML-Decoder, late fusion. With --mode "
+    "frozen and frozen.backbone fc or visual, the fixed 3D-CNN learns by the row's loss, too; start compares heads.",
     (
         Row("model", "visual + audio + text GCNs, cross-entropy", LEARNERS[3][2] | {"train.loss": "bce"}),
         *(
@@ -175,6 +175,13 @@ BASELINES = Ablation(
         *(
             Row(f"fc-{loss}", f"fully connected, {words}", _heads("fc") | {"train.loss": loss})
             for loss, words in (("wlsep", "wLSEP (the M-MiT baseline's)"), *LATER_LOSSES)
+        ),
+        *(
+            Row(name, f"ML-Decoder, {words}", _heads(name) | {"train.loss": "asl"})
+            for name, words in (
+                ("decoder", "learnt queries, asymmetric loss"),
+                ("decoder_text", "queries from the text lexicon"),
+            )
         ),
         Row(
             "late_fusion",

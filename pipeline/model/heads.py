@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.model import gcn_fast
+from pipeline.model.decoder import LabelDecoder
 from pipeline.model.gcn import Gcn
 from pipeline.model.transformer import ActionEncoder, ActionTransformer, CrossAttention
 
@@ -129,6 +130,10 @@ def _exclusive(relation: BuildRelation, C: int, N: int, forms_ND: Tensor | None)
     return ExclusiveHead(C, N)
 
 
+def _decoder(relation: BuildRelation, C: int, N: int, forms_ND: Tensor | None) -> nn.Module:
+    return LabelDecoder(C, N, forms_ND)
+
+
 HEADS: Mapping[str, HeadKind] = {
     "visual": HeadKind(_visual),
     "audio": HeadKind(_lexical, ("audio",)),
@@ -136,8 +141,10 @@ HEADS: Mapping[str, HeadKind] = {
     "audio_text": HeadKind(_lexical, ("audio", "text")),
     "fc": HeadKind(_fully_connected),
     "softmax": HeadKind(_exclusive),
+    "decoder": HeadKind(_decoder),
+    "decoder_text": HeadKind(_decoder, ("text",)),
 }
-"""What each name in `model.heads` builds; `fc` and `softmax` stand alone, without a graph."""
+"""What each name in `model.heads` builds; those from `fc` on stand alone, without a graph."""
 
 
 def uses(heads: Iterable[str], lexicon: LexiconName) -> bool:
@@ -220,4 +227,4 @@ class CrossHead(nn.Module):
         return classifiers_BNC
 
 
-Head = FullyConnected | JointHead | CrossHead
+Head = FullyConnected | LabelDecoder | JointHead | CrossHead

@@ -11,6 +11,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.model.backbones import Backbone, BatchNorm, make_backbone
 from pipeline.model.backbones.pooling import Pooling
+from pipeline.model.decoder import LabelDecoder, tokens
 from pipeline.model.gcn import Gcn
 from pipeline.model.heads import (
     HEADS,
@@ -47,11 +48,18 @@ class MultiActionModel(nn.Module):
 
     def forward(self, clips: Tensor, sounds: Tensor | None = None) -> Tensor:
         """Logits, B x N."""
-        return self.logits(self.features(clips), sounds)
+        return self.logits(self.seen(self.feature_map(clips)), sounds)
 
     def logits(self, features_BC: Tensor, sounds_BP: Tensor | None = None) -> Tensor:
         """Logits from backbone features, B x N; or at several pooling positions, B x L x C to B x L x N."""
         return head_logits(self.head, self.sound, features_BC, sounds_BP)
+
+    def seen(self, map_BCTYX: Tensor) -> Tensor:
+        """What the head takes of a feature map: pooled features, B x C; for a decoder, every place, B x L x C."""
+        if isinstance(self.head, LabelDecoder):
+            return tokens(map_BCTYX)
+        features_BC: Tensor = self.pooling(map_BCTYX)
+        return features_BC
 
     def features(self, clips: Tensor) -> Tensor:
         """Backbone features X, B x C."""
@@ -65,7 +73,10 @@ class MultiActionModel(nn.Module):
 
     def scores(self, clips: Tensor, sounds: Tensor | None = None) -> Tensor:
         """Scores in [0, 1], B x N."""
-        return self.scores_at(self.pooling.positions(self.feature_map(clips)), sounds)
+        map_BCTYX = self.feature_map(clips)
+        if isinstance(self.head, LabelDecoder):
+            return self.logits(tokens(map_BCTYX), sounds).sigmoid()
+        return self.scores_at(self.pooling.positions(map_BCTYX), sounds)
 
     def scores_at(self, positions_BLC: Tensor, sounds: Tensor | None = None) -> Tensor:
         """Scores in [0, 1], B x N, from backbone features at L pooling positions.
@@ -73,6 +84,8 @@ class MultiActionModel(nn.Module):
         The sigmoids of the logits; for the fully connected baseline, the mean of the sigmoids at each pooling
         position (released code), which is something else only where `released` pooling has several.
         """
+        if isinstance(self.head, LabelDecoder):
+            return self.logits(positions_BLC, sounds).sigmoid()
         if isinstance(self.head, FullyConnected):
             return self.logits(positions_BLC, sounds).sigmoid().mean(1)
         return self.logits(positions_BLC.mean(1), sounds).sigmoid()
@@ -196,11 +209,15 @@ def build_head(
         return FullyConnected(features, len(adjacency))
     if "softmax" in model.heads:
         return ExclusiveHead(features, len(adjacency))
+    if "decoder" in model.heads:
+        return LabelDecoder(features, len(adjacency))
     lexical = [name for name in model.heads if HEADS[name].lexicons]
     forms: dict[str, Tensor] = {name: _forms(name, audio_forms, text_forms) for name in lexical}
     for name, matrix in forms.items():
         if len(matrix) != len(adjacency):
             raise PlainError(f"{name} forms: found {len(matrix)} actions, expected the adjacency's {len(adjacency)}")
+    if "decoder_text" in model.heads:
+        return LabelDecoder(features, len(adjacency), forms["decoder_text"])
     crossed = model.relation == "transformer" and transformer.fusion == "cross_attention"
     if model.control == "free_matrix" and (crossed or not forms):
         raise PlainError(

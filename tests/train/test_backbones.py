@@ -25,6 +25,8 @@ EIGHT = {"frames": {"span": 8, "count": 8, "positions": "linspace"}}
         ("tin_r50", ("fc",), "bce"),
         ("inception_i3d", ("visual", "text"), "asl"),
         ("inception_i3d", ("softmax",), "bce"),
+        ("r3d_tiny", ("decoder",), "asl"),
+        ("r3d_tiny", ("decoder_text",), "focal"),
     ],
 )
 def test_it_trains_for_an_epoch_and_loads_again(tmp_path, monkeypatch, params, backbone, heads, loss):

@@ -11,7 +11,7 @@ What a name builds stands in one table of the package that it belongs to; a test
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-HeadName = Literal["visual", "audio", "text", "audio_text", "fc", "softmax"]
+HeadName = Literal["visual", "audio", "text", "audio_text", "fc", "softmax", "decoder", "decoder_text"]
 BackboneName = Literal[
     "r2plus1d_34",
     "r2plus1d_18",

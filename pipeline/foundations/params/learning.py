@@ -109,8 +109,9 @@ class Model(Section):
             raise ValueError(f"heads {list(self.heads)} name one twice")
         if "fc" in self.heads and len(self.heads) > 1:
             raise ValueError("fc is the baseline and stands alone")
-        if "softmax" in self.heads and len(self.heads) > 1:
-            raise ValueError("softmax is a classifier of its own and stands alone")
+        alone = [name for name in ("softmax", "decoder", "decoder_text") if name in self.heads]
+        if alone and len(self.heads) > 1:
+            raise ValueError(f"{alone[0]} is a classifier of its own and stands alone")
         return self
 
 

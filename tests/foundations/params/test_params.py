@@ -90,6 +90,7 @@ def test_every_key_has_a_comment():
         (HEADS, "heads: [visual, smell]\n", "model.heads.1: found 'smell'; expected "),
         (HEADS, "heads: [audio, audio]\n", "model: heads ['audio', 'audio'] name one twice"),
         (HEADS, "heads: [fc, text]\n", "model: fc is the baseline and stands alone"),
+        (HEADS, "heads: [decoder, text]\n", "model: decoder is a classifier of its own and stands alone"),
         (HEADS, "heads: [text, softmax]\n", "model: softmax is a classifier of its own and stands alone"),
         (JITTER, "jitter: [72, 56]\n", "train: jitter [72, 56] must rise"),
         (JITTER, "jitter: [56]\n", "train.jitter"),
