@@ -1,4 +1,4 @@
-"""How much work a table is, said before it begins: trainings, and minutes by the records of the stages' last runs."""
+"""Estimate of a table's work: the number of trainings, and minutes by the records of the stages' last runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from pipeline.foundations.runtime.record_store import Record, read
 
 
 class Work(NamedTuple):
-    """What is to be trained."""
+    """The trainings to do."""
 
     trainings: int
     scored: int

@@ -47,7 +47,7 @@ class Job(NamedTuple):
 
 
 class Left(NamedTuple):
-    """What an experiment on frozen features left: tables `predictions`, one a seed, and `trials`."""
+    """Results of an experiment on frozen features: tables `predictions`, one a seed, and `trials`."""
 
     untuned: list[pa.Table]
     tuned: list[pa.Table]

@@ -44,7 +44,7 @@ class Whitening(NamedTuple):
 
 
 def whiten(videos: Path, embeddings: Path, target: Path, parameters: Path, settings: params.Whitening) -> str:
-    """Write the table `whitened` of all `embeddings` at `target`, and what whitens them at `parameters`.
+    """Write the table `whitened` of all `embeddings` at `target`, and the whitening itself at `parameters`.
 
     With the method `imported` they are whitened already and stay as they are. The training split of `videos` alone is
     fitted on (DESIGN.md, invariant 2).
@@ -67,6 +67,8 @@ def whiten(videos: Path, embeddings: Path, target: Path, parameters: Path, setti
         rows = tables.write_stream("whitened", target, pieces)
     if settings.method == "released":
         return f"{rows:,} videos whitened with the released parameters"
+    if not whitening.patches:
+        return f"{rows:,} videos, all zeros: no training video is audible"
     rank = int(np.count_nonzero(whitening.vectors.any(axis=1)))
     return f"{rows:,} videos whitened; fitted on {whitening.patches:,} training patches, {rank} of 128 components vary"
 
@@ -85,20 +87,22 @@ def fit(pieces: Iterable[np.ndarray]) -> Whitening:
     """Fit whitening parameters: afterwards the patches have mean 0 and, over n - 1, covariance 1.
 
     A component that does not vary beyond rounding becomes 0 for every patch, since its noise would be blown up to
-    variance 1 otherwise; with n patches, n <= 128, that leaves n - 1 components at most. Signs are scikit-learn's:
-    the largest entry of each component is positive.
+    variance 1 otherwise; with n patches, n <= 128, that leaves n - 1 components at most, and without any, as where no
+    training video is audible, none. Signs are scikit-learn's: the largest entry of each component is positive.
 
     Args:
         pieces: patches x 128, however cut.
 
     Raises:
-        PlainError: no patch, or no two different ones.
+        PlainError: there are patches, but no two different ones.
     """
     model = IncrementalPCA()
     for batch in batches(pieces, BATCH):
         with np.errstate(invalid="ignore"):  # 0/0 where nothing varies, which is found out below
             model.partial_fit(batch.astype(np.float64))
     patches = int(getattr(model, "n_samples_seen_", 0))
+    if not patches:
+        return Whitening(np.zeros(PATCH_SIZE), np.zeros(PATCH_SIZE), np.zeros((PATCH_SIZE, PATCH_SIZE)), np.inf, 0)
     if patches < 2 or model.explained_variance_[0] <= 0.0:
         raise PlainError(
             f"whitening.method: fit needs sounds that differ, but audible training videos have {patches} patches "

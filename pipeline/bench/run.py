@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from pipeline.bench import arithmetic, bookkeeping, cuda, cuda_parts, memory, network, pictures, sound, vggish
+from pipeline.bench import arithmetic, bookkeeping, cuda, cuda_parts, memory, network, pictures, sandbox, sound, vggish
 from pipeline.bench.corpus import Corpus
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime.errors import PlainError
@@ -20,6 +20,7 @@ from pipeline.report.bench_rows import Row, merged
 Benchmark = Callable[[Corpus], list[Row]]
 ON_CPU: dict[str, Benchmark] = {
     "sound": sound.sound,
+    "sandbox": sandbox.sandboxed,
     "silence": sound.silence,
     "vggish": vggish.vggish,
     "loader": pictures.loader,

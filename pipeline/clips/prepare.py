@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from pipeline.clips.jpeg import encode_jpeg
 from pipeline.clips.packs import EXCLUDED, TABLE, PackWriter, pack_name, read_contents
 from pipeline.foundations.media.decoding import decoded
-from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.frames import shown
 from pipeline.foundations.params import Clips, Execution, Frames, Media, Scaling
 from pipeline.foundations.runtime.errors import PlainError
@@ -126,7 +125,7 @@ def check_file_count(videos: int, shard_size: int) -> None:
     if packs + _TABLES > MAX_FILES:
         raise PlainError(
             f"clips.shard_size: {shard_size} makes {packs:,} pack files of {videos:,} videos, and a folder may hold "
-            f"{MAX_FILES:,} files; expected {ceil(videos / (MAX_FILES - _TABLES))} or more"
+            f"{MAX_FILES:,} files: raise it to {ceil(videos / (MAX_FILES - _TABLES))} or more"
         )
 
 
@@ -167,14 +166,11 @@ def copy_frames(path: Path, media: Media, *, fps: float | None, scaling: CopySca
         Undecodable: anything that is wrong with the file.
     """
     jpegs: list[bytes] = []
-    sizes = set()
+    height = width = 0
     with shown(path, media, fps=fps, short_side=clips.short_side, scaling=scaling) as (line, rate):
         for picture, ticks in line:
-            sizes.add(picture.shape)
+            height, width, _ = picture.shape
             jpegs += [encode_jpeg(picture, clips.quality)] * ticks
-    if len(sizes) != 1:
-        raise Undecodable("pictures change their shape on the way")
-    ((height, width, _),) = sizes
     return Made(width, height, rate, jpegs)
 
 

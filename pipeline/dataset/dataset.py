@@ -1,4 +1,4 @@
-"""One data set or another, by `dataset.source`."""
+"""Read the data set that `dataset.source` names."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

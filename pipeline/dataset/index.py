@@ -1,4 +1,4 @@
-"""Which annotated videos are there, and which bytes they are.
+"""Which annotated videos exist, and the SHA-256 of each.
 
 Later stages open only what stands in the `videos` table and refuse files that changed since. A video that is
 absent, or no readable file below the videos' folder, is left out by name with a reason (DESIGN.md, invariant 1).

@@ -159,7 +159,9 @@ def decodable(present: Sequence[Path], params: Params) -> tuple[Finding, list[Pr
         for number in track(sorted(chosen.tolist()), total=len(chosen), label="decoding a sample"):
             path = present[number]
             try:
-                found = guard.call(probe, path, params.media, frames=params.frames, clips=params.clips)
+                found = guard.call(
+                    probe, path, params.media, frames=params.frames, clips=params.clips, rules=params.filter_silent
+                )
             except Undecodable as error:
                 reasons.append(f"{path}: {error}")
             else:
@@ -168,14 +170,17 @@ def decodable(present: Sequence[Path], params: Params) -> tuple[Finding, list[Pr
 
 
 def silence(probes: Sequence[Probe], params: Params) -> Iterator[Finding]:
-    """Say where no sampled video has a sound track, and a stage needs some."""
+    """Say where no sampled video can be heard, and a stage needs some that can."""
     hear = [head for head in params.model.heads if "audio" in head]
-    if not probes or any(probe.sound for probe in probes) or not (hear or params.split_mini.require_audio_stream):
+    tracks, audible = any(probe.sound for probe in probes), any(probe.audible for probe in probes)
+    required = params.split_mini.require_audio_stream and not tracks
+    needs = ["split_mini.require_audio_stream removes such training videos"] * required
+    needs += [f"model.heads has {' and '.join(hear)}"] * bool(hear and not audible)
+    if not probes or not needs:
         return
-    needs = ["split_mini.require_audio_stream removes such training videos"] * params.split_mini.require_audio_stream
-    needs += [f"model.heads has {' and '.join(hear)}"] * bool(hear)
+    what = "is audible (filter_silent)" if tracks else "has a sound track"
     advice = "set split_mini.require_audio_stream: false and model.heads: [visual, text], where none has sound"
-    yield Finding("red", "sound", f"none of {len(probes)} sampled videos has a sound track; {'; '.join(needs)}", advice)
+    yield Finding("red", "sound", f"none of {len(probes)} sampled videos {what}; {'; '.join(needs)}", advice)
 
 
 def _judge(probes: Sequence[Probe], reasons: Sequence[str], present: int, params: Params) -> Finding:

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.audio.silence import judge
 from pipeline.clips.prepare import copy_frames, line_of
 from pipeline.foundations.media.faults import NoAudioStream
 from pipeline.foundations.media.sound import read_sound
-from pipeline.foundations.params import Clips, Frames, Media
+from pipeline.foundations.params import Clips, FilterSilent, Frames, Media
 
 
 class Probe(NamedTuple):
@@ -18,9 +19,11 @@ class Probe(NamedTuple):
     """Of its decoded pictures, which exist twice while they travel between processes."""
     sound: bool
     """Whether it has a sound track."""
+    audible: bool
+    """Whether stage filter_silent would call it audible."""
 
 
-def probe(path: Path, media: Media, *, frames: Frames, clips: Clips) -> Probe:
+def probe(path: Path, media: Media, *, frames: Frames, clips: Clips, rules: FilterSilent) -> Probe:
     """Decode pictures and sound.
 
     Raises:
@@ -29,9 +32,9 @@ def probe(path: Path, media: Media, *, frames: Frames, clips: Clips) -> Probe:
     fps, scaling = line_of(frames, clips)
     copy = copy_frames(path, media, fps=fps, scaling=scaling, clips=clips)
     try:
-        read_sound(path, media)
+        samples = read_sound(path, media).samples
     except NoAudioStream:
-        sound = False
+        sound = audible = False
     else:
-        sound = True
-    return Probe(sum(map(len, copy.jpegs)), copy.width * copy.height * 3 * len(copy.jpegs), sound)
+        sound, audible = True, judge(samples, rules).verdict == "audible"
+    return Probe(sum(map(len, copy.jpegs)), copy.width * copy.height * 3 * len(copy.jpegs), sound, audible)

@@ -13,17 +13,16 @@ from pipeline.audio.logmel import RATE, log_mel_patches
 from pipeline.audio.vggish import load_vggish
 from pipeline.dataset.annotations import words_of
 from pipeline.doctor.finding import Finding
-from pipeline.doctor.network import unreachable
 from pipeline.foundations.params import Params
 from pipeline.foundations.params.choices import WORD_KINDS
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.network import unreachable
 from pipeline.lexicon import words
 from pipeline.lexicon.text import lacking
 from pipeline.model.heads import uses
 
 FOLDER = "models/pretrained"
-GENSIM = "https://github.com/piskvorky/gensim-data"  # whose releases gensim's downloader takes from
 REFETCH = "dvc repro --force fetch_weights"
 NAMED = 5
 """Actions that a finding names."""
@@ -56,16 +55,16 @@ def action_names(root: Path, params: Params, actions: Sequence[str]) -> Iterator
     try:
         known = words.known(path, params.words.size)
     except PlainError as error:
-        yield Finding("red", "words", str(error), "correct words.name and words.size")
+        yield Finding("red", "action names", str(error), "correct words.name and words.size")
         return
     bare = lacking({name: words_of(name) for name in actions}, known)
     if not bare:
-        yield Finding("green", "words", f"all {len(actions):,} actions have a word vector")
+        yield Finding("green", "action names", f"all {len(actions):,} actions have a word vector")
         return
     reads = uses(params.model.heads, "text")
     line = f"{len(bare):,} of {len(actions):,} actions have no word with a vector, such as {', '.join(bare[:NAMED])}"
     advice = "name vectors that know them in words.name, or leave out of model.heads those with text"
-    yield Finding("red" if reads else "yellow", "words", line, advice if reads else "nothing: no head uses text")
+    yield Finding("red" if reads else "yellow", "action names", line, advice if reads else "nothing: no head uses text")
 
 
 def sources(root: Path, params: Params) -> Iterator[Finding]:
@@ -74,9 +73,9 @@ def sources(root: Path, params: Params) -> Iterator[Finding]:
         yield _untrained("vggish", params, f"untrained, from seed {params.seed}")
     else:
         yield _source(root, "vggish", "vggish.handle", params.vggish.handle.partition("#")[0])
-    if not WORD_KINDS[params.words.source].local:
-        yield _remote("words", "words.name", f"{params.words.source}'s {params.words.name}", GENSIM)
-    else:
+    if address := WORD_KINDS[params.words.source].address:
+        yield _remote("words", "words.name", f"{params.words.source}'s {params.words.name}", address)
+    elif WORD_KINDS[params.words.source].local:
         yield _source(root, "words", "words.name", params.words.name)
     if params.backbone.weights is None:
         yield Finding("green", "backbone", f"{params.backbone.name} starts from the seed (backbone.weights is null)")

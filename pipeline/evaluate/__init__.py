@@ -1,1 +1,1 @@
-"""Testing a model: views of a video, predictions, metrics, their intervals, and what they are held against."""
+"""Testing a model: multi-view predictions, metrics with intervals, and reference rankings."""

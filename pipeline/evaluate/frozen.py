@@ -1,4 +1,4 @@
-"""Testing heads on frozen features: what the fixed 3D-CNN makes of every view of a video, computed once.
+"""Testing heads on frozen features, which the fixed 3D-CNN extracts from every test view of a video once.
 
 What a head then scores is what stage `evaluate` would score with the whole model: the same views, the same rule for
 joining them. Shapes: V views, L pooling positions, C backbone features, N actions.
@@ -108,7 +108,7 @@ def _unread(shard: Path) -> Iterator[tuple[str, str]]:
 
 @torch.inference_mode()
 def predict(view_features: pa.Table, model: MultiActionModel, whitened: Path, evaluate: Evaluate) -> pa.Table:
-    """Table `predictions`: what a model whose backbone is the fixed one scores; excluded videos are left out."""
+    """Table `predictions` of a model whose backbone is the fixed one; excluded videos are left out."""
     kept = view_features.filter(pc.equal(view_features["reason"], ""))
     folded = fold(model)  # what does not depend on the video is computed once
     parts = [tables.empty("predictions")]
@@ -149,7 +149,7 @@ def scores_of(
 def score_each(
     folder: Path, models: Iterable[MultiActionModel], view_features: pa.Table, whitened: Path, *, evaluate: Evaluate
 ) -> dict[str, float]:
-    """Write what each model scores as a table `predictions` of its own below `folder`; the means of the metrics.
+    """Write each model's scores as a table `predictions` below `folder`; returns the means of the metrics.
 
     Raises:
         PlainError: a score is not a finite number.

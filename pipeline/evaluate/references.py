@@ -1,4 +1,4 @@
-"""What a model is held against: rankings that never see a video.
+"""Reference rankings that never see a video: by training frequency, and random.
 
 Expectations are in closed form, over all orders of the ranked items being equally likely. Shapes: B videos, N
 actions, R draws.

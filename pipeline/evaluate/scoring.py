@@ -1,4 +1,4 @@
-"""From predictions to figures: every metric with its interval, beside what it is held against."""
+"""From predictions to metrics with intervals, beside the reference rankings."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ DECIMALS = 4
 
 
 class Figures(NamedTuple):
-    """What is known of a model after testing."""
+    """The metrics of a tested model."""
 
     metrics: pa.Table
     """Schema `metrics`: the rows model, frequency, chance and lead."""
@@ -59,10 +59,12 @@ def figures(predictions: pa.Table, training: pa.Table, actions: pa.Table, *, boo
 def _arrays(predictions: pa.Table, actions: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores and targets, B x N."""
     if not predictions.num_rows:
-        raise PlainError("predictions: found none; every video of the split was excluded, see excluded.parquet")
+        raise PlainError("there are no predictions: every video of the split was excluded, see excluded.parquet")
     scores = tables.vectors(predictions["scores"])
     if scores.shape[1] != actions:
-        raise PlainError(f"predictions: found {scores.shape[1]} scores a video, expected {actions}; train again")
+        raise PlainError(
+            f"the predictions have {scores.shape[1]} scores a video, but there are {actions} actions; train again"
+        )
     return scores, tables.multi_hot(predictions["actions"], actions)
 
 

@@ -20,7 +20,7 @@ WIDTH = 100  # where there is no terminal to say
 
 
 def summary(metrics: pa.Table) -> Table:
-    """The table of metrics: a line each, the model beside what it is held against."""
+    """The table of metrics, a line each, the model beside the reference rankings."""
     found = {(entry["row"], entry["metric"]): entry for entry in metrics.to_pylist()}
     table = Table(caption="percent; in brackets the 95% interval of a bootstrap over videos, paired for the lead")
     table.add_column("")

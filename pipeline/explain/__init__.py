@@ -1,1 +1,1 @@
-"""What a trained model looks at and which actions it relates: Grad-CAM, its pointing game, and relations learned."""
+"""Explaining a trained model: Grad-CAM, the pointing game, and learnt relations between actions."""

@@ -1,4 +1,4 @@
-"""A model beside a baseline: what each action's average precision gains, and which videos gain most."""
+"""Gains over a baseline: in each action's average precision, and in each video's."""
 
 from typing import NamedTuple
 

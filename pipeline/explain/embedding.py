@@ -1,4 +1,4 @@
-"""Actions across the layers of a GCN, on a plane (Figure 4, a to c), and a figure for what the eye may only think."""
+"""Actions across the layers of a GCN by t-SNE (Figure 4, a to c), and how well linked actions cluster."""
 
 from collections.abc import Mapping, Sequence
 

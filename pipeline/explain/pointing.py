@@ -1,4 +1,4 @@
-"""The pointing game: does an action's heat point at the action (Zhang et al. 2016), held against guesses.
+"""The pointing game (Zhang et al. 2016): does an action's heat point at the action, compared with guesses.
 
 At every time for which a video's places are recorded, the heat's maximum in that frame either lies in the action's
 square or does not. A pair of video and action scores the part of its times at which it does. Beside it stand the

@@ -67,20 +67,19 @@ def build(members: pa.Table, whitened: Path, target: Path, *, actions: int) -> B
     """Write table `audio`: every whitened form of a member, paired with each of its actions.
 
     Args:
-        members: columns video_id and actions, in any order; a member without a form (silent) gives no pair.
+        members: columns video_id and actions, in any order; a member without a form (silent) gives no pair; without
+            any form, the table is empty.
         whitened: the table of that name, one form a video.
         target: where the table goes, sorted by action, then by video.
         actions: N; every action id is below it.
 
     Raises:
-        PlainError: a table cannot be read or written, an action id is not below `actions`, or no member has a form.
+        PlainError: a table cannot be read or written, or an action id is not below `actions`.
     """
     groups = tables.read_stream("whitened", whitened, ["video_id"])
     ids = pa.chunked_array([group["video_id"].combine_chunks() for group in groups])
     pairs = _pairs(members, ids.combine_chunks())
-    if not len(pairs.action):
-        raise PlainError(f"{whitened}: no training video has a form; are all of them silent? See data/audible")
-    if pairs.action[-1] >= actions:
+    if len(pairs.action) and pairs.action[-1] >= actions:
         raise PlainError(f"{whitened}: found action {pairs.action[-1]}, expected ids below {actions}; run stage index")
     total = -(-len(pairs.row) // ROW_GROUP)
     blocks = track(_blocks(pairs, ids, whitened), total=total, label="audio lexicon, row groups")

@@ -13,7 +13,7 @@ from pipeline.lexicon.sentences import name_key
 
 
 class Built(NamedTuple):
-    """Table `text`, and the words that have no vector."""
+    """Table `text`, and what has no vector."""
 
     table: pa.Table
     missing: tuple[str, ...]
@@ -51,7 +51,7 @@ def build(actions: pa.Table, path: Path, size: int) -> Built:
 
 
 def lacking(actions: Mapping[str, Sequence[str]], known: Container[str]) -> list[str]:
-    """Actions that a file of vectors knows nothing of.
+    """Actions none of whose words, nor their whole name, has a vector.
 
     Args:
         actions: the words of each, by its name.

@@ -155,6 +155,8 @@ def _whitening_saw_training_alone(project: _Project) -> str:
     training = pc.is_in(raw["video_id"], pa.array(sorted(project.split_ids("train")), pa.string()))
     patches = tables.vectors(raw.filter(training)["embedding"]).reshape(-1, tables.PATCH_SIZE)
     mean = project("data/features/whitening.parquet")["mean"].to_numpy()
+    if not len(patches):
+        return "" if not mean.any() else "there are no training patches, but a mean is recorded"
     worst = float(np.abs(patches.mean(axis=0, dtype=np.float64) - mean).max())
     allowed = SAME_SUM * float(np.abs(patches).max(initial=1.0))
     return "" if worst <= allowed else f"the mean of training patches is {worst:.3g} from the recorded one"

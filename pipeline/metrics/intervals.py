@@ -1,4 +1,4 @@
-"""Intervals: how far a metric would move with other test videos of the same kind, and with other training seeds.
+"""Confidence intervals of metrics over test videos (bootstrap) and training seeds.
 
 Videos are drawn with replacement, R times, and each draw is kept as how often it holds each video: `draws_BR`.
 A metric on a draw is then a weighted metric on the videos as they are, so that a ranking is sorted once and not

@@ -1,4 +1,4 @@
-"""A trained model as a folder: its weights, and what it takes to build it again.
+"""A trained model as a folder: its weights, and the description that rebuilds it.
 
 model.safetensors    weights, batch norm statistics, node forms and the normalized adjacency
 model.json           the actions by id, the design, and what else it takes to read the weights

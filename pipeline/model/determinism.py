@@ -1,4 +1,4 @@
-"""The same bits from the same work: threads and kernels held fixed while a model runs."""
+"""Deterministic PyTorch: a fixed number of threads, and deterministic kernels, while a model runs."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What training minimizes: binary cross-entropy (Section 4.1), the M-MiT baseline's loss, or what came since.
+"""The training losses: binary cross-entropy (Section 4.1), the M-MiT baseline's, and later ones.
 
 Shape suffixes: B batch, N actions.
 """

@@ -1,4 +1,4 @@
-"""From pictures to what a model takes."""
+"""Normalize decoded frames to a model's input."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""What published checkpoints call their tensors, and what those are here.
+"""Tensor names of published checkpoints, and ours.
 
 Four publishers are known: the authors' repository (zhenglab/multi-action-video); ig65m-pytorch
 (moabitcoin/ig65m-pytorch), whose R(2+1)D-34 is the backbone that the authors started from; and the data set's authors

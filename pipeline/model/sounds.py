@@ -1,4 +1,4 @@
-"""Each video's own sound, for late fusion: its whitened VGGish, or zeros where it has none."""
+"""Each video's own whitened VGGish for late fusion; zeros where it has none."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Training: the loop, what it is fed, and what it leaves behind."""
+"""Training: data loading, the training loop, checkpoints and learning curves."""

@@ -1,4 +1,4 @@
-"""The model of a training run, from the tables of earlier stages."""
+"""Build the model of a training run from the tables of earlier stages."""
 
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Forms:
             PlainError: a table cannot be read, or the text lexicon has not every action once with a vector.
         """
         self._audio = tables.read("audio", inputs.audio) if design.uses_audio_lexicon else None
+        self._path = inputs.audio
         self._lexicon, self._model, self._actions, self._seed = design.lexicon, design.model, actions, seed
         self.text = _text_forms(inputs.text, design.model, actions, seed) if design.uses_text_lexicon else None
         """N x Q, or None."""
@@ -47,10 +48,19 @@ class Forms:
         return self._audio is not None and audio_lexicon.varies(self._lexicon)
 
     def audio(self, epoch: int) -> Tensor | None:
-        """N x P', or None."""
+        """N x P', or None.
+
+        Raises:
+            PlainError: the lexicon is empty.
+        """
         if self._audio is None:
             return None
         nodes = audio_lexicon.node_forms(self._audio, self._actions, self._lexicon, self._seed, epoch)
+        if len(nodes.missing) == self._actions:
+            raise PlainError(
+                f"{self._path}: no action has a sound, since no training video is audible (data/audible says why); "
+                "leave out of model.heads those with audio"
+            )
         if nodes.missing and epoch == 0:
             say(f"train: {len(nodes.missing)} of {self._actions} actions have no sound; their nodes start from zeros")
         return torch.from_numpy(controlled_forms(nodes.forms, self._model, self._seed, "audio"))
@@ -59,7 +69,9 @@ class Forms:
 def _text_forms(path: Path, model: Model, actions: int, seed: int) -> Tensor:
     table = tables.read("text", path)
     if table["action_id"].to_pylist() != list(range(actions)):
-        raise PlainError(f"{path}: found {table.num_rows} actions, expected the vocabulary's {actions}, each once")
+        raise PlainError(
+            f"{path} has {table.num_rows} actions, but the vocabulary has {actions}: run `dvc repro build_text_lexicon`"
+        )
     forms = tables.vectors(table["form"]).copy()
     if bare := [name for name, form in zip(table["action"].to_pylist(), forms, strict=True) if not form.any()]:
         named = ", ".join(bare[:NAMED]) + (f" and {len(bare) - NAMED:,} more" if len(bare) > NAMED else "")
@@ -78,7 +90,9 @@ def read_graph(path: Path, actions: int, design: Design, *, seed: int) -> Tensor
     """
     table = tables.read("adjacency", path)
     if table.num_rows != actions**2:
-        raise PlainError(f"{path}: found {table.num_rows:,} pairs, expected {actions} x {actions}")
+        raise PlainError(
+            f"{path} has {table.num_rows:,} pairs, not {actions} x {actions}: run `dvc repro build_adjacency`"
+        )
     edges = controlled_edges(table["edge"].to_numpy().reshape(actions, actions), design.model, seed)
     return normalize(torch.from_numpy(edges.astype(np.float64)), design.normalization).float()
 

@@ -1,4 +1,4 @@
-"""In which order examples come, and in which batches."""
+"""Order of the training examples, and batches."""
 
 import os
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Controls: the same training with one thing taken away, to ask what a gain comes from (`model.control`).
+"""Controls: training with one ingredient removed, to see where a gain comes from (`model.control`).
 
     shuffled_forms    every action starts from another action's forms, the same mix-up for audio and text
     random_forms      forms of random numbers, with each column's own mean and deviation

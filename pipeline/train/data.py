@@ -1,4 +1,4 @@
-"""What the loop is fed: examples of the training copies, the same whoever makes them.
+"""Training examples from the training copies, the same for any number of loader processes.
 
 What an example shows depends on the seed, the epoch and the video's id alone, so neither the number of loader
 processes nor an interruption changes it. Shapes: B examples, T frames, Y x X pixels, C channels, N actions.

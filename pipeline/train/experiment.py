@@ -33,7 +33,7 @@ from pipeline.train.views import center_view, random_view
 
 
 class Outcome(NamedTuple):
-    """How a run ended."""
+    """Result of a training run."""
 
     parameters: int
     videos: int
@@ -88,6 +88,7 @@ def run(
 
 def make_learner(model: MultiActionModel, train: Train, context: DistributedContext) -> Learner:
     """The model on its device with its optimizer."""
+    model.backbone.requires_grad_(not train.freeze_backbone)
     prepare_batch_norm(model, train, context)
     model.to(context.device)
     model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]

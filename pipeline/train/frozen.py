@@ -1,4 +1,4 @@
-"""Frozen features: what a fixed 3D-CNN makes of the videos, computed once, and heads trained on that alone.
+"""Frozen features: extracted once by a fixed 3D-CNN, and heads trained on them alone.
 
 A head learns in seconds, so that many of them, from many seeds and at many rates, can be compared. It is another
 experiment than the paper's joint training, in which the gradient of every head reaches the 3D-CNN, and is labelled
@@ -94,7 +94,7 @@ def freeze(
 
 
 def write_features(folder: Path, inputs: Inputs, *, train: Train, views: int, seed: int, execution: Execution) -> int:
-    """Write what the fixed model in a folder makes of training and validation videos; returns how many train.
+    """Write the fixed model's features of training and validation videos; returns the number of training videos.
 
     Raises:
         PlainError: there are several processes, or there is no model.
@@ -123,7 +123,11 @@ def _with_a_head_that_does_not_count(design: Design, frozen: Frozen) -> Design:
 
 def _as_backbone_trains(train: Train, frozen: Frozen) -> Train:
     """How the backbone is trained: as a model is, but for its head, which does not count afterwards."""
-    own = {"head_rate": frozen.head_rate, "head_weight_decay": train.weight_decay / frozen.head_rate}
+    own = {
+        "freeze_backbone": False,
+        "head_rate": frozen.head_rate,
+        "head_weight_decay": train.weight_decay / frozen.head_rate,
+    }
     return train.model_copy(update=own)
 
 

@@ -46,7 +46,7 @@ class Trial(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """How a trial ended."""
+    """Result of a trial."""
 
     trial: Trial
     diverged: bool
@@ -71,7 +71,7 @@ class Epoch(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What all trials have in common."""
+    """Settings that all trials share."""
 
     schedule: Schedule
     """Batches, and what of the rate is no trial's own."""

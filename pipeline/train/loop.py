@@ -42,7 +42,7 @@ Metric = Callable[[np.ndarray, np.ndarray], float]
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """What is learnt from, and what is looked at."""
+    """The examples of a training run."""
 
     training: Examples
     measuring: Examples
@@ -52,7 +52,7 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What stays the same throughout a run."""
+    """What stays constant during a training run."""
 
     train: Train
     frames: Frames
@@ -114,7 +114,7 @@ def fit(
 
 
 def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progress: Progress, run: Run) -> Progress:
-    """The rest of the epoch that is under way; returns where the run then stands."""
+    """Train the rest of the current epoch; returns the progress after it."""
     train, epoch = run.train, progress.epoch
     batches = shuffled(len(examples), train.batch, seed=run.seed, purpose="train", epoch=epoch)
     if not batches:
@@ -141,7 +141,7 @@ def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progr
 
 
 def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float:
-    """Learn from one batch; returns the loss, unscaled. Nothing is learnt from a loss that is not finite."""
+    """Take one optimizer step on a batch; returns the loss, unscaled. A loss that is not finite changes nothing."""
     try:
         with autocast(run):
             logits_BN = parallel(as_clips(batch.pictures, run.frames), batch.sounds)
@@ -161,9 +161,9 @@ def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float
 
 
 def measure(model: nn.Module, examples: Examples, epoch: int, run: Run) -> None:
-    """Measure batch norm anew, on training batches in views of their own."""
+    """Recompute batch norm statistics on training batches, in views drawn for this alone (precise batch norm)."""
     train = run.train
-    if train.freeze_batch_norm or not train.precise_bn_batches:
+    if train.freeze_backbone or train.freeze_batch_norm or not train.precise_bn_batches:
         return
     batches = shuffled(len(examples), train.batch, seed=run.seed, purpose="precise_bn", epoch=epoch)
     chosen = batches[: train.precise_bn_batches]
@@ -209,13 +209,13 @@ def autocast(run: Run) -> torch.autocast:
 def set_mode(model: nn.Module, train: Train) -> None:
     """Training mode, but for the statistics of batch norms that are to stay as they came."""
     model.train()
-    if train.freeze_batch_norm:
+    if train.freeze_backbone or train.freeze_batch_norm:
         for norm in batch_norms(model):
             norm.eval()
 
 
 def save_progress(learner: Learner, progress: Progress, run: Run) -> None:
-    """Write where the run stands."""
+    """Save a checkpoint within the run."""
     if run.context.is_main:
         save_state(run.folder / STATE, learner, progress)
 

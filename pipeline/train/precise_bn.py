@@ -1,4 +1,4 @@
-"""Precise batch norm: statistics of the weights as they are now, not a trail of what they were.
+"""Precise batch norm: statistics of the present weights, not a running average over training.
 
 In training, a batch norm's running statistics lag behind the weights. Before a model is tested or saved, they
 are measured anew: the mean of the batch statistics over many training batches (released code; Wu and He 2018).

@@ -1,4 +1,4 @@
-"""A split as a frozen backbone sees it. V views, B videos, C backbone features, N actions, P a sound.
+"""Frozen features of a split. V views, B videos, C backbone features, N actions, P a sound.
 
     views.npy V x B x C, targets.npy B x N, sounds.npy B x P, in a folder of the split's name
 
@@ -21,7 +21,7 @@ from pipeline.train.data import Examples
 
 
 class Split(NamedTuple):
-    """Features in the place of pictures."""
+    """The features of a split's videos, with targets and sounds."""
 
     views: Tensor
     """Features, V x B x C, float32."""
@@ -36,7 +36,7 @@ class Split(NamedTuple):
 
 
 def split_of(examples: Examples, views: Sequence[Tensor]) -> Split:
-    """What examples are, with their features in each view (B x C)."""
+    """The split of some examples, given their features in each view (B x C)."""
     targets_BN = np.stack([examples.target(row) for row in range(len(examples))] or [np.zeros(0, dtype=bool)])
     return Split(torch.stack(list(views)), torch.from_numpy(targets_BN), examples.sounds)
 

@@ -1,4 +1,4 @@
-"""Where a training run stands, in one file: to stop anywhere, and to go on as if nothing had happened.
+"""Checkpoint within a training run, in one file: a run that was stopped resumes and ends with the same bits.
 
 Weights, optimizer and averaged weights are tensors; how far the run has come is a line of JSON in the same file's
 header. No random state is kept: every draw is named by the seed, the epoch and the step. No pickle.
@@ -26,7 +26,7 @@ Record = dict[str, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Learner:
-    """All that changes while a model learns."""
+    """Model, optimizer and averaged weights: all that training changes."""
 
     model: MultiActionModel
     optimizer: optim.SGD
@@ -41,7 +41,7 @@ class Learner:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a run has come."""
+    """Progress of a run."""
 
     epoch: int = 0
     """The epoch that is under way, from 0."""
@@ -53,16 +53,16 @@ class Progress:
     """One record a finished epoch."""
 
     def after_step(self, loss: float) -> Self:
-        """One step further."""
+        """The progress after one more step."""
         return replace(self, step=self.step + 1, loss=self.loss + loss)
 
     def after_epoch(self, record: Record) -> Self:
-        """At the beginning of the next epoch."""
+        """The progress at the beginning of the next epoch."""
         return replace(self, epoch=self.epoch + 1, step=0, loss=0.0, history=(*self.history, record))
 
 
 def save_state(path: Path, learner: Learner, progress: Progress) -> None:
-    """Write where a run stands, atomically."""
+    """Write a checkpoint, atomically."""
     description = json.dumps(vars(progress))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(learner).items()}
     with atomic_write(path) as draft:

@@ -15,7 +15,7 @@ Clip = Callable[[Iterable[nn.Parameter]], object]
 def descend(
     loss: Tensor, weights: nn.Module, optimizer: optim.Optimizer, *, average: AveragedModel | None, clip: Clip | None
 ) -> None:
-    """Learn from a loss: gradients, their clipping, the optimizer's step, the averaged weights' update."""
+    """Backpropagate a loss, clip the gradients, take the optimizer's step, update the averaged weights."""
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     if clip is not None:

@@ -23,7 +23,7 @@ Fit = Callable[[Sequence[Trial], bool], list[Fitted]]
 
 
 class Rates(NamedTuple):
-    """What is tuned."""
+    """The tuned hyperparameters."""
 
     learning_rate: float
     weight_decay: float
@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
 
 class Tuned(NamedTuple):
-    """What tuning came to."""
+    """Result of tuning."""
 
     rates: Rates
     fitted: list[Fitted]

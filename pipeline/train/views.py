@@ -1,4 +1,4 @@
-"""What of a video one training example shows: which frames, how large, which part of them, mirrored or not."""
+"""Views of a video for training and validation: which frames, at what scale, which crop, mirrored or not."""
 
 from collections.abc import Callable
 from math import ceil

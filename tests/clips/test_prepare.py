@@ -93,7 +93,7 @@ def test_two_workers_threads_and_another_order_leave_the_same_bytes(
 
 def test_too_many_files_are_refused_with_the_size_that_is_enough():
     check_file_count(1_000_000, 101)
-    with pytest.raises(PlainError, match=r"clips\.shard_size: 64 makes 15,625 pack files .* expected 101 or more"):
+    with pytest.raises(PlainError, match=r"clips\.shard_size: 64 makes 15,625 pack files .* raise it to 101 or more"):
         check_file_count(1_000_000, 64)
 
 

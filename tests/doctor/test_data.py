@@ -188,14 +188,23 @@ def test_what_a_later_stage_would_refuse_is_said(project, own, params):
 
 
 def test_videos_of_which_none_has_sound_are_told_where_sound_is_needed(params):
-    silent = [Probe(1, 1, False)] * 3
+    silent = [Probe(1, 1, False, False)] * 3
     (finding,) = silence(silent, params)
     assert finding.colour == "red"
     assert "none of 3 sampled videos has a sound track" in finding.found
-    assert list(silence([*silent, Probe(1, 1, True)], params)) == []
+    assert list(silence([*silent, Probe(1, 1, True, True)], params)) == []
     sighted = {"model": params.model.model_copy(update={"heads": ("visual", "text")}),
                "split_mini": params.split_mini.model_copy(update={"require_audio_stream": False})}  # fmt: skip
     assert list(silence(silent, params.model_copy(update=sighted))) == []
+
+
+def test_videos_whose_sound_tracks_are_all_silent_are_told_where_a_head_hears(params):
+    silent = [Probe(1, 1, True, False)] * 3
+    (finding,) = silence(silent, params)
+    assert finding.colour == "red"
+    assert finding.found.startswith("none of 3 sampled videos is audible (filter_silent); model.heads has ")
+    sighted = params.model_copy(update={"model": params.model.model_copy(update={"heads": ("visual", "text")})})
+    assert list(silence(silent, sighted)) == []
 
 
 def test_a_sample_convicts_only_where_chance_does_not_explain_it():

@@ -19,7 +19,10 @@ def seen():
     """Ten training videos of two labels, four of validation and five of test; half of them with sound."""
     splits = ["train"] * 10 + ["val"] * 4 + ["test"] * 5
     videos = [Video(f"x/{n}", f"x/{n}.mp4", split, (0, 1)) for n, split in enumerate(splits)]
-    probes = (Probe(1_000_000, 6_000_000, sound=True), Probe(3_000_000, 2_000_000, sound=False))
+    probes = (
+        Probe(1_000_000, 6_000_000, sound=True, audible=True),
+        Probe(3_000_000, 2_000_000, sound=False, audible=False),
+    )
     return Seen(Annotations(("a", "b", "c"), tuple(videos)), (), probes)
 
 

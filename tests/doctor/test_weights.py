@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pipeline.audio.vggish import seeded_weights
+from pipeline.doctor import weights
 from pipeline.doctor.weights import DEVIATION, MEAN, action_names, check_vggish, examine_weights, judge, sine
 from pipeline.foundations.runtime import files
 
@@ -141,3 +142,17 @@ def test_the_check_runs_the_network_on_the_sine(tmp_path):
     weights["fc2.bias"] += MEAN - mean * DEVIATION / deviation
     save_file(weights, path)
     assert check_vggish(path, "made").colour == "green"
+
+
+def test_weights_to_come_from_a_host_that_cannot_be_reached_are_told(tmp_path, params, monkeypatch):
+    monkeypatch.setattr(weights, "unreachable", lambda address: address.split("/")[2])
+    words = params.words.model_copy(update={"source": "gensim", "name": "glove-wiki-gigaword-300"})
+    backbone = params.backbone.model_copy(update={"weights": "https://host.invalid/a.pth#sha256=00000000"})
+    changed = params.model_copy(update={"words": words, "backbone": backbone})
+    found = {finding.subject: finding for finding in weights.sources(tmp_path, changed)}
+    assert "github.com cannot be reached from here" in found["words"].found
+    assert (
+        found["backbone"].found
+        == "not here yet, and host.invalid cannot be reached from here: https://host.invalid/a.pth"
+    )
+    assert "backbone.weights" in found["backbone"].advice

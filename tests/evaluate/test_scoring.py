@@ -110,7 +110,7 @@ def test_predictions_of_another_vocabulary_are_refused(case, actions):
     scores, targets, trained = case
     predictions = table_of("predictions", targets[:, :6], scores=scores[:, :6])
     training = table_of("splits", trained, drawn_for=[None] * len(trained))
-    with pytest.raises(PlainError, match="found 6 scores a video, expected 7"):
+    with pytest.raises(PlainError, match="have 6 scores a video, but there are 7 actions"):
         scoring.figures(predictions, training, actions, bootstrap=10, seed=0)
 
 

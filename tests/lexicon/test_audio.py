@@ -81,11 +81,11 @@ def test_the_order_of_the_members_does_not_matter(tmp_path):
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "other.parquet").read_bytes()
 
 
-def test_a_lexicon_without_any_form_is_an_error(tmp_path):
+def test_a_lexicon_without_any_form_is_empty(tmp_path):
     path = whitened(tmp_path / "whitened.parquet", {"a": 1})
-    with pytest.raises(PlainError, match="no training video has a form"):
-        audio.build(members({"other": [0]}), path, tmp_path / "audio.parquet", actions=1)
-    assert not (tmp_path / "audio.parquet").exists()
+    built = audio.build(members({"other": [0]}), path, tmp_path / "audio.parquet", actions=2)
+    assert built == (0, 0, (0, 1))
+    assert tables.read("audio", tmp_path / "audio.parquet").num_rows == 0
 
 
 def test_an_action_beyond_the_vocabulary_is_an_error(tmp_path):

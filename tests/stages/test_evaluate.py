@@ -114,4 +114,4 @@ def test_another_vocabulary_is_one_plain_line(root, capfd):
     with pytest.raises(SystemExit):
         evaluate.main()
     error = capfd.readouterr().err.splitlines()[-1]
-    assert error == "evaluate: error: predictions: found 5 scores a video, expected 6; train again"
+    assert error == "evaluate: error: the predictions have 5 scores a video, but there are 6 actions; train again"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.foundations.runtime.network import ask_aside
 from pipeline.foundations.tables import tables
 from stages import index
 
@@ -66,3 +67,15 @@ def test_a_fault_is_one_plain_line_and_no_table(project, capfd):
     assert "validationSet.txt: line 1: found the label '2', expected an index from 0 to 1" in error
     assert "Traceback" not in error
     assert not Path("data/index").exists()
+
+
+def test_a_host_of_weights_that_cannot_be_reached_is_told_by_the_first_stage(project, capfd, monkeypatch):
+    monkeypatch.setattr(index, "downloads", lambda params: {"backbone.weights": "http://127.0.0.1:9/a.pth"})
+    monkeypatch.setattr(index, "ask_aside", lambda *asked: ask_aside(*asked).join())
+    index.main()
+    said = capfd.readouterr().err
+    assert "index: warning: 127.0.0.1:9 cannot be reached from here, and backbone.weights names weights there" in said
+    Path("models/pretrained").mkdir(parents=True)
+    Path("models/pretrained/weights.json").touch()
+    index.main()
+    assert "cannot be reached" not in capfd.readouterr().err

@@ -22,12 +22,14 @@ def test_the_graph_is_equation_1s(miniature, design):
 
 
 def test_a_graph_of_another_vocabulary_is_refused(miniature, design):
-    with pytest.raises(PlainError, match=r"found 9 pairs, expected 4 x 4"):
+    with pytest.raises(PlainError, match=r"has 9 pairs, not 4 x 4: run `dvc repro build_adjacency`"):
         read_graph(miniature.inputs.adjacency, 4, design, seed=0)
 
 
 def test_a_text_lexicon_of_another_vocabulary_is_refused(miniature, design):
-    with pytest.raises(PlainError, match=r"found 3 actions, expected the vocabulary's 4"):
+    with pytest.raises(
+        PlainError, match=r"has 3 actions, but the vocabulary has 4: run `dvc repro build_text_lexicon`"
+    ):
         Forms(miniature.inputs, design, actions=4, seed=0)
 
 
@@ -39,6 +41,14 @@ def test_actions_without_a_word_vector_are_refused_where_a_head_reads(miniature,
     with pytest.raises(PlainError, match=r"1 of 3 actions have no word with a vector: diving; name vectors that know"):
         Forms(inputs, design, actions=3, seed=0)
     assert Forms(inputs, redesigned(design, model={"heads": ("visual",)}), actions=3, seed=0).text is None
+
+
+def test_an_empty_audio_lexicon_is_refused_where_a_head_hears(miniature, design, tmp_path):
+    tables.write("audio", tmp_path / "audio.parquet", tables.empty("audio"))
+    inputs = replace(miniature.inputs, audio=tmp_path / "audio.parquet")
+    with pytest.raises(PlainError, match="no action has a sound, since no training video is audible"):
+        assemble(inputs, design, seed=0)
+    assemble(inputs, redesigned(design, model={"heads": ("visual", "text")}), seed=0)
 
 
 def test_forms_are_the_lexicons(miniature, design):

@@ -275,6 +275,18 @@ def test_frozen_batch_norm_keeps_its_statistics(setup):
         assert torch.equal(norm.running_mean, mean)
 
 
+def test_a_frozen_backbone_stays_as_it_came_and_the_heads_learn(setup):
+    learner, data, run = setup(epochs=2, freeze_backbone=True)
+    before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    fit(learner, data, run, on_epoch_start=ignore, log=ignore)
+    after = learner.result.state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in before if name.startswith("backbone.")} <= same
+    learnt = {name for name, _ in learner.model.named_parameters() if not name.startswith("backbone.")}
+    assert learnt
+    assert not learnt & same
+
+
 def test_precise_batch_norm_is_measured_where_it_is_used(setup, monkeypatch):
     measured = []
     monkeypatch.setattr(loop, "measure", lambda model, examples, epoch, run: measured.append(epoch))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from av.video import VideoStream
+from av.video import VideoFrame, VideoStream
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from pipeline.foundations.media.faults import Undecodable
@@ -59,7 +59,8 @@ def read_frames(
 
     On a time line of `fps`, tick k, at k / fps seconds after the first picture, shows the last picture that began by
     then; the line ends with the last picture. Pictures are upright: the display matrix of the metadata, mirrored ones
-    too, is applied. Pixels are taken as square unless `media.square_pixels`, and interlaced pictures as they are.
+    too, is applied. Pixels are taken as square unless `media.square_pixels`, and interlaced pictures as they are. Where
+    a video changes its size on the way, later pictures are scaled to the first's, whatever their shape.
 
     Args:
         path: the video.
@@ -81,8 +82,6 @@ def read_frames(
                     f"more than {budget >> 20} MB of pictures at {rate:g} fps and {_size(short_side)}, a quarter of "
                     "media.memory_mb"
                 )
-    if len({picture.shape for picture in pictures}) != 1:
-        raise Undecodable("pictures change their shape on the way")
     return Pictures(np.stack(pictures), rate)
 
 
@@ -98,8 +97,8 @@ def shown(
         frames = oriented(decode(container, stream))
         line = _time_line(frames, fps, media.max_seconds) if fps else _one_by_one(frames, media.max_seconds)
         aspect = stream.sample_aspect_ratio if media.square_pixels and isinstance(stream, VideoStream) else None
-        make = partial(_picture, VideoReformatter(), short_side, scaling, media.max_pixels, aspect)
-        yield ((make(frame), ticks) for frame, ticks in line), rate
+        scaler = _Scaler(short_side, scaling, media.max_pixels, aspect)
+        yield ((scaler.picture(frame), ticks) for frame, ticks in line), rate
 
 
 def _time_line(frames: Iterator[Oriented], fps: float, max_seconds: float) -> Iterator[tuple[Oriented, int]]:
@@ -139,26 +138,41 @@ def _ticks_before(seconds: float, fps: float) -> int:
     return ceil((seconds - SLACK) * fps)
 
 
-def _picture(
-    scaler: VideoReformatter,
-    short_side: int | None,
-    scaling: Scaling | Literal["sharp"],
-    max_pixels: int,
-    aspect: Fraction | None,
-    shown: Oriented,
-) -> np.ndarray:
-    """One picture, scaled and upright."""
-    frame, orientation = shown
-    height, width = displayed_size(frame.height, frame.width, aspect)
-    if short_side is not None:
-        height, width = scaled_size(height, width, short_side, "antialiased" if scaling == "sharp" else scaling)
-    if width * height > max_pixels:
-        raise Undecodable(f"{frame.width} x {frame.height} pixels are too long for {_size(short_side)}")
-    columns, rows = (frame.width, frame.height) if scaling == "released" else (width, height)
-    pixels = scaler.reformat(frame, columns, rows, "rgb24", interpolation=FLAGS[scaling], threads=1).to_ndarray()
-    if pixels.shape[:2] != (height, width):
-        pixels = between_pixels(pixels, height, width)
-    return upright(pixels, orientation)
+class _Scaler:
+    """Makes pictures of frames: scaled, upright, and all as large as the first, as the ffmpeg program shows them."""
+
+    def __init__(
+        self, short_side: int | None, scaling: Scaling | Literal["sharp"], max_pixels: int, aspect: Fraction | None
+    ) -> None:
+        self._reformatter = VideoReformatter()
+        self._short_side, self._scaling, self._max_pixels, self._aspect = short_side, scaling, max_pixels, aspect
+        self._first: tuple[int, int] | None = None
+        """Height and width of the first picture, as it is shown."""
+
+    def picture(self, shown: Oriented) -> np.ndarray:
+        """One picture."""
+        frame, orientation = shown
+        if self._first is None:
+            own = self._own_size(frame)
+            self._first = own[::-1] if orientation.swapped else own
+        height, width = self._first[::-1] if orientation.swapped else self._first
+        columns, rows = (frame.width, frame.height) if self._scaling == "released" else (width, height)
+        scaled = self._reformatter.reformat(
+            frame, columns, rows, "rgb24", interpolation=FLAGS[self._scaling], threads=1
+        ).to_ndarray()
+        if scaled.shape[:2] != (height, width):
+            scaled = between_pixels(scaled, height, width)
+        return upright(scaled, orientation)
+
+    def _own_size(self, frame: VideoFrame) -> tuple[int, int]:
+        """Height and width that a frame has as a picture, before it is upright."""
+        height, width = displayed_size(frame.height, frame.width, self._aspect)
+        if self._short_side is not None:
+            scaling: Scaling = "antialiased" if self._scaling == "sharp" else self._scaling
+            height, width = scaled_size(height, width, self._short_side, scaling)
+        if width * height > self._max_pixels:
+            raise Undecodable(f"{frame.width} x {frame.height} pixels are too long for {_size(self._short_side)}")
+        return height, width
 
 
 def _size(short_side: int | None) -> str:

@@ -61,6 +61,8 @@ class Guard:
     once more, in a fresh one, and only that one's death counts.
     """
 
+    program = "pipeline.foundations.media.child"  # the module that runs there; a benchmark has another
+
     def __init__(self, media: Media, *, kept: int = KEPT) -> None:
         self._media = media
         self._kept = kept
@@ -117,7 +119,7 @@ class Guard:
         Raises:
             PlainError: it does not start.
         """
-        self._child = self._child or _idle_child(self._media, frozenset()) or _Child(self._media, frozenset())
+        self._child = self._child or self._start(frozenset())
         return self._child.sandbox
 
     def process(self) -> int | None:
@@ -138,11 +140,13 @@ class Guard:
             call = call._replace(modules=call.modules | self._child.modules)
             self._child.end()
             self._child = None
-        modules = call.modules
-        child = self._child = self._child or _idle_child(self._media, modules) or _Child(self._media, modules)
+        child = self._child = self._child or self._start(call.modules)
         self._pending = True
         child.submit(call)
         return child
+
+    def _start(self, modules: frozenset[str]) -> "_Child":
+        return _idle_child(self._media, modules, self.program) or _Child(self._media, modules, self.program)
 
     def _result(self, call: wire.EncodedCall, expected: Any) -> Any:
         while True:
@@ -167,11 +171,9 @@ class Guard:
     def _why(self, code: int, error: Exception) -> str:
         if isinstance(error, Malformed):
             return f"the decoder crashed: its answer is malformed: {error}"
-        if isinstance(error, TimeoutError):
-            return f"decoding takes longer than {self._media.timeout_seconds:g} s"
         if code == OUT_OF_MEMORY:
             return f"decoding needs more than {self._media.memory_mb:,} MB"
-        if code == -signal.SIGALRM:
+        if isinstance(error, TimeoutError) or code == -signal.SIGALRM:
             return f"decoding takes longer than {self._media.timeout_seconds:g} s"
         return f"the decoder crashed: {signal.strsignal(-code) if code < 0 else f'exit status {code}'}"
 
@@ -183,8 +185,9 @@ class _Child:
         PlainError: it does not start.
     """
 
-    def __init__(self, media: Media, modules: frozenset[str]) -> None:
+    def __init__(self, media: Media, modules: frozenset[str], program: str) -> None:
         self.media = media
+        self.program = program
         self.modules = modules
         """Modules that it has imported; it can import no others."""
         self.calls = 0
@@ -193,11 +196,10 @@ class _Child:
         limits = [str(media.timeout_seconds), str(media.memory_mb)]
         arguments = [str(theirs.fileno()), str(os.getpid()), *limits, ",".join(sorted(modules))]
         path = [os.path.abspath(each) for each in sys.path]  # noqa: PTH100  the same code there, in a copy of the tree too
-        module = "pipeline.foundations.media.child"
         kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with sigint_blocked(pool=False):
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _START, *arguments, module, *path],
+                [sys.executable, "-I", "-c", _START, *arguments, program, *path],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -205,7 +207,7 @@ class _Child:
             )
         theirs.close()
         self.number = self._process.pid
-        self.sandbox = self._ready(f"{sys.executable} -m {module} {' '.join(arguments)}")
+        self.sandbox = self._ready(f"{sys.executable} -m {program} {' '.join(arguments)}")
 
     def _ready(self, command: str) -> SandboxStatus:
         try:
@@ -273,10 +275,10 @@ _idle: list[_Child] = []
 os.register_at_fork(after_in_child=_idle.clear)
 
 
-def _idle_child(media: Media, modules: frozenset[str]) -> _Child | None:
+def _idle_child(media: Media, modules: frozenset[str], program: str) -> _Child | None:
     """A child that waits for work under the same bounds, and has imported what this work needs."""
     for child in _idle:
-        if child.media == media and modules <= child.modules:
+        if child.media == media and modules <= child.modules and child.program == program:
             _idle.remove(child)
             return child
     return None

@@ -33,12 +33,14 @@ class WordKind(NamedTuple):
 
     local: bool
     """`words.name` is a path, which must exist."""
+    address: str | None = None
+    """Where they are downloaded from; None where they are not."""
     extra: str | None = None
     """What brings the library that it needs (`pipeline.foundations.runtime.extras`)."""
 
 
 WORD_KINDS: Mapping[WordSource, WordKind] = {
     "file": WordKind(local=True),
-    "gensim": WordKind(local=False),
+    "gensim": WordKind(local=False, address="https://github.com/piskvorky/gensim-data"),
     "sentences": WordKind(local=True, extra="sentences"),
 }

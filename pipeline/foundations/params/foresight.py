@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pipeline.foundations.params import Params, SplitMini
+from pipeline.foundations.params.choices import WORD_KINDS
 
 FEW_STEPS = 200
 """Of training from a seed; the bundled sample takes 312."""
@@ -41,6 +42,17 @@ def drawn_at_most(training: Training, split_mini: SplitMini) -> tuple[int, int]:
     return len(pools), min(training.videos, sum(min(count, split_mini.per_action) for count in pools.values()))
 
 
+def downloads(params: Params) -> dict[str, str]:
+    """The addresses that stage `fetch_weights` will ask, by the parameters that name them."""
+    handle, weights = params.vggish.handle.partition("#")[0], (params.backbone.weights or "").partition("#")[0]
+    named = {
+        "vggish.handle": handle if params.vggish.source == "hub" else "",
+        "words.name": WORD_KINDS[params.words.source].address or "",
+        "backbone.weights": weights,
+    }
+    return {key: address for key, address in named.items() if address.startswith(("http://", "https://"))}
+
+
 def foresee(training: Training, params: Params) -> Iterator[Foreseen]:
     """Problems of these parameters with these videos."""
     if params.split_mini.draw == "folder" and training.strange:
@@ -57,6 +69,12 @@ def foresee(training: Training, params: Params) -> Iterator[Foreseen]:
             True,
             f"train.batch is {batch:,}, but there are only {drawn:,} training videos",
             "lower it or add videos, or stage train will stop",
+        )
+    elif params.train.freeze_backbone and _starts_from_a_seed(params):
+        yield Foreseen(
+            False,
+            "train.freeze_backbone keeps the 3D-CNN as it comes, and without backbone.weights it comes from a seed",
+            "name backbone.weights, or set train.freeze_backbone: false",
         )
     elif _starts_from_a_seed(params) and (steps := epochs * (drawn // batch)) < FEW_STEPS:
         yield Foreseen(

@@ -158,6 +158,8 @@ class Train(Schedule):
     crop: Count
     flip: Rate
     precise_bn_batches: Annotated[int, Field(ge=0)]
+    freeze_backbone: bool
+    """The 3D-CNN stays as it came, its batch norms' statistics too: only what is on it learns."""
     freeze_batch_norm: bool
     """Its statistics stay as they came with the weights: neither updated nor measured."""
     sync_batch_norm: bool

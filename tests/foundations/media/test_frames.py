@@ -166,6 +166,24 @@ def test_the_released_way_is_pyavs_picture_scaled_by_pytorch(tmp_path: Path, vid
     assert np.abs(pictures - expected).max() <= 0.51  # rounded
 
 
+@pytest.mark.parametrize("scaling", ["antialiased", "released"])
+def test_pictures_that_change_their_shape_on_the_way_are_scaled_as_the_ffmpeg_program_scales_them(
+    scaling: str, tmp_path: Path, video: Make, ffmpeg: Run, media: Media
+):
+    joined = tmp_path / "joined.h264"
+    with joined.open("wb") as file:
+        for size in ("96x64", "64x96"):
+            file.write(video(tmp_path / f"{size}.h264", sound=False, picture=size).read_bytes())
+    ffmpeg("-r 10 -i", joined, "-c copy", tmp_path / "a.mkv")
+    raw = ffmpeg("-i", tmp_path / "a.mkv", "-f rawvideo -pix_fmt rgb24 -")
+    expected = np.frombuffer(raw, np.uint8).reshape(20, 64, 96, 3)
+    pictures = read_frames(tmp_path / "a.mkv", media, fps=10.0, short_side=64, scaling=scaling).pixels
+    assert pictures.shape == expected.shape
+    difference = np.abs(pictures.astype(int) - expected).mean((1, 2, 3))
+    assert difference[:10].max() < 10  # the edges' colours, which each rounds its own way
+    assert difference[10:].max() < 20  # and these were enlarged, by bicubic filters in the program
+
+
 def test_pictures_may_stay_as_large_as_they_are(tmp_path: Path, video: Make, media: Media):
     path = video(tmp_path / "a.mp4", picture="98x50", sound=False)
     assert read_frames(path, media, fps=10.0, short_side=None).pixels.shape == (10, 50, 98, 3)

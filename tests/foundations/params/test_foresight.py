@@ -2,7 +2,7 @@
 
 from pipeline.dataset.annotations import Annotations, Video
 from pipeline.dataset.splits import training_of
-from pipeline.foundations.params.foresight import Training, drawn_at_most, foresee
+from pipeline.foundations.params.foresight import Training, downloads, drawn_at_most, foresee
 
 ACTIONS = ("singing", "hitting/colliding")
 
@@ -51,3 +51,26 @@ def test_what_the_draw_lets_through(params):
     videos = Training(videos=7, folders={"a": 5, "b": 2}, labels={0: 5, 1: 2, 2: 2}, strange=())
     for draw, expected in (("folder", (2, 3 + 2)), ("label", (3, 7)), ("all", (1, 7))):
         assert drawn_at_most(videos, params.split_mini.model_copy(update={"draw": draw, "per_action": 3})) == expected
+
+
+def test_a_frozen_backbone_without_weights_is_told(params):
+    videos = training(*(f"singing/{n}.mp4" for n in range(96)))
+    frozen = changed(params, "train", freeze_backbone=True)
+    (found,) = foresee(videos, frozen)
+    assert not found.stops
+    assert found.sentence.startswith("train.freeze_backbone keeps the 3D-CNN as it comes")
+    assert list(foresee(videos, changed(frozen, "backbone", weights="a.safetensors"))) == []
+
+
+def test_the_sample_asks_no_host_and_what_is_downloaded_is_known_by_its_parameter(params):
+    assert downloads(params) == {}
+    there = changed(params, "vggish", source="hub", handle="https://tfhub.dev/google/vggish/1")
+    there = changed(changed(there, "words", source="gensim"), "backbone", weights="https://host.invalid/a.pth#sha256=0")
+    assert downloads(there) == {
+        "vggish.handle": "https://tfhub.dev/google/vggish/1",
+        "words.name": "https://github.com/piskvorky/gensim-data",
+        "backbone.weights": "https://host.invalid/a.pth",
+    }
+    assert (
+        downloads(changed(changed(params, "vggish", source="hub", handle="folder"), "backbone", weights="a.pth")) == {}
+    )
