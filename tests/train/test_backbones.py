@@ -8,7 +8,7 @@ from pipeline.model.checkpoint import load_model
 from pipeline.model.normalize import as_clips
 from pipeline.train.data import Pick
 from pipeline.train.experiment import open_data
-from pipeline.train.frozen import BACKBONE, FEATURES, freeze
+from pipeline.train.frozen import BACKBONE, freeze
 from pipeline.train.split import read_split
 from stages import train
 from tests.train.miniature import SMALL, changed, write_inputs, write_params
@@ -56,7 +56,7 @@ def test_i3ds_fixed_features_are_those_of_the_network(miniature, small, design, 
     assert (
         freeze(tmp_path / "features", miniature.inputs, design=other, metrics={"map_action": map_action}, **how) == 12
     )
-    training = read_split(tmp_path / "features" / FEATURES, "train")
+    training = read_split(tmp_path / "features" / "train")
     assert training.views.shape == (2, 12, 1024)
     model, _ = load_model(tmp_path / "features" / BACKBONE)
     data = open_data(miniature.inputs, actions=3, frames=other.frames, train=small.train, seed=7, with_sounds=False)
