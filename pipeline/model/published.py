@@ -170,7 +170,7 @@ def backbone_of(tensors: Mapping[str, Tensor]) -> str:
         expected = backbone_tensors(name)
         return len(shapes.items() & expected.items()), -len(expected)
 
-    return max(BACKBONES, key=fit)
+    return max((name for name in BACKBONES if backbone_tensors(name)), key=fit)  # imported features have none
 
 
 def set_aside(names: Iterable[str]) -> dict[str, str]:
