@@ -25,6 +25,7 @@ LAYOUTS = {
         "Charades_v1_train.csv": 'id,script,actions,length\nA,"One, two.",c000 0.0 1.5;c001 1.0 2.0,30.1\n',
         "Charades_v1_test.csv": "id,script,actions,length\nB,x,c001 0.0 1.5,30.1\n",
     },
+    "features": {"manifest.json": "{}", "actions.txt": "singing\n"},
 }
 
 
