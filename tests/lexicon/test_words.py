@@ -93,7 +93,11 @@ def test_an_absent_file_and_a_false_gzip_are_named(tmp_path):
             words.load(tmp_path / name, 3)
 
 
-@pytest.mark.parametrize("content", [text(""), text("3 3"), binary(b""), gzip.compress(text(""))])
+@pytest.mark.parametrize(
+    "content",
+    [text(""), text("3 3"), binary(b""), gzip.compress(text(""))],
+    ids=["glove", "word2vec", "binary", "glove-gz"],  # gzip holds the time
+)
 def test_the_size_of_vectors_is_told_by_the_first_line(tmp_path, content):
     path = tmp_path / ("vectors.gz" if content[:2] == b"\x1f\x8b" else "vectors")
     path.write_bytes(content)

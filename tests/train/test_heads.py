@@ -24,7 +24,7 @@ def test_a_head_whose_scores_are_no_numbers_has_diverged_though_its_weights_are_
     head = HeadModel(model)
     features = torch.randn(12, model.backbone.features, generator=torch.Generator().manual_seed(1))
     setting = Setting(
-        frozen=small.frozen,
+        schedule=small.frozen,
         train=small.train,
         loss=bce,
         metric=map_sample_of_each,
