@@ -76,7 +76,7 @@ class StackedAdam(optim.Optimizer):
     """AdamW over stacked parameters (Loshchilov and Hutter 2019), with its published constants.
 
     Every head has a rate and a decay of its own; it works number by number, so heads side by side are heads alone. The
-    decay is apart from the gradient: rate x decay x weight a step.
+    decay is apart from the gradient: rate x decay x weight a step. Epsilon stands under the root.
     """
 
     BETAS, EPS = (0.9, 0.999), 1e-8
@@ -105,11 +105,12 @@ class StackedAdam(optim.Optimizer):
                 state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
             state["mean"].lerp_(weight.grad, 1.0 - first)
             state["square"].mul_(second).addcmul_(weight.grad, weight.grad, value=1.0 - second)
-            scale = (state["square"] / (1.0 - second**self._steps)).sqrt_().add_(self.EPS)
+            # epsilon under the root, whose reciprocal is the same on every CPU, as torch.sqrt is not (runtime/numerics)
+            steepness = (state["square"] / (1.0 - second**self._steps)).add_(self.EPS**2).rsqrt_()
             shape = (-1, *[1] * (weight.ndim - 1))
             rates = self._rates_M.view(shape)
             weight.mul_(1.0 - rates * self._decays_M.view(shape))
-            weight.sub_(rates * (state["mean"] / (1.0 - first**self._steps)).div_(scale))
+            weight.sub_(rates * (state["mean"] / (1.0 - first**self._steps)).mul_(steepness))
 
 
 class StackedSgd(optim.SGD):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.ablate import experiments, trying
+from pipeline.ablate import experiments
 from pipeline.ablate.trying import CHANGED, CURRENT, Verdict, attempt
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
@@ -36,9 +36,6 @@ def test_other_videos_cannot_be_compared():
 def runs(tmp_path, monkeypatch):
     """Experiments that leave predictions at once: the changed ones better; what was run, and what removed."""
     monkeypatch.chdir(tmp_path)
-    tables.write("actions", trying.ACTIONS, tables.from_columns(
-        "actions", {"action_id": range(ACTIONS), "action": list("abcd"), "words": [["a"]] * ACTIONS}
-    ))  # fmt: skip
     done: dict[str, list[str]] = {"run": [], "removed": []}
 
     def predictions(name):

@@ -209,7 +209,8 @@ def test_what_stages_import_starts_no_thread_that_landlock_would_not_hold(
 ):
     path = video(tmp_path / "a.mp4")
     before = guard.sandbox_status()
-    guard.call(probe, path, media, frames=params.frames, clips=params.clips)  # PyArrow, Pillow, PyAV
+    told = {"frames": params.frames, "clips": params.clips, "rules": params.filter_silent}
+    guard.call(probe, path, media, **told)  # PyArrow, Pillow, PyAV
     assert guard.sandbox_status() == before
     assert len(list(Path(f"/proc/{guard.process()}/task").iterdir())) == 1
 

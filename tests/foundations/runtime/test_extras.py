@@ -12,8 +12,8 @@ from pipeline.foundations.runtime.extras import EXTRAS, installed, require
 
 FOR_ALL = {"dev", "lock"}
 """Extras of those who work on the project: no code imports them."""
-PROGRAMS = {"pipeline/bench/vggish_tf.py"}
-"""What runs in a process of its own, and is TensorFlow through and through."""
+PROGRAMS = {"pipeline/bench/vggish_tf.py", "pipeline/exchange/infer.py"}
+"""What runs in a process of its own: TensorFlow through and through; the program in an exported folder."""
 
 
 def test_a_library_that_is_not_there_is_missed_in_a_sentence(monkeypatch):
