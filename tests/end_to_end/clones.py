@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,11 +35,12 @@ class PipelineRun(NamedTuple):
 
 
 class VariantRun(NamedTuple):
-    """A run of one stage with other parameters, and what it says in the end."""
+    """A run of one stage with other parameters, what it says in the end, and its exit status."""
 
     stage: str
     changes: dict[str, dict[str, Any]]
     says: str
+    status: int = 0
 
 
 def run_pipeline(root: Path, folder: Path) -> PipelineRun:
@@ -60,12 +61,12 @@ def run_variants(
         shutil.copytree(pipeline_run.root / name, target / name, copy_function=_link, dirs_exist_ok=True)
     text = (target / "params.yaml").read_text()
     with Watch(target, folder) as watch:
-        for stage, changes, says in runs:
+        for stage, changes, says, status in runs:
             change_params(target, changes)
             run = watch.run("python", "-m", f"stages.{stage}", env=environment(DVC_STAGE=stage))
-            assert says in run.stderr, (run.stdout + run.stderr)[-4000:]
+            assert (says in run.stderr, run.returncode) == (True, status), (run.stdout + run.stderr)[-4000:]
             (target / "params.yaml").write_text(text)
-    return {name: watch.of(name) for name in pipeline_run.stages}
+    return {name: watch.of(name) for name in {*pipeline_run.stages, *(run.stage for run in runs)}}
 
 
 def copy_run(pipeline_run: PipelineRun, target: Path) -> Path:
@@ -108,6 +109,15 @@ def clone(target: Path) -> Path:
     ):
         subprocess.run(command, cwd=target, check=True)
     return target
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Dotted keys of params.yaml by their section."""
+    sections: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        sections.setdefault(section, {})[name] = value
+    return sections
 
 
 def change_params(root: Path, changes: dict[str, dict[str, Any]]) -> None:

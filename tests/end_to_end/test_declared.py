@@ -9,11 +9,13 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
 from pipeline.ablate.result import Result, line, write
+from pipeline.foundations.params import presets
 from pipeline.lineage.lock import TABLES, UNDECLARED
 from pipeline.model import weights
 from pipeline.report.dag import is_code
-from tests.end_to_end.clones import PipelineRun, VariantRun, frozen_stages, run_variants
+from tests.end_to_end.clones import PipelineRun, VariantRun, frozen_stages, nested, run_variants
 from tests.end_to_end.watch import Watched
+from tests.features import ORIGIN, folder
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = [
@@ -33,8 +35,8 @@ IN_EXPERIMENTS = {
     "data/frozen/params.yaml", "data/metrics.json",
 }  # fmt: skip
 """Read for git and DVC, too, by DVCLive where it finds itself in an experiment, and by DVC's worker."""
-FIXED = {"lexicon", "transformer", "model"}
-"""Sections that stage `freeze` fills with constants (tests/train/test_frozen.py)."""
+FIXED = {"lexicon", "transformer", "model", "train.head_rate", "train.head_weight_decay"}
+"""Sections and parameters that stage `freeze` fills itself (tests/train/test_frozen.py)."""
 PUBLISHED = {"models/pretrained"}
 """Opened where a backbone was fetched; the other run of stage `train` shows it, as which `freeze` and `heads` do."""
 BACKBONE = "data/external/backbone.safetensors"
@@ -45,7 +47,7 @@ VARIANTS = (
     VariantRun("whiten", {"whitening": {"method": "released"}}, "with the released parameters"),
     VariantRun("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
     VariantRun("explain", {"evaluate": {"split": "val", "temporal_views": 1}, "explain": {"videos": 1}}, "explain: "),
-    VariantRun("fetch_weights", {"vggish": {"source": "hub", "handle": "nowhere"}}, "nowhere has no saved_model.pb"),
+    VariantRun("fetch_weights", {"vggish": {"source": "hub", "handle": "nowhere"}}, "nowhere has no saved_model.pb", 1),
     VariantRun("fetch_weights", {"backbone": {"weights": BACKBONE}}, "backbone.safetensors ("),
     VariantRun("train", {"train": STEP, "model": {"late_fusion": True}}, "the backbone starts from"),
     VariantRun("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
@@ -53,6 +55,20 @@ VARIANTS = (
 )
 """What the sample's run leaves aside and others' take up: other scopes, published weights, another tested split, a
 table of an ablation."""
+TO_FEATURES = presets.changes((ROOT / "params.yaml").read_text(encoding="utf-8"), presets.read("youtube8m"))
+IMPORTED = nested(
+    {change.key: change.then for change in TO_FEATURES}
+    | {
+        "train.epochs": 1, "train.batch": 8, "gcn.hidden": 8, "frozen.epochs": 1, "frozen.batch": 8,
+        "frozen.repeats": 2, "evaluate.bootstrap": 50, "model.late_fusion": True,
+    }
+)  # fmt: skip
+"""What turns the sample's parameters into those of imported features."""
+ON_FEATURES = (
+    "index", "filter_silent", "split_mini", "fetch_weights", "extract_vggish", "whiten", "build_audio_lexicon",
+    "build_text_lexicon", "build_adjacency", "prepare_clips", "train", "evaluate", "explain", *FROZEN,
+)  # fmt: skip
+"""Stages that a run on imported features has, in their order."""
 EXACT = {"index", "split_mini", "fetch_weights", "build_audio_lexicon", "build_adjacency", "prepare_clips"}
 """Stages that count, copy and choose, so that `numerics`, which all of them set, changes no byte of theirs."""
 BY_DVC = {"dataset.watch"}
@@ -93,7 +109,10 @@ def variants(pipeline_run, tmp_path_factory):
     ablation = Result("table1", "joint", "sample, test split", (line("table1", "fc", "baseline", None, "not run"),), {})
     (base / "clone/data/ablations").mkdir()
     write(ablation, base / "clone/data/ablations")
-    return run_variants(pipeline_run, base / "clone", base / "watch", VARIANTS)
+    folder(base / "set", ORIGIN._replace(standardize=True, constant=1.0))
+    imported = IMPORTED | {"dataset": IMPORTED["dataset"] | {"folder": str(base / "set")}}
+    on_features = [VariantRun(stage, imported, f"{stage}: ") for stage in ON_FEATURES]
+    return run_variants(pipeline_run, base / "clone", base / "watch", [*VARIANTS, *on_features])
 
 
 @pytest.fixture
@@ -108,8 +127,6 @@ def ran(request, pipeline_run, stage) -> PipelineRun:
 @pytest.fixture
 def did(request, ran, stage) -> Watched:
     """What a stage did in any run, those with other parameters included."""
-    if stage in FROZEN:
-        return ran.watched[stage]
     once, again = ran.watched[stage], request.getfixturevalue("variants")[stage]
     return Watched(*(one | other for one, other in zip(once, again, strict=True)))
 
@@ -188,7 +205,7 @@ def test_a_stage_reads_no_parameter_that_it_does_not_declare(ran, stage):
     if "models/m3a" in ran.stages[stage]["deps"]:  # the design comes with the model, not from params.yaml
         read = {name for name in read if name.partition(".")[0] not in DESIGN}
     if stage == "freeze":
-        read = {name for name in read if name.partition(".")[0] not in FIXED}
+        read = {name for name in read if not {name, name.partition(".")[0]} & FIXED}
     assert read <= declared
 
 
