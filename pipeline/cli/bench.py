@@ -18,9 +18,9 @@ def bench(
 ) -> None:
     """Measure decoding, extraction, training and testing beside plain code that does the same, and print a table.
 
-    On the CPU: sound, silence, vggish, loader, views, gcn, step, export, portable, bookkeeping; and `memory`, which
-    runs by its name alone. With --device cuda: conv3d, train, test, vggish, feed. Run it while nothing else does.
-    The lines go into data/bench/bench.parquet too, which the report shows after `dvc repro report`.
+    On the CPU: sound, sandbox, silence, vggish, loader, views, gcn, step, export, portable, bookkeeping; and
+    `memory`, which runs by its name alone. With --device cuda: conv3d, train, test, vggish, feed. Run it while
+    nothing else does. The lines go into data/bench/bench.parquet too, which the report shows after `dvc repro report`.
     """
     compute_as_stages()
     from dataclasses import asdict
