@@ -173,9 +173,7 @@ def _joint_trials(ablation: Ablation, rows: Sequence[Row], extra: Mapping[str, V
 
 def _as_set(params: Params) -> Changes:
     """What tuning would choose of, as params.yaml has it."""
-    train = params.train
-    decay = train.weight_decay if train.head_weight_decay is None else train.head_weight_decay
-    return {"train.head_rate": train.head_rate, "train.head_weight_decay": decay}
+    return {"train.head_rate": params.train.head_rate, "train.head_weight_decay": params.train.head_decay}
 
 
 def _roles(tune: bool) -> tuple[Role, ...]:

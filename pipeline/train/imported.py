@@ -79,8 +79,7 @@ def run_imported(
 
 def trial_of(train: Train, seed: int) -> Trial:
     """How `train` trains a head."""
-    decay = train.weight_decay if train.head_weight_decay is None else train.head_weight_decay
-    return Trial(seed, train.learning_rate * train.head_rate, decay, train.epochs)
+    return Trial(seed, train.learning_rate * train.head_rate, train.head_decay, train.epochs)
 
 
 def record_of(epoch: Epoch, train: Train, targets_BN: np.ndarray, metrics: Mapping[str, Metric]) -> Record:

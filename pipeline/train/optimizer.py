@@ -25,11 +25,11 @@ def make_optimizer(model: nn.Module, train: Train) -> optim.SGD:
     if train.optimizer != "sgd":
         raise PlainError(f"train.optimizer: {train.optimizer} trains heads on fixed features alone; set it to sgd")
     exempt = {id(parameter) for norm in batch_norms(model) for parameter in norm.parameters()}
-    head_decay = train.weight_decay if train.head_weight_decay is None else train.head_weight_decay
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            factor, decay = (1.0, train.weight_decay) if name.startswith(BACKBONE) else (train.head_rate, head_decay)
+            backbone = name.startswith(BACKBONE)
+            factor, decay = (1.0, train.weight_decay) if backbone else (train.head_rate, train.head_decay)
             groups.setdefault((factor, 0.0 if id(parameter) in exempt else decay), []).append(parameter)
     kinds = [{"params": held, "factor": factor, "weight_decay": decay} for (factor, decay), held in groups.items()]
     return make_sgd(kinds, train.learning_rate, train)

@@ -33,9 +33,11 @@ def _watch_params(module: object) -> None:
 
     def noting(self: object, attribute: str) -> object:
         kind = type(self)
-        reader = Path(sys._getframe(1).f_code.co_filename)
-        # Neither a validator's look nor the record of the run is a stage's: no output depends on them.
-        checking = reader.parent == home or reader.parts[-2:] == ("runtime", "record.py")
+        caller = sys._getframe(1).f_code
+        reader = Path(caller.co_filename)
+        # Neither a validator's look nor the record of the run is a stage's: no output depends on them. A property's is.
+        checking = reader.parent == home and not isinstance(getattr(kind, caller.co_name, None), property)
+        checking |= reader.parts[-2:] == ("runtime", "record.py")
         if attribute in kind.__pydantic_fields__ and not checking:  # type: ignore[attr-defined]
             if kind is not params:
                 _note("param", f"{names[kind]}.{attribute}")

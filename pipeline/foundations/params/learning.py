@@ -179,6 +179,11 @@ class Train(Schedule):
             raise ValueError(f"jitter {list(self.jitter)} must rise and start at the crop of {self.crop} or above")
         return self
 
+    @property
+    def head_decay(self) -> float:
+        """Weight decay of the parameters outside the backbone."""
+        return self.weight_decay if self.head_weight_decay is None else self.head_weight_decay
+
 
 class Frozen(Schedule):
     """Heads trained on the features of a fixed backbone; momentum, loss, clipping and averaging are `train`'s."""
