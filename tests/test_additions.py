@@ -226,7 +226,7 @@ print(*tables.read("videos", Path("data/index/videos.parquet"))["video_id"].to_p
                     """  count_labels:
     desc: Count the actions of each training video
     cmd: python -m stages.count_labels
-    params: [tables.yaml: [splits, label_counts]]
+    params: [tables.yaml: [label_counts]]
     deps: [stages/count_labels.py, pipeline/dataset/label_counts.py, pipeline/foundations/tables,
            data/splits/train.parquet]
     outs: [data/graph/label_counts.parquet]

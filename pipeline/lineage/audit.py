@@ -122,7 +122,7 @@ def _parameters(stages: Mapping[str, Stage], current: Mapping[str, Any]) -> Iter
 
 
 def _described(stages: Mapping[str, Stage], current: Mapping[str, Any]) -> Iterator[Check]:
-    """The columns of the tables that each stage read or wrote against tables.yaml."""
+    """The columns of the tables that each stage wrote against tables.yaml."""
     for stage in stages.values():
         for name, used in stage.tables.items():
             finding = "" if current.get(name) == used else f"ran with other columns; m3a why {stage.name} names them"

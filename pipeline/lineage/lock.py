@@ -14,7 +14,7 @@ from pipeline.report.dag import is_code
 LOCKS = ("data/raw/dvc.lock", "dvc.lock")
 """The bundled sample's, where it was rendered, and the pipeline's."""
 TABLES = "tables.yaml"
-"""The columns of all tables; a stage names those that it reads or writes beside its parameters."""
+"""The columns of all tables; a stage names those that it writes beside its parameters."""
 UNDECLARED = ("stages/__init__.py", "pipeline/foundations/runtime", "pipeline/foundations/params")
 """Code that every stage runs and none declares: it says how the work is done, never what comes of it."""
 
@@ -35,7 +35,7 @@ class Stage(NamedTuple):
     params: Mapping[str, Any]
     """Of params.yaml: value by dotted key; a whole section counts as one value."""
     tables: Mapping[str, Any] = MappingProxyType({})
-    """The columns of the tables that it read or wrote, as they were."""
+    """The columns of the tables that it wrote, as they were."""
 
     @property
     def code(self) -> tuple[Recorded, ...]:

@@ -182,7 +182,7 @@ def test_a_stage_declares_no_parameter_that_no_run_reads(ran, did, stage):
 
 
 @pytest.mark.parametrize("stage", ALL)
-def test_a_stage_declares_the_tables_that_it_reads_or_writes_and_no_other(ran, did, stage):
+def test_a_stage_declares_the_tables_that_it_writes_and_no_other(ran, did, stage):
     declared = _tables(ran.stages[stage])
     assert ran.watched[stage].tables <= declared <= did.tables
 

@@ -1,7 +1,7 @@
 """The columns of every table as Arrow schemas, from tables.yaml.
 
-They stand beside dvc.yaml, outside the folders of code that stages declare: each stage names its tables among its
-params there, so a changed description runs again only the stages that read or write that table.
+They stand beside dvc.yaml, outside the folders of code that stages declare: each stage names the tables that it writes
+among its params there, and depends on the files that it reads, whose bytes hold the columns and their descriptions.
 """
 
 import re

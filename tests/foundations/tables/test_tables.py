@@ -68,6 +68,17 @@ def test_rows_come_back_sorted_with_units_in_the_file(tmp_path):
     assert field.metadata[b"about"] == b"why, in plain words; empty where there is nothing to say"
 
 
+def test_a_changed_description_changes_the_bytes(tmp_path, monkeypatch):
+    """So a stage that reads the table runs again, though dvc.yaml names the table at the stage that writes it alone."""
+    tables.write("exclusions", tmp_path / "before", exclusions("a"))
+    schema = tables.SCHEMAS["exclusions"]
+    place = schema.columns.get_field_index("reason")
+    described = schema.columns.set(place, schema.columns.field(place).with_metadata({"about": "why"}))
+    monkeypatch.setattr(tables, "SCHEMAS", {"exclusions": tables.Schema(described, schema.key)})
+    tables.write("exclusions", tmp_path / "after", exclusions("a"))
+    assert (tmp_path / "after").read_bytes() != (tmp_path / "before").read_bytes()
+
+
 def test_no_pandas_metadata_and_no_dictionaries_in_the_file(tmp_path):
     tables.write("exclusions", tmp_path / "t.parquet", exclusions(*(f"{number:05d}" for number in range(9000))))
     file = pq.ParquetFile(tmp_path / "t.parquet")
