@@ -6,8 +6,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-
 from pipeline.evaluate.frozen import score_each
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime import files
@@ -46,13 +44,12 @@ def main(params: Params) -> str:
         metric=map_sample_of_each,
         execution=params.execution,
     )
-    features = tables.read("view_features", VIEW_FEATURES)
     with files.atomic_write(PREDICTIONS) as draft:
         draft.mkdir()
-        write = partial(write_predictions, trainer=trainer, features=features, params=params)
+        write = partial(write_predictions, trainer=trainer, params=params)
         given = trainer.fit(as_given(frozen).trials(seeds), keep=True)
         rows = rows_of("untuned", 0, given, chosen=False)
-        figures = {"untuned": write(draft / "untuned", given), "videos": features.num_rows}
+        figures = {"untuned": write(draft / "untuned", given), "videos": tables.length("view_features", VIEW_FEATURES)}
         if frozen.tune:
             tuned = tune(frozen, lambda trials, keep: trainer.fit(trials, keep=keep), seed=params.seed, seeds=seeds)
             rows += tuned.rows
@@ -64,7 +61,7 @@ def main(params: Params) -> str:
 
 
 def write_predictions(
-    folder: Path, fitted: Sequence[Fitted], *, trainer: HeadTrainer, features: pa.Table, params: Params
+    folder: Path, fitted: Sequence[Fitted], *, trainer: HeadTrainer, params: Params
 ) -> dict[str, float]:
     """Score the test videos with each head; the means of the metrics, or how many heads diverged.
 
@@ -76,7 +73,7 @@ def write_predictions(
             raise PlainError(f"the loss is not a finite number from seed {diverged[0]}; lower frozen.learning_rate")
         return {"seeds": len(fitted), "diverged": len(diverged)}
     models = (trainer.model(one) for one in fitted)
-    return score_each(folder, models, features, Inputs().whitened, evaluate=params.evaluate)
+    return score_each(folder, models, VIEW_FEATURES, Inputs().whitened, evaluate=params.evaluate)
 
 
 if __name__ == "__main__":

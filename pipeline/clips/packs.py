@@ -4,7 +4,7 @@
 
 A pack describes itself, so that it can be made by one worker and be whole or absent; `clips.parquet` gathers the
 descriptions of all packs, and is all that a reader needs. Frames are read by position, which shares the system's
-page cache between processes as a memory map does, and needs no map or open file for each of thousands of packs.
+page cache between processes as a memory map does. A pack is opened once in a process and kept open.
 """
 
 import io
@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.files import room_for_open_files
 from pipeline.foundations.tables import tables
 
 TABLE = "clips.parquet"
 EXCLUDED = "excluded.parquet"
-OPEN_FILES = 128
 _AGAIN = "make the copies again: dvc repro --force prepare_clips"
 _LENGTH = struct.Struct("<Q")
 
@@ -130,6 +130,8 @@ class Packs:
         self._first = offsets.offsets.to_numpy()
         self._offsets = offsets.flatten().to_numpy()
         self._open: OrderedDict[int, io.FileIO] = OrderedDict()
+        self._room = 0
+        """Packs that this process may keep open; all, but where its hard limit of open files is lower."""
 
     def __len__(self) -> int:
         return len(self.video_ids)
@@ -160,20 +162,21 @@ class Packs:
         return int(self._offsets[at]), int(self._offsets[at + 1])
 
     def _file(self, number: int) -> io.FileIO:
-        """A pack, opened at its first use in this process; the least recently used are closed."""
+        """A pack, opened once in this process; where not all may stay open, the least recently used are closed."""
+        self._room = self._room or room_for_open_files(len(np.unique(self._pack)))
         if number not in self._open:
             path = self._folder / pack_name(number)
             try:
                 self._open[number] = io.FileIO(path)
             except OSError as error:
                 raise PlainError(f"{path}: cannot be read: {error.strerror}; {_AGAIN}") from error
-            if len(self._open) > OPEN_FILES:
+            if len(self._open) > self._room:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(number)
         return self._open[number]
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_open": OrderedDict()}  # an open file does not travel to another process
+        return self.__dict__ | {"_open": OrderedDict(), "_room": 0}  # an open file does not travel to another process
 
     def close(self) -> None:
         """Close all files."""

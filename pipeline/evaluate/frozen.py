@@ -17,8 +17,8 @@ from pipeline.evaluate.testing import Video, digests
 from pipeline.evaluate.views import batches, views
 from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import Finding
-from pipeline.foundations.media.frames import reader
-from pipeline.foundations.params import Evaluate, Execution, Media
+from pipeline.foundations.media.frames import Pictures, reader
+from pipeline.foundations.params import Evaluate, Execution, Frames, Media
 from pipeline.foundations.runtime.devices import Devices, devices_of
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.map_videos import Failures, map_videos
@@ -35,8 +35,6 @@ from pipeline.model.sounds import sounds_of
 
 DECIMALS = 4
 """Of the means of metrics, in percent."""
-VIDEOS = 1024
-"""Scored at once."""
 
 
 def extract_view_features(
@@ -77,43 +75,65 @@ def extract_shard(
 ) -> dict[str, int]:
     """The task of one shard: write the `view_features` rows of some videos at `target`."""
     network, description = load_model(model)
-    device = devices.own()
-    network.to(device)
+    network.to(devices.own())
     read = reader(description.design.frames, evaluate.short_side)
-    rows: list[tuple[str, list[int], list[float], list[int], str]] = []
+    made: list[np.ndarray] = []
+    shapes: list[list[int]] = []
+    reasons: list[str] = []
     decoding = decoded(videos, read, media, threads=threads)
     with reproducible(threads=1), decoding as found, torch.inference_mode():
-        for video, pictures in zip(videos, found, strict=True):
+        for pictures in found:
             if isinstance(pictures, Finding):
-                rows.append((video.video_id, list(video.actions), [], [], str(pictures)))
-                continue
-            frames = counted_at(description.design.frames, pictures.fps)
-            made = [
-                network.pooling.positions(network.feature_map(as_clips(torch.from_numpy(batch).to(device), frames)))[
-                    :real
-                ]
-                for batch, real in batches(views(pictures.pixels, frames, evaluate), evaluate.batch)
-            ]
-            features_VLC = torch.cat(made).cpu()
-            rows.append((video.video_id, list(video.actions), features_VLC.ravel().tolist(), [*features_VLC.shape], ""))
-    tables.write("view_features", target, tables.from_rows("view_features", rows))
-    return {"excluded": sum(bool(row[-1]) for row in rows)}
+                features_VLC = np.empty(0, np.float32)
+            else:
+                frames = counted_at(description.design.frames, pictures.fps)
+                features_VLC = features_of(network, pictures, frames, evaluate)
+            made.append(features_VLC.ravel())
+            shapes.append([*features_VLC.shape] if features_VLC.size else [])
+            reasons.append(str(pictures) if isinstance(pictures, Finding) else "")
+    columns = {
+        "video_id": [video.video_id for video in videos],
+        "actions": [list(video.actions) for video in videos],
+        "features": tables.lists(made, np.float32),
+        "shape": shapes,
+        "reason": reasons,
+    }
+    tables.write("view_features", target, tables.from_columns("view_features", columns))
+    return {"excluded": sum(map(bool, reasons))}
+
+
+def features_of(network: MultiActionModel, pictures: Pictures, frames: Frames, evaluate: Evaluate) -> np.ndarray:
+    """The features of every view of a decoded video, V x L x C, float32; as `score_video` makes its views."""
+    device = next(network.parameters()).device
+    made = []
+    for batch, real in batches(views(pictures.pixels, frames, evaluate), evaluate.batch):
+        clips = as_clips(torch.from_numpy(batch).to(device), frames)
+        made.append(network.pooling.positions(network.feature_map(clips))[:real])
+    return np.asarray(torch.cat(made).cpu().numpy())
 
 
 def _unread(shard: Path) -> Iterator[tuple[str, str]]:
     """Video id and reason of each that could not be read."""
-    rows = tables.read("view_features", shard).select(["video_id", "reason"]).to_pylist()
-    yield from ((row["video_id"], row["reason"]) for row in rows if row["reason"])
+    for seen in tables.read_stream("view_features", shard, ["video_id", "reason"]):
+        columns = (seen[name].to_pylist() for name in seen.column_names)
+        yield from ((video_id, reason) for video_id, reason in zip(*columns, strict=True) if reason)
 
 
 @torch.inference_mode()
-def predict(view_features: pa.Table, model: MultiActionModel, whitened: Path, evaluate: Evaluate) -> pa.Table:
-    """Table `predictions` of a model whose backbone is the fixed one; excluded videos are left out."""
-    kept = view_features.filter(pc.equal(view_features["reason"], ""))
+def predict(view_features: Path, model: MultiActionModel, whitened: Path, evaluate: Evaluate) -> pa.Table:
+    """Table `predictions` of a model whose backbone is the fixed one; excluded videos are left out.
+
+    The features are read a row group at a time: memory holds those of a few hundred videos, however many there are.
+
+    Raises:
+        PlainError: `view_features` is no such table.
+    """
     folded = fold(model)  # what does not depend on the video is computed once
     parts = [tables.empty("predictions")]
-    for start in range(0, kept.num_rows, VIDEOS):
-        group = kept.slice(start, VIDEOS)
+    for seen in tables.read_stream("view_features", view_features):
+        group = seen.filter(pc.equal(seen["reason"], ""))
+        if not group.num_rows:
+            continue
         ids = group["video_id"].combine_chunks()
         sounds_BP = sounds_of(ids, whitened) if model.sound is not None else None
         found: dict[int, np.ndarray] = {}
@@ -147,7 +167,7 @@ def scores_of(
 
 
 def score_each(
-    folder: Path, models: Iterable[MultiActionModel], view_features: pa.Table, whitened: Path, *, evaluate: Evaluate
+    folder: Path, models: Iterable[MultiActionModel], view_features: Path, whitened: Path, *, evaluate: Evaluate
 ) -> dict[str, float]:
     """Write each model's scores as a table `predictions` below `folder`; returns the means of the metrics.
 

@@ -1,4 +1,6 @@
 import pickle
+from collections import Counter
+from io import FileIO
 
 import pytest
 
@@ -58,8 +60,18 @@ def test_an_empty_pack_describes_itself_too(tmp_path):
     assert read_contents(tmp_path / "pack") == ((), ())
 
 
-def test_few_files_stay_open(folder, monkeypatch):
-    monkeypatch.setattr(packs, "OPEN_FILES", 1)
+def test_a_pack_is_opened_once_and_kept(folder, monkeypatch):
+    opens = Counter()
+    monkeypatch.setattr(packs.io, "FileIO", lambda path: opens.update([path.name]) or FileIO(path))
+    with Packs(folder) as opened:
+        for _ in range(3):
+            assert opened.jpegs(0, [0]) == [b"one"]
+            assert opened.jpegs(2, [1]) == [b"six"]
+    assert opens == {pack_name(0): 1, pack_name(1): 1}
+
+
+def test_where_a_process_may_keep_few_files_open_the_least_used_are_closed(folder, monkeypatch):
+    monkeypatch.setattr(packs, "room_for_open_files", lambda wanted: wanted - 1)
     with Packs(folder) as opened:
         for _ in range(2):
             assert opened.jpegs(0, [0]) == [b"one"]

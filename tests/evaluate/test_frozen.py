@@ -38,8 +38,7 @@ def test_what_a_head_scores_is_what_evaluate_scores(
     testing.score(tmp_path / "scored", videos, model_folder, **how)
     expected = tables.read("predictions", tmp_path / "scored" / "predictions.parquet")
     assert frozen.extract_view_features(tmp_path / "view_features.parquet", videos, model_folder, **how) == 3
-    view_features = tables.read("view_features", tmp_path / "view_features.parquet")
-    found = frozen.predict(view_features, load_model(model_folder)[0], whitened, evaluate)
+    found = frozen.predict(tmp_path / "view_features.parquet", load_model(model_folder)[0], whitened, evaluate)
     assert found["video_id"].to_pylist() == expected["video_id"].to_pylist()
     assert found["actions"].to_pylist() == expected["actions"].to_pylist()
     assert np.allclose(tables.vectors(found["scores"]), tables.vectors(expected["scores"]), atol=1e-5)
@@ -53,7 +52,7 @@ def test_a_video_that_cannot_be_read_is_left_out_by_name(
     frozen.extract_view_features(tmp_path / "view_features.parquet", broken, model_folder, **how)
     view_features = tables.read("view_features", tmp_path / "view_features.parquet")
     assert [bool(reason) for reason in view_features["reason"].to_pylist()] == [False, False, False, True]
-    scored = frozen.predict(view_features, load_model(model_folder)[0], whitened, evaluate)
+    scored = frozen.predict(tmp_path / "view_features.parquet", load_model(model_folder)[0], whitened, evaluate)
     assert scored["video_id"].to_pylist() == ["a", "b", "c"]
     strict = how | {"evaluate": evaluate.model_copy(update={"max_failure_rate": 0.1})}
     said = r"^1 of 4 videos failed \(25\.00%\); evaluate\.max_failure_rate allows 10\.00%[^|]*\n  d: "

@@ -72,9 +72,7 @@ def test_tuning_records_every_trial_and_scores_the_choice_beside_the_untuned_hea
         schedule=params.frozen, train=params.train, metric=map_sample_of_each, execution=params.execution,
     )  # fmt: skip
     (alone,) = trainer.fit([Trial(params.seed, *best[1:])], keep=True)
-    expected = predict(
-        tables.read("view_features", heads.VIEW_FEATURES), trainer.model(alone), Inputs().whitened, params.evaluate
-    )
+    expected = predict(heads.VIEW_FEATURES, trainer.model(alone), Inputs().whitened, params.evaluate)
     found = tables.read("predictions", heads.PREDICTIONS / "tuned/000.parquet")
     np.testing.assert_allclose(tables.vectors(found["scores"]), tables.vectors(expected["scores"]), rtol=1e-4)
     assert len(list((heads.PREDICTIONS / "untuned").iterdir())) == 2

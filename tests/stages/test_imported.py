@@ -95,7 +95,7 @@ def test_every_test_video_is_scored_by_the_trained_model(inside):
     predictions = read("predictions", "data/predictions/predictions.parquet")
     assert predictions.num_rows == 20
     params = parse_params(Path("params.yaml").read_text(), Path("params.yaml"))
-    frozen = predict(read("view_features", str(heads.VIEW_FEATURES)), model, Inputs().whitened, params.evaluate)
+    frozen = predict(heads.VIEW_FEATURES, model, Inputs().whitened, params.evaluate)
     assert frozen["video_id"].equals(predictions["video_id"])
     np.testing.assert_allclose(tables.vectors(frozen["scores"]), tables.vectors(predictions["scores"]), rtol=1e-5)
 

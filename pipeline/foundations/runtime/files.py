@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 from pipeline.foundations.runtime.errors import PlainError
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OTHER_FILES = 256
+"""That a process has open beside those it keeps: libraries, pipes, sockets."""
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -51,6 +54,15 @@ def remove_partial(target: Path) -> None:
 def _draft(target: Path) -> Path:
     """Where `target` is made: under a fixed name, so that what a killed run left is cleared by the next."""
     return target.with_name(f".{target.name}.draft")
+
+
+def room_for_open_files(wanted: int) -> int:
+    """How many of `wanted` files this process may keep open; its soft limit is raised for them, up to the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted + _OTHER_FILES:
+        soft = wanted + _OTHER_FILES if hard == resource.RLIM_INFINITY else min(wanted + _OTHER_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))
 
 
 def is_disk_or_permission_error(error: OSError) -> bool:

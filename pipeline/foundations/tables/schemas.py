@@ -15,6 +15,8 @@ from ruamel.yaml import YAML
 
 FILE = Path(__file__).parents[3] / "tables.yaml"
 PATCHES, PATCH_SIZE = 3, 128
+ROW_GROUP = 8192
+"""Rows that are written, and read, at once; a table of wide rows says in tables.yaml that it has fewer."""
 FORM_SIZE = PATCHES * PATCH_SIZE
 """P: an audio form is three whitened VGGish patches of 128 (Section 4.1). Imported embeddings may have any width: a
 column of forms in a file is as wide as its data (`tables.as_found`)."""
@@ -27,6 +29,7 @@ class Schema:
 
     columns: pa.Schema
     key: tuple[str, ...]
+    row_group: int = ROW_GROUP
 
     def __repr__(self) -> str:
         """The whole of it, since shards of earlier runs are told apart by it."""
@@ -35,7 +38,11 @@ class Schema:
 
 def _read() -> dict[str, Schema]:
     tables: dict[str, Any] = YAML(typ="safe").load(FILE)
-    return {name: Schema(_columns(table["columns"]), tuple(table["key"])) for name, table in tables.items()}
+    return {name: _schema(table) for name, table in tables.items()}
+
+
+def _schema(table: Mapping[str, Any]) -> Schema:
+    return Schema(_columns(table["columns"]), tuple(table["key"]), table.get("row_group", ROW_GROUP))
 
 
 def _columns(columns: Mapping[str, str]) -> pa.Schema:

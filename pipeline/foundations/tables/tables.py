@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
-from pipeline.foundations.tables.schemas import FORM_SIZE, PATCH_SIZE, PATCHES, SCHEMAS, Schema
+from pipeline.foundations.tables.schemas import FORM_SIZE, PATCH_SIZE, PATCHES, ROW_GROUP, SCHEMAS, Schema
 
 __all__ = [
     "FORM_SIZE",
@@ -28,6 +28,8 @@ __all__ = [
     "empty",
     "from_columns",
     "from_rows",
+    "length",
+    "lists",
     "multi_hot",
     "read",
     "read_stream",
@@ -39,7 +41,6 @@ __all__ = [
     "write",
     "write_stream",
 ]  # fmt: skip
-ROW_GROUP = 8192
 rows_read: dict[str, int] = {}
 """Rows of each table that this process has opened, by path: for the record of the run, never for its result."""
 rows_written: dict[str, int] = {}
@@ -160,7 +161,7 @@ def write_stream(name: str, path: Path, tables: Iterable[pa.Table]) -> int:
     with atomic_write(path) as draft, pq.ParquetWriter(draft, columns, **_format()) as writer:
         for group in _row_groups(name, schema, columns, [] if first is None else chain([first], pieces)):
             canonical = [_canonical(column.combine_chunks()) for column in group.columns]
-            writer.write_table(pa.table(canonical, schema=columns), row_group_size=ROW_GROUP)
+            writer.write_table(pa.table(canonical, schema=columns), row_group_size=schema.row_group)
             rows += group.num_rows
     rows_written[str(path)] = rows
     return rows
@@ -173,7 +174,7 @@ def _format() -> dict[str, object]:
 
 
 def _row_groups(name: str, schema: Schema, columns: pa.Schema, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Cut a stream of tables into groups of ROW_GROUP rows, checking their columns and that keys rise."""
+    """Cut a stream of tables into groups of the schema's size, checking their columns and that keys rise."""
     held: list[pa.Table] = []
     count = 0
     last: tuple[object, ...] | None = None
@@ -182,9 +183,9 @@ def _row_groups(name: str, schema: Schema, columns: pa.Schema, tables: Iterable[
         last = _rising(name, schema, table, last)
         held.append(table)
         count += table.num_rows
-        if count >= ROW_GROUP:
+        if count >= schema.row_group:
             joined = pa.concat_tables(held)
-            whole = count - count % ROW_GROUP
+            whole = count - count % schema.row_group
             yield joined.slice(0, whole).combine_chunks()
             held, count = [joined.slice(whole)], count - whole
     if count:
@@ -252,6 +253,24 @@ def read_stream(name: str, path: Path, columns: Sequence[str] | None = None) -> 
                 yield file.read_row_group(group, columns)
     except (OSError, pa.ArrowInvalid) as error:
         raise PlainError(f"{path}: cannot be read as a table of {name}: {error}") from error
+
+
+def lists(rows: Sequence[np.ndarray], dtype: type[np.generic]) -> pa.ListArray:
+    """A column of lists from flat arrays, without a Python number each."""
+    item = pa.field("item", pa.from_numpy_dtype(dtype), nullable=False)
+    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int32)
+    flat = np.concatenate([np.empty(0, dtype), *rows])
+    return pa.ListArray.from_arrays(offsets, pa.array(flat, item.type), type=pa.list_(item))
+
+
+def length(name: str, path: Path) -> int:
+    """How many rows a table has; read from the file's end alone.
+
+    Raises:
+        PlainError: as `read`.
+    """
+    next(read_stream(name, path))
+    return rows_read[str(path)]
 
 
 def verify(name: str, path: Path) -> None:

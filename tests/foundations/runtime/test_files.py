@@ -155,3 +155,17 @@ def test_work_is_discarded_at_once_or_when_all_that_uses_it_has_ended_well(tmp_p
     assert three.exists()
     files.remove_work(three)
     assert not three.exists()
+
+
+OPENING = """
+import resource, sys
+from pipeline.foundations.runtime.files import room_for_open_files
+resource.setrlimit(resource.RLIMIT_NOFILE, (512, int(sys.argv[1])))
+print(room_for_open_files(100), room_for_open_files(2000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+@pytest.mark.parametrize(("hard", "room"), [(4096, "100 2000 2256"), (1024, "100 768 1024")])
+def test_the_soft_limit_of_open_files_is_raised_for_those_that_are_kept(hard, room):
+    said = subprocess.run([sys.executable, "-c", OPENING, str(hard)], stdout=subprocess.PIPE, text=True, check=True)
+    assert said.stdout.split() == room.split()

@@ -88,6 +88,23 @@ def test_no_pandas_metadata_and_no_dictionaries_in_the_file(tmp_path):
         assert not file.metadata.row_group(0).column(column).has_dictionary_page
 
 
+def test_a_table_of_wide_rows_comes_in_smaller_groups(tmp_path):
+    vectors = [np.full(number % 3, number, np.float32) for number in range(600)]
+    columns = {
+        "video_id": [f"{number:03d}" for number in range(600)],
+        "actions": [[0]] * 600,
+        "features": tables.lists(vectors, np.float32),
+        "shape": [[]] * 600,
+        "reason": [""] * 600,
+    }
+    tables.write("view_features", tmp_path / "t.parquet", tables.from_columns("view_features", columns))
+    groups = [group.num_rows for group in tables.read_stream("view_features", tmp_path / "t.parquet")]
+    assert groups == [0, 256, 256, 88]
+    assert tables.length("view_features", tmp_path / "t.parquet") == 600
+    read = tables.read("view_features", tmp_path / "t.parquet")
+    assert read["features"].to_pylist() == [vector.tolist() for vector in vectors]
+
+
 def test_the_order_of_the_rows_does_not_matter(tmp_path):
     names = [f"{number:05d}" for number in range(1000)]
     tables.write("exclusions", tmp_path / "one", exclusions(*names))
