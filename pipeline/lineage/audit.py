@@ -1,6 +1,6 @@
-"""`m3a audit`: is everything still what it was when it was made?
+"""`m3a audit`: check that files, parameters, code and records still are what dvc.lock says.
 
-Each check recomputes; none asks DVC, or a stage, whether it did its work. One line a check.
+Each check recomputes digests or values itself and takes neither DVC's nor a stage's word. One line a check.
 """
 
 import json
@@ -29,7 +29,7 @@ class Check(NamedTuple):
     what: str
     green: bool
     finding: str
-    """Empty where there is nothing to say; else what was found and what was expected."""
+    """What was found and what was expected; empty for a check that passed."""
 
 
 def audit(root: Path, params: Params) -> Iterator[Check]:
@@ -42,7 +42,7 @@ def audit(root: Path, params: Params) -> Iterator[Check]:
     yield from _files(root, stages)
     yield from _records(root, stages)
     yield from _parameters(stages, params.model_dump(mode="json"))
-    yield from _described(stages, columns(root))
+    yield from _columns_as_run(stages, columns(root))
     yield from _code(root, stages)
     yield from _tables(root)
     for finding in consistency.check_consistency(root, params):
@@ -85,12 +85,12 @@ def _records(root: Path, stages: Mapping[str, Stage]) -> Iterator[Check]:
             finding = records.ABSENT
         else:
             what = f"{stage.name}: made by {record['session']}, {record['started']}, on {record['host']['name']}"
-            finding = "; ".join(_disagreements(root, stage, record))
+            finding = "; ".join(_record_problems(root, stage, record))
         yield Check("record", what, not finding, finding)
 
 
-def _disagreements(root: Path, stage: Stage, record: Record) -> Iterator[str]:
-    """What speaks against a record that names the digests, parameters and outputs of dvc.lock."""
+def _record_problems(root: Path, stage: Stage, record: Record) -> Iterator[str]:
+    """What is wrong with a record whose digests and parameters are those of dvc.lock."""
     if changed := record.get("changed_while_running"):
         yield f"changed while it ran, so it may have read another version: {', '.join(changed)}"
     if record["started"] > record["ended"]:
@@ -121,7 +121,7 @@ def _parameters(stages: Mapping[str, Stage], current: Mapping[str, Any]) -> Iter
             yield Check("parameter", f"{stage.name}: {key}", not finding, finding)
 
 
-def _described(stages: Mapping[str, Stage], current: Mapping[str, Any]) -> Iterator[Check]:
+def _columns_as_run(stages: Mapping[str, Stage], current: Mapping[str, Any]) -> Iterator[Check]:
     """The columns of the tables that each stage wrote against tables.yaml."""
     for stage in stages.values():
         for name, used in stage.tables.items():
@@ -145,7 +145,7 @@ def lookup(values: Mapping[str, Any], key: str) -> Any:
 
 
 def _code(root: Path, stages: Mapping[str, Stage]) -> Iterator[Check]:
-    """Code against git's HEAD, declared or not: what is not committed cannot be found again by its revision."""
+    """Code against git's HEAD, declared or not: uncommitted code cannot be recovered from its revision."""
     declared = {dep.path for stage in stages.values() for dep in stage.code}
     for path in sorted(declared.union(other for other in lock.UNDECLARED if (root / other).exists())):
         finding = _against_head(root, path)
@@ -181,7 +181,7 @@ def _videos(root: Path, params: Params) -> Iterator[Check]:
         recorded = zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True)
         same = {
             pair: _same(folder / pair[0], pair[1]) for pair in dict.fromkeys(recorded)
-        }  # many share a file of features
+        }  # videos imported as features share files
         changed = [path for (path, _), unchanged in same.items() if not unchanged]
         if changed:
             raise PlainError(f"{len(changed):,} of {table.num_rows:,} changed or absent: {', '.join(changed[:5])}")
@@ -215,7 +215,7 @@ def _same(path: Path, recorded: str) -> bool:
 
 
 def _attempt(group: str, what: str, verify: Callable[[], None]) -> Check:
-    """A check that says by PlainError what it found."""
+    """Run a check; a PlainError is its finding."""
     try:
         verify()
     except PlainError as error:

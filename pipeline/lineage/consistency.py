@@ -92,28 +92,28 @@ def check_consistency(root: Path, params: Params) -> Iterator[Finding]:
             yield Finding(statement, str(error))
 
 
-def _strangers(found: set[str], known: set[str], where: str) -> str:
-    """What is said of video ids that should not be there."""
-    strangers = sorted(found - known)
-    return f"{where}: {len(strangers):,} unexpected: {', '.join(strangers[:5])}" if strangers else ""
+def _unexpected(found: set[str], known: set[str], where: str) -> str:
+    """A sentence that names video ids that should not be there."""
+    unexpected = sorted(found - known)
+    return f"{where}: {len(unexpected):,} unexpected: {', '.join(unexpected[:5])}" if unexpected else ""
 
 
 def _every_video_is_known(project: _Project) -> str:
     known = project.ids("data/index/videos.parquet")
     paths = [path for path, name in TABLES.items() if "video_id" in tables.SCHEMAS[name].columns.names]
     paths = [path for path in paths if not path.startswith("data/index/")]
-    return "; ".join(filter(None, (_strangers(project.ids(path), known, path) for path in paths)))
+    return "; ".join(filter(None, (_unexpected(project.ids(path), known, path) for path in paths)))
 
 
 def _every_video_has_a_verdict(project: _Project) -> str:
     verdicts, videos = project.ids("data/audible/verdicts.parquet"), project.ids("data/index/videos.parquet")
-    return _strangers(videos, verdicts, "without a verdict")
+    return _unexpected(videos, verdicts, "without a verdict")
 
 
 def _splits_hold_their_own(project: _Project) -> str:
     held = {split: project.ids(f"data/splits/{split}.parquet") for split in SPLITS}
-    alien = [_strangers(held[split], project.split_ids(split), f"data/splits/{split}.parquet") for split in SPLITS]
-    shared = [_strangers(held[a] & held[b], set(), f"in {a} and {b}") for a, b in combinations(SPLITS, 2)]
+    alien = [_unexpected(held[split], project.split_ids(split), f"data/splits/{split}.parquet") for split in SPLITS]
+    shared = [_unexpected(held[a] & held[b], set(), f"in {a} and {b}") for a, b in combinations(SPLITS, 2)]
     return "; ".join(filter(None, [*alien, *shared]))
 
 
@@ -124,7 +124,7 @@ def _labels_are_the_index(project: _Project) -> str:
     for path in [f"data/splits/{split}.parquet" for split in SPLITS] + ["data/predictions/predictions.parquet"]:
         rows = zip(project(path)["video_id"].to_pylist(), project(path)["actions"].to_pylist(), strict=True)
         other = {video for video, actions in rows if labels.get(video) != actions}
-        findings.append(_strangers(other, set(), f"{path}: other labels"))
+        findings.append(_unexpected(other, set(), f"{path}: other labels"))
     return "; ".join(filter(None, findings))
 
 
@@ -133,9 +133,9 @@ def _forms_are_of_audible_training_videos(project: _Project) -> str:
     audible = set(verdicts.filter(pc.equal(verdicts["verdict"], "audible"))["video_id"].to_pylist())
     forms = project.ids("data/lexicons/audio.parquet")
     findings = (
-        _strangers(forms, project.split_ids("train"), "not of the training split"),
-        _strangers(forms, audible, "not audible"),
-        _strangers(project.ids("data/features/vggish.parquet"), audible, "embedded, not audible"),
+        _unexpected(forms, project.split_ids("train"), "not of the training split"),
+        _unexpected(forms, audible, "not audible"),
+        _unexpected(project.ids("data/features/vggish.parquet"), audible, "embedded, not audible"),
     )
     return "; ".join(filter(None, findings))
 
@@ -145,7 +145,7 @@ def _forms_are_the_whitened_embeddings(project: _Project) -> str:
     forms = dict(zip(whitened["video_id"].to_pylist(), tables.vectors(whitened["form"]), strict=True))
     rows = zip(lexicon["video_id"].to_pylist(), tables.vectors(lexicon["form"]), strict=True)
     other = {video for video, form in rows if video not in forms or not np.array_equal(forms[video], form)}
-    return _strangers(other, set(), "other forms")
+    return _unexpected(other, set(), "other forms")
 
 
 def _whitening_saw_training_alone(project: _Project) -> str:
@@ -196,7 +196,7 @@ def _training_copies_are_of_training_and_validation(project: _Project) -> str:
         return ""
     wanted = project.ids("data/splits/train.parquet") | project.ids("data/splits/val.parquet")
     there = project.ids("data/clips/clips.parquet") | project.ids("data/clips/excluded.parquet")
-    return "; ".join(filter(None, (_strangers(there, wanted, "copied"), _strangers(wanted, there, "not copied"))))
+    return "; ".join(filter(None, (_unexpected(there, wanted, "copied"), _unexpected(wanted, there, "not copied"))))
 
 
 def _scored_is_the_tested_split(project: _Project) -> str:
@@ -204,9 +204,9 @@ def _scored_is_the_tested_split(project: _Project) -> str:
     scored = project.ids("data/predictions/predictions.parquet")
     excluded = project.ids("data/predictions/excluded.parquet")
     findings = (
-        _strangers(scored | excluded, split, "not of the tested split"),
-        _strangers(split, scored | excluded, "neither scored nor excluded"),
-        _strangers(scored & excluded, set(), "both scored and excluded"),
+        _unexpected(scored | excluded, split, "not of the tested split"),
+        _unexpected(split, scored | excluded, "neither scored nor excluded"),
+        _unexpected(scored & excluded, set(), "both scored and excluded"),
     )
     return "; ".join(filter(None, findings))
 

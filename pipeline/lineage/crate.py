@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pipeline.foundations.runtime.extras import require
 from pipeline.foundations.runtime.files import atomic_write
 from pipeline.lineage import crate_checks, lock
-from pipeline.lineage.finished import check_unchanged, keep, read_record
+from pipeline.lineage.finished import check_unchanged, copy_to, read_record
 from pipeline.lineage.lock import Recorded, Stage
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class _Builder:
         crate.datePublished = max(record["ended"] for record in self.records.values())
         crate.license = self._add("https://spdx.org/licenses/Apache-2.0", {
             "@type": "CreativeWork", "name": "Apache License 2.0",
-            "description": "The code's licence; data sets and published weights keep their own terms.",
+            "description": "The code's licence; data sets and published weights copy_to their own terms.",
         })  # fmt: skip
         crate.metadata.extra_terms.update(TERMS)
         for profile, name in PROFILES.items():
@@ -98,7 +98,7 @@ class _Builder:
     def _checks(self) -> None:
         """What others need to recompute every digest, and the project's README."""
         if (self.root / README).exists():
-            keep(self.root / README, self.folder / PROJECT_README, link=False)
+            copy_to(self.root / README, self.folder / PROJECT_README, link=False)
             self._described(PROJECT_README)
         about = {crate_checks.README: {"about": {"@id": "./"}}}
         for path in crate_checks.write_checks(self.folder, self.unchanged, self.records):
@@ -141,7 +141,7 @@ class _Builder:
             properties = {"@type": "CreativeWork", "name": path, **properties}
             return self.crate.get(outside) or self._add(outside, properties)
         written = any(lock.holds(out, path) for out in self.written)
-        keep(source, self.folder / path, link=written)
+        copy_to(source, self.folder / path, link=written)
         if source.is_dir():
             return self.crate.add_directory(dest_path=path, properties={"name": path, **properties})
         return self._described(path, **properties)
@@ -159,7 +159,7 @@ class _Builder:
         from rocrate.model.computerlanguage import ComputerLanguage
 
         crate = self.crate
-        keep(self.root / WORKFLOW, self.folder / WORKFLOW, link=False)
+        copy_to(self.root / WORKFLOW, self.folder / WORKFLOW, link=False)
         language = ComputerLanguage(crate, identifier="https://dvc.org", properties={
             "name": "DVC pipeline", "url": {"@id": "https://dvc.org"}, "version": self._version("dvc"),
         })  # fmt: skip

@@ -17,7 +17,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write, sha256
 from pipeline.foundations.tables.schemas import SCHEMAS
 from pipeline.lineage import lock
-from pipeline.lineage.finished import check_unchanged, keep, read_record
+from pipeline.lineage.finished import check_unchanged, copy_to, read_record
 from pipeline.lineage.lock import Recorded, Stage
 
 TABLES = {
@@ -73,7 +73,7 @@ def write_croissant(root: Path, target: Path) -> int:
     makers = {path: _maker(root, stages, path) for _, path, _ in TABLES.values()}
     with atomic_write(target) as draft:
         for path in makers:
-            keep(root / path, draft / path, link=True)
+            copy_to(root / path, draft / path, link=True)
         content = json.dumps(_describe(root, makers), indent=2, sort_keys=True, ensure_ascii=False)
         (draft / "croissant.json").write_text(content + "\n", encoding="utf-8")
     return len(makers)
@@ -101,7 +101,7 @@ def _describe(root: Path, makers: Mapping[str, Stage]) -> dict[str, Any]:
         "name": "mini-split-and-lexicons",
         "description": "Mini M-MiT's split with the audio and text lexicons that multi-action recognition builds "
                        "on it. Videos are named, not contained.",
-        "license": "No licence stated here; the videos and word vectors keep the terms of their publishers.",
+        "license": "No licence stated here; the videos and word vectors copy_to the terms of their publishers.",
         "version": f"1.0.0+{content[:12]}",
         "datePublished": max(record["ended"] for record in records.values()),
         "citeAs": PAPER,

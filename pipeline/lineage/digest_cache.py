@@ -1,4 +1,4 @@
-"""Digests of large files, remembered while a file's inode, size and times stay: a trace need not read 100 GB again.
+"""Cache of large files' digests, valid while inode, size and times stay, so that a trace does not read 100 GB again.
 
 `m3a audit` and exports do not use it; they read every byte.
 """
@@ -12,7 +12,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import write_text
 
 LARGE = 1 << 20
-"""Bytes from which on a file's digest is remembered; smaller ones are read as fast as looked up."""
+"""Bytes above which a file's digest is cached; hashing a smaller file takes no longer than the look-up."""
 
 
 class DigestCache:
@@ -21,7 +21,7 @@ class DigestCache:
     def __init__(self, root: Path) -> None:
         self._place = root / ".cache" / "digests.json"
         self._known: dict[str, list[str]] = {}
-        with suppress(OSError, ValueError):  # none yet, or damaged: made anew
+        with suppress(OSError, ValueError):  # none yet, or damaged: start empty
             self._known = dict(json.loads(self._place.read_text(encoding="utf-8")))
         self._changed = False
 
@@ -46,7 +46,7 @@ class DigestCache:
         return known[1]
 
     def save(self) -> None:
-        """Keep what was learnt; where nothing may be written, nothing is."""
+        """Write the cache; skipped where nothing may be written."""
         if self._changed:
             with suppress(PlainError, OSError):
                 self._place.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A finished run, as an export needs it: records that say so, files that are still the same, copies kept with it."""
+"""What an export needs of a finished run: its records, unchanged files, and copies of them."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from pipeline.lineage.records import ABSENT, record_of
 
 
 def read_record(root: Path, stage: Stage) -> Record:
-    """The record of the run that made what dvc.lock says of a stage (record.py).
+    """The record of the run that made a stage's result in dvc.lock.
 
     Raises:
         PlainError: none is known.
@@ -27,7 +27,7 @@ def read_record(root: Path, stage: Stage) -> Record:
 
 
 def check_unchanged(root: Path, entry: Recorded, stage: str) -> None:
-    """Hold a file or folder against what dvc.lock remembers of a stage's run.
+    """Check a file or folder against its digest in dvc.lock.
 
     Raises:
         PlainError: it is not the same.
@@ -43,14 +43,14 @@ def check_unchanged(root: Path, entry: Recorded, stage: str) -> None:
         )
 
 
-def keep(source: Path, target: Path, *, link: bool) -> None:
-    """Put a file, or all files of a folder, at `target`; what is there already stays.
+def copy_to(source: Path, target: Path, *, link: bool) -> None:
+    """Copy a file, or all files of a folder, to `target`; files that are there stay.
 
     Args:
         source: file or folder of the project.
         target: where it goes; folders above it are made.
-        link: by hard link where the file system allows. For what stages write alone: that is replaced and never
-            edited, so the kept bytes stay as they were; what people edit must be copied.
+        link: by hard link where the file system allows. Only for what stages write, which is replaced and never
+            edited; what people edit must be copied.
 
     Raises:
         OSError: a file cannot be read or written.

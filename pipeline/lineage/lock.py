@@ -1,4 +1,4 @@
-"""dvc.lock as values: what each stage read, with which parameters, and what it wrote."""
+"""Read dvc.lock: what each stage read, with which parameters, and what it wrote."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,11 +16,11 @@ LOCKS = ("data/raw/dvc.lock", "dvc.lock")
 TABLES = "tables.yaml"
 """The columns of all tables; a stage names those that it writes beside its parameters."""
 UNDECLARED = ("stages/__init__.py", "pipeline/foundations/runtime", "pipeline/foundations/params")
-"""Code that every stage runs and none declares: it says how the work is done, never what comes of it."""
+"""Code that every stage runs and none declares, since it does not change results."""
 
 
 class Recorded(NamedTuple):
-    """A file or folder as dvc.lock remembers it."""
+    """A file or folder with its digest in dvc.lock."""
 
     path: str
     md5: str
@@ -69,7 +69,9 @@ def _load(path: Path) -> dict[str, Any]:
     except (OSError, YAMLError) as error:
         raise PlainError(f"{path}: cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise PlainError(f"{path} is no lock file of DVC's: it holds {type(content).__name__}, not a mapping of stages")
+        raise PlainError(
+            f"{path} is not a lock file of DVC: it holds {type(content).__name__}, not a mapping of stages"
+        )
     return content
 
 

@@ -1,4 +1,4 @@
-"""The record of the run that made what lies here, found by digests and never by a stage's name alone."""
+"""Find the record of the run that made a result, by digests and never by the stage's name alone."""
 
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -11,45 +11,45 @@ from pipeline.lineage.digest_cache import DigestCache
 from pipeline.lineage.lock import Recorded, Stage
 
 ABSENT = "made elsewhere; record absent"
-"""What is said of a result of which no known run says that it made it."""
+"""Shown for a result that no known run made."""
 
 
-class Lying(NamedTuple):
-    """A stage's result as it lies here, and the run that made it."""
+class CurrentResult(NamedTuple):
+    """A stage's current result and the run that made it."""
 
     stage: Stage
-    """With what went into it, as dvc.lock has it, or as another run's record where that made what lies here."""
+    """Inputs, parameters and outputs, from dvc.lock, or from the record of another run that made the current result."""
     record: Record | None
-    """Of the latest run that made it; None where none of the known ones did."""
+    """Of the latest run that made it; None where no known run did."""
     note: str
-    """What is to be said of it: that the record is absent, or that dvc.lock names something else."""
+    """A warning: the record is absent, or dvc.lock names another result."""
 
 
-def lying_here(root: Path, stages: Mapping[str, Stage]) -> dict[str, Lying]:
-    """What lies here of each stage in dvc.lock, and its record."""
+def current_results(root: Path, stages: Mapping[str, Stage]) -> dict[str, CurrentResult]:
+    """The current result of each stage in dvc.lock, and its record."""
     cache = DigestCache(root)
-    found = {name: lying(root, stage, cache) for name, stage in stages.items()}
+    found = {name: current(root, stage, cache) for name, stage in stages.items()}
     cache.save()
     return found
 
 
-def lying(root: Path, stage: Stage, cache: DigestCache) -> Lying:
-    """What lies here of a stage in dvc.lock, and its record.
+def current(root: Path, stage: Stage, cache: DigestCache) -> CurrentResult:
+    """The current result of a stage in dvc.lock, and its record.
 
-    Where its outputs are not those that dvc.lock names, it is another run's result, if one is known that made it.
-    Outputs that are absent are taken as dvc.lock names them.
+    Outputs that differ from dvc.lock are the result of another run, where a known one made them. Absent outputs are
+    taken as dvc.lock names them.
     """
     others = [out.path for out in stage.outs if not _same(root, out, cache)]
     if not others:
         record = record_of(root, stage)
-        return Lying(stage, record, "" if record else ABSENT)
+        return CurrentResult(stage, record, "" if record else ABSENT)
     note = f"not what dvc.lock names: {', '.join(others)}; `dvc checkout` restores that"
     here = {out.path: _digest(root, out.path, cache) for out in stage.outs}
     for record in reversed(finished(root, stage.name)):
         if record["outs"] == here:
-            return Lying(as_stage(record), record, note)
+            return CurrentResult(as_stage(record), record, note)
     outs = tuple(Recorded(path, digest) for path, digest in here.items())
-    return Lying(Stage(stage.name, (), outs, {}), None, f"{ABSENT}; {note}")
+    return CurrentResult(Stage(stage.name, (), outs, {}), None, f"{ABSENT}; {note}")
 
 
 def as_stage(record: Record) -> Stage:
@@ -68,7 +68,7 @@ def records_of(root: Path, stage: Stage) -> list[Record]:
     """The records of all runs that made what dvc.lock says of a stage, by time."""
     key = key_of(stage)
     here = [record for record in finished(root, stage.name) if record["key"] == key]
-    return here or [record for record in _in_history(root, stage.name, key) if is_whole(record)]
+    return here or [record for record in _in_history(root, stage.name, key) if is_intact(record)]
 
 
 def key_of(stage: Stage) -> str:
@@ -82,11 +82,11 @@ def _by_path(entries: tuple[Recorded, ...]) -> Mapping[str, str]:
 
 def finished(root: Path, stage: str) -> list[Record]:
     """The records of a stage's runs that ended well and made a result, by time."""
-    return [record for record in record_store.read(root, stage) if record.get("key") and is_whole(record)]
+    return [record for record in record_store.read(root, stage) if record.get("key") and is_intact(record)]
 
 
-def is_whole(record: Record) -> bool:
-    """Whether a record is what it was when it was written: of a finished run, and under the key of what it holds."""
+def is_intact(record: Record) -> bool:
+    """Whether a record is of a finished run and unchanged: its key is the digest of its content."""
     parts = [record.get(part) for part in ("deps", "params", "outs")]
     whole = all(isinstance(part, dict) for part in parts) and record.get("outcome") == "finished"
     return whole and record_store.key_of(record["stage"], *parts) == record["key"]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What a file or folder of code was when a stage ran, found in git by the digest that dvc.lock recorded."""
+"""Find in git the version of a file or folder that a stage ran with, by its digest in dvc.lock."""
 
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping

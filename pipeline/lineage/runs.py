@@ -1,4 +1,4 @@
-"""`m3a runs`: all runs that left a record here, one by one and in pairs."""
+"""`m3a runs`: list, show and compare recorded runs."""
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ class Run(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """What its stages took together."""
+        """Sum over its stages."""
         return float(sum(record.get("seconds", 0.0) for record in self.records))
 
     @property
@@ -48,7 +48,7 @@ class Run(NamedTuple):
 
     @property
     def revision(self) -> str:
-        """Git's, shortened; with a + where tracked files differed from it."""
+        """Short git revision, with a + where tracked files differed from it."""
         git = self.records[-1]["git"]
         return str(git["revision"][:9]) + ("+" if any(record["git"]["changed"] for record in self.records) else "")
 
@@ -64,16 +64,16 @@ class Run(NamedTuple):
 
 
 def read_runs(root: Path) -> list[Run]:
-    """All runs that are known here, by time; those at work and those that were killed among them."""
+    """All recorded runs by time, running and killed ones included."""
     records = [record for stage in record_store.stages(root) for record in record_store.read(root, stage)]
-    records += [{**record, "outcome": _fate(record)} for record in record_store.begun(root)]
+    records += [{**record, "outcome": _outcome(record)} for record in record_store.begun(root)]
     ordered = sorted(records, key=lambda record: (record["session"], record["started"], record["id"]))
     runs = [Run(name, tuple(group)) for name, group in groupby(ordered, key=lambda record: record["session"])]
     return sorted(runs, key=lambda run: (run.started, run.name))
 
 
-def _fate(record: Record) -> str:
-    """What became of a run without an end."""
+def _outcome(record: Record) -> str:
+    """The outcome of a run that recorded no end."""
     if record["host"]["name"] != platform.node():
         return "begun"
     try:
@@ -95,7 +95,7 @@ def find(runs: Sequence[Run], name: str) -> Run:
     if len(found) == 1:
         return found[0]
     known = ", ".join(run.name for run in (found or runs)[-10:])
-    problem = f"{len(found)} runs are called that" if found else "no such run is known here"
+    problem = f"{len(found)} runs match" if found else "no such run is recorded here"
     raise PlainError(f"{name}: {problem}; `m3a runs` lists them all, the latest are {known or 'none'}")
 
 
@@ -148,7 +148,7 @@ def _changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[tuple[str, 
 
 
 def parameters_that_differ(run: Run, current: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a run's parameters those that are not as params.yaml has them now.
+    """The parameters of a run that differ from params.yaml.
 
     Args:
         run: the run.
@@ -166,16 +166,16 @@ def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def track(root: Path) -> list[str]:
-    """Bring the records of what dvc.lock names into git's files, where only the store has them; returns the stages.
+    """Copy the records of the results in dvc.lock from the store into data/runs, for git; returns their stages.
 
-    A stage that runs does that itself; a result that DVC restores from its cache has none that could.
+    A stage that runs does so itself; this is for results that DVC restored from its cache.
     """
     found = {name: records.record_of(root, stage) for name, stage in lock.read_stages(root).items()}
     return [name for name, record in found.items() if record is not None and record_store.track(root, record)]
 
 
 def log_of(run: Run, stage: str | None = None) -> Iterator[str]:
-    """What the stages of a run said, or one of them, line by line, each stage under its name.
+    """The log of a run's stages, or of one of them, each under the stage's name.
 
     Raises:
         PlainError: that stage did not run in it.

@@ -1,4 +1,4 @@
-"""`m3a audit --against`: two runs on two kinds of CPU, whose floats agree to rounding and all else exactly.
+"""`m3a audit --against`: compare two runs from different CPUs, floats within a tolerance, all else exactly.
 
 On one machine the same run gives the same bytes (DESIGN.md, invariant 3), and hashes tell; across machines, kernels
 are chosen by the CPU. Two numbers a and b agree where |a - b| <= tolerance * max(1, |a|, |b|), or where both are
@@ -24,7 +24,7 @@ MODEL = "models/m3a/model.safetensors"
 
 
 class _Distance(NamedTuple):
-    """How far two sets of floats lie apart."""
+    """The difference between two sets of floats."""
 
     outside: int
     """Numbers that do not agree."""
@@ -39,7 +39,7 @@ _NONE = _Distance(0, 0.0)
 
 
 class _Differs(Exception):  # noqa: N818
-    """What is not the same although it should be exactly."""
+    """Something differs that must be equal."""
 
 
 def compare(root: Path, other: Path, tolerance: float) -> Iterator[Check]:
@@ -83,7 +83,7 @@ def _table(name: str, here: Path, there: Path, tolerance: float) -> dict[str, _D
             raise _Differs(f"another number of rows: {_rows(name, here):,} here, {_rows(name, there):,} there")
         for column in schema.columns.names:
             if column in floats:
-                distance = _apart(_flat(ours[column]), _flat(theirs[column]), column, tolerance)
+                distance = _distance_of(_flat(ours[column]), _flat(theirs[column]), column, tolerance)
                 floats[column] = floats[column].with_(distance)
             elif not ours[column].equals(theirs[column]):
                 raise _Differs(f"{column} differs, first in the row {_first_other(schema.key, column, ours, theirs)}")
@@ -112,7 +112,7 @@ def _first_other(key: tuple[str, ...], column: str, ours: pa.Table, theirs: pa.T
     return ", ".join(str(ours[name][row]) for name in key)
 
 
-def _apart(
+def _distance_of(
     ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray], name: str, tolerance: float
 ) -> _Distance:
     if not np.array_equal(ours[1], theirs[1]):
@@ -124,9 +124,9 @@ def distance(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> _Distanc
     """How far two arrays of one shape lie apart."""
     a, b = ours.astype(np.float64).reshape(-1), theirs.astype(np.float64).reshape(-1)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
-    with np.errstate(invalid="ignore"):  # an infinity less another
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
         apart = np.where(same, 0.0, np.abs(a - b) / np.maximum(1.0, np.maximum(np.abs(a), np.abs(b))))
-    apart = np.where(np.isnan(apart), np.inf, apart)  # a number and none, or two infinities: never within
+    apart = np.where(np.isnan(apart), np.inf, apart)  # NaN against a number, or different infinities: never within
     return _Distance(int((apart > tolerance).sum()), float(apart.max(initial=0.0)))
 
 

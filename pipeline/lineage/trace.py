@@ -11,7 +11,7 @@ from pipeline.foundations.runtime.record_store import Record
 from pipeline.lineage import lock, records, trace_rows
 from pipeline.lineage.kinds import kind_of
 from pipeline.lineage.lock import Stage
-from pipeline.lineage.records import Lying
+from pipeline.lineage.records import CurrentResult
 from pipeline.lineage.tree import Node
 
 METRICS = "data/metrics.json"
@@ -20,7 +20,7 @@ WEIGHTS = "models/pretrained/weights.json"
 
 
 class _Found(NamedTuple):
-    """What is asked about, where it is a file of the pipeline."""
+    """What a trace is about, where it is a file of the pipeline."""
 
     node: Node
     path: str
@@ -32,16 +32,18 @@ def trace(root: Path, what: str) -> Node:
     Raises:
         PlainError: nothing of that name is known, or nothing has run here yet.
     """
-    lying = records.lying_here(root, lock.read_stages(root))
-    stages = {name: result.stage for name, result in lying.items()}
+    current = records.current_results(root, lock.read_stages(root))
+    stages = {name: result.stage for name, result in current.items()}
     if what in stages:
-        return Node(what, "a stage", (*_upward(root, lying, what, set()), _downward(stages, [what])))
+        return Node(what, "a stage", (*_upward(root, current, what, set()), _downward(stages, [what])))
     if found := _file(root, stages, what) or _metric(root, what):
-        return _trace_file(root, lying, found)
+        return _trace_file(root, current, found)
     if rows := trace_rows.video(root, stages, what) or trace_rows.action(root, what):
         return rows
     if not (root / VIDEOS).exists():
-        raise PlainError(f"{what}: not a metric, stage or file that git holds, and no results yet: make repro")
+        raise PlainError(
+            f"{what}: not a metric, a stage or a file in git, and there are no results yet: run `make repro`"
+        )
     if near := _nearest(root, stages, what):
         raise PlainError(f"{what}: not known here; did you mean {' or '.join(near)}?")
     raise PlainError(
@@ -51,32 +53,32 @@ def trace(root: Path, what: str) -> Node:
 
 
 def _nearest(root: Path, stages: Mapping[str, Stage], what: str) -> list[str]:
-    """The names most like it: of stages, files, metrics and actions; else of videos that begin alike."""
+    """The most similar names of stages, files, metrics and actions; else of videos."""
     files = {entry.path for stage in stages.values() for entry in (*stage.outs, *stage.deps)}
     metrics = json.loads((root / METRICS).read_text(encoding="utf-8")) if (root / METRICS).exists() else {}
     near = difflib.get_close_matches(what, [*stages, *sorted(files), *metrics, *trace_rows.action_names(root)])
-    return near or difflib.get_close_matches(what, trace_rows.videos_like(root, what))
+    return near or difflib.get_close_matches(what, trace_rows.similar_video_ids(root, what))
 
 
 def chain(root: Path, what: str) -> list[Node]:
-    """The stages behind a metric, a file or a stage, from it upward, each with what it is about in a line.
+    """The upstream stages of a metric, a file or a stage, the last one first, each summed up in a line.
 
     Empty for what comes from no stage.
     """
-    return [_link(root, result) for result in behind(root, what)]
+    return [_link(root, result) for result in upstream_results(root, what)]
 
 
-def behind(root: Path, what: str) -> list[Lying]:
-    """The results of the stages behind a metric, a file or a stage, from it upward."""
-    lying = records.lying_here(root, lock.read_stages(root))
-    stages = {name: result.stage for name, result in lying.items()}
+def upstream_results(root: Path, what: str) -> list[CurrentResult]:
+    """The results of the upstream stages of a metric, a file or a stage, the last one first."""
+    current = records.current_results(root, lock.read_stages(root))
+    stages = {name: result.stage for name, result in current.items()}
     found = _file(root, stages, what) or _metric(root, what)
     last = [what] if what in stages else _makers(stages, found.path) if found else []
     above = {other for name in last for other in [name, *lock.reach(stages, name, down=False)]}
-    return [lying[name] for name in reversed(stages) if name in above]
+    return [current[name] for name in reversed(stages) if name in above]
 
 
-def _link(root: Path, result: Lying) -> Node:
+def _link(root: Path, result: CurrentResult) -> Node:
     """A stage in the chain."""
     stage, record = result.stage, result.record
     outs = ", ".join(f"{kind_of(root, out.path)} ({out.path})" for out in stage.outs)
@@ -88,7 +90,7 @@ def _link(root: Path, result: Lying) -> Node:
 
 
 def _ran(note: str, record: Record | None) -> Iterator[Node]:
-    """When, where and by which revision a stage of the chain ran, and what is to be said of it."""
+    """When, where and at which revision a stage of the chain ran, with its warning."""
     if note:
         yield Node("note" if record else "made", note)
     if record:
@@ -99,7 +101,7 @@ def _ran(note: str, record: Record | None) -> Iterator[Node]:
 
 
 def _makers(stages: Mapping[str, Stage], path: str) -> list[str]:
-    """The stages that wrote a file, or what holds it."""
+    """The stages that wrote a file, or a folder that contains it."""
     return [name for name, stage in stages.items() if any(lock.holds(out.path, path) for out in stage.outs)]
 
 
@@ -112,7 +114,7 @@ def _file(root: Path, stages: Mapping[str, Stage], what: str) -> _Found | None:
 
 
 def _figures(root: Path, path: str) -> tuple[Node, ...]:
-    """The metrics, where they are the file that is asked about."""
+    """The values of metrics.json, where the trace is about that file."""
     if path != METRICS or not (root / path).exists():
         return ()
     content: dict[str, Any] = json.loads((root / path).read_text(encoding="utf-8"))
@@ -130,8 +132,8 @@ def _metric(root: Path, what: str) -> _Found | None:
     return None if value is None else _Found(Node(what, f"a metric: {json.dumps(value)}", ()), METRICS)
 
 
-def _trace_file(root: Path, lying: Mapping[str, Lying], found: _Found) -> Node:
-    stages = {name: result.stage for name, result in lying.items()}
+def _trace_file(root: Path, current: Mapping[str, CurrentResult], found: _Found) -> Node:
+    stages = {name: result.stage for name, result in current.items()}
     makers = _makers(stages, found.path)
     readers = [
         stage.name
@@ -139,27 +141,27 @@ def _trace_file(root: Path, lying: Mapping[str, Lying], found: _Found) -> Node:
         if any(lock.holds(dep.path, found.path) or lock.holds(found.path, dep.path) for dep in stage.deps)
     ]
     seen: set[str] = set()
-    made = [Node("made by", name, _upward(root, lying, name, seen)) for name in makers]
+    made = [Node("made by", name, _upward(root, current, name, seen)) for name in makers]
     origin = made or [Node("made by", "no stage: it comes from outside or from git", ())]
     return found.node._replace(children=(*found.node.children, *origin, _downward(stages, readers)))
 
 
-def _upward(root: Path, lying: Mapping[str, Lying], name: str, seen: set[str]) -> tuple[Node, ...]:
-    """How a stage ran, and what it read, each with how it was made; a stage that was shown is not shown again."""
+def _upward(root: Path, current: Mapping[str, CurrentResult], name: str, seen: set[str]) -> tuple[Node, ...]:
+    """How a stage ran, and its inputs, each with the stage that made it; no stage is shown twice."""
     if name in seen:
         return (Node("shown above", "", ()),)
     seen.add(name)
-    stage = lying[name].stage
+    stage = current[name].stage
     params = Node("parameters", "", tuple(Node(key, json.dumps(value), ()) for key, value in stage.params.items()))
     code = Node(
         "code", f"{len(stage.code)} files and folders", tuple(Node(dep.path, dep.md5, ()) for dep in stage.code)
     )
     inputs = []
     for dep in stage.inputs:
-        makers = [key for key, other in lying.items() if any(_touch(out.path, dep.path) for out in other.stage.outs)]
-        made = tuple(Node("made by", maker, _upward(root, lying, maker, seen)) for maker in makers)
+        makers = [key for key, other in current.items() if any(_touch(out.path, dep.path) for out in other.stage.outs)]
+        made = tuple(Node("made by", maker, _upward(root, current, maker, seen)) for maker in makers)
         inputs.append(Node(dep.path, f"{kind_of(root, dep.path)}, {dep.md5}", made))
-    return (*_run(lying[name]), *_weights(root, stage), params, code, Node("inputs", "", tuple(inputs)))
+    return (*_run(current[name]), *_weights(root, stage), params, code, Node("inputs", "", tuple(inputs)))
 
 
 def _weights(root: Path, stage: Stage) -> tuple[Node, ...]:
@@ -180,8 +182,8 @@ def _touch(a: str, b: str) -> bool:
     return lock.holds(a, b) or lock.holds(b, a)
 
 
-def _run(result: Lying) -> tuple[Node, ...]:
-    """The run that made a stage's result, and what is to be said of it."""
+def _run(result: CurrentResult) -> tuple[Node, ...]:
+    """The run that made a stage's result, with its warning."""
     notes = (Node("note", result.note, ()),) if result.note and result.record else ()
     if result.record is None:
         return (Node("run", result.note, ()),)
@@ -189,7 +191,7 @@ def _run(result: Lying) -> tuple[Node, ...]:
 
 
 def run_lines(record: Record) -> tuple[str, tuple[Node, ...]]:
-    """A run in a line, and what there is to say of it."""
+    """A run in a line, and its details."""
     git, host = record["git"], record["host"]
     changed = (Node("not committed", ", ".join(git["changed"]), ()),) if git["changed"] else ()
     experiment = (Node("experiment", record["experiment"], ()),) if record.get("experiment") else ()

@@ -1,4 +1,4 @@
-"""What became of a video: the pictures that explain its prediction, and everything that it went into."""
+"""What a video was used in: the pictures that explain its prediction, and every later result."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ METRICS = "data/metrics.json"
 
 
 def explanations(root: Path, video_id: str, names: Sequence[str]) -> Node | None:
-    """Where the model looked: the pictures of its heat, and how often that points at the action."""
+    """Where the model looked: Grad-CAM pictures, and how often they point at the action."""
     pictures = [
         Node(
             f"{row['model']}'s heat of {names[row['action_id']]}",
@@ -36,7 +36,7 @@ def explanations(root: Path, video_id: str, names: Sequence[str]) -> Node | None
     return Node("explained by", "", (*pictures, *games)) if pictures or games else None
 
 
-def went_into(root: Path, stages: Mapping[str, Stage], video_id: str, split: str) -> Node:
+def used_in(root: Path, stages: Mapping[str, Stage], video_id: str, split: str) -> Node:
     """The tables with a row of it, and what was counted, fitted, trained or scored on it."""
     rows = {path: len(_rows(root, path, video_id)) for path, name in TABLES.items() if _names_videos(name)}
     held = {path: count for path, count in rows.items() if count}
@@ -45,7 +45,7 @@ def went_into(root: Path, stages: Mapping[str, Stage], video_id: str, split: str
 
 
 def _uses(stages: Mapping[str, Stage], held: Collection[str], split: str) -> Iterator[Node]:
-    """What sums up many videos, this one among them."""
+    """Results over many videos, this one among them."""
     if split == "train":
         scope = _setting(stages, "build_adjacency", "adjacency.scope")
         if scope == "full" or (scope == "mini" and "data/splits/train.parquet" in held):

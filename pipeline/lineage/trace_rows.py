@@ -16,7 +16,7 @@ from pipeline.lineage.tree import Node
 FIRST = 5
 """Predictions, neighbours and videos that are shown."""
 ALIKE, COMPARED = 3, 5_000
-"""Letters with which a video that may be meant begins, and how many such are compared."""
+"""Suggestions share this many first letters with the name that was given, and at most so many ids are compared."""
 
 
 def video(root: Path, stages: Mapping[str, Stage], video_id: str) -> Node | None:
@@ -40,7 +40,7 @@ def video(root: Path, stages: Mapping[str, Stage], video_id: str) -> Node | None
         _lexicon(root, video_id, names),
         _prediction(root, video_id, names),
         trace_effects.explanations(root, video_id, names),
-        trace_effects.went_into(root, stages, video_id, entry["split"]),
+        trace_effects.used_in(root, stages, video_id, entry["split"]),
     ]
     return Node(video_id, "a video", tuple(child for child in children if child is not None))
 
@@ -61,12 +61,12 @@ def action(root: Path, name: str) -> Node | None:
         Node("audio lexicon", f"{len(forms):,} forms: {shown}"),
         Node("text lexicon", f"words {text['words']}, without a vector: {text['missing']}" if text else "not built"),
         *_edges(root, number, names),
-        *_reached(root, number),
+        *_average_precision(root, number),
     ]
     return Node(name, "an action", tuple(children))
 
 
-def videos_like(root: Path, what: str) -> list[str]:
+def similar_video_ids(root: Path, what: str) -> list[str]:
     """Ids of videos that begin with the same letters, the first thousands of them: comparing all would take minutes."""
     videos = _table(root, "data/index/videos.parquet")
     if videos is None:
@@ -160,8 +160,8 @@ def _edges(root: Path, number: int, names: list[str]) -> list[Node]:
     return [Node("occurs with", "" if lines else "nothing", tuple(lines))]
 
 
-def _reached(root: Path, number: int) -> list[Node]:
-    """How well it is recognized."""
+def _average_precision(root: Path, number: int) -> list[Node]:
+    """Its average precision."""
     row = _row(root, "data/predictions/per_action.parquet", "action_id", number)
     if row is None or not row["positives"]:
         return []

@@ -60,7 +60,7 @@ def last_run(root: Path, name: str) -> str:
 
 
 def consequences(root: Path, name: str) -> list[str]:
-    """The stages that would follow, where the outputs of `name` came out differently."""
+    """The stages that would run next if the outputs of `name` change."""
     return lock.reach(lock.read_stages(root), name, down=True)
 
 
@@ -86,7 +86,7 @@ def _own_reasons(root: Path, current: Mapping[str, Any], stage: Stage) -> Iterat
 
 
 def _value_reasons(kind: str, key: str, used: Any, now: Any) -> Iterator[Reason]:
-    """One reason a value that changed, also inside a section or a table that is declared whole."""
+    """One reason for each changed value, also inside a section or table that is declared as a whole."""
     if isinstance(used, Mapping) and isinstance(now, Mapping):
         for field in [*used, *(field for field in now if field not in used)]:
             if used.get(field) != now.get(field):
@@ -103,7 +103,7 @@ def _now(root: Path, entry: Recorded) -> str:
 
 
 def _code_reasons(root: Path, dep: Recorded, revision: str | None) -> Iterator[Reason]:
-    """One reason a file that changed, appeared or went away, with its lines."""
+    """One reason for each file that changed, appeared or went away, with its lines."""
     before, after = revisions.as_it_ran(root, dep, revision), revisions.now(root, dep.path)
     if before is None:
         yield Reason("code", dep.path, ("the version that ran was never committed; its lines are not known",))

@@ -202,7 +202,7 @@ class Small:
         Raises:
             AssertionError: it is not.
         """
-        for name, said in records.lying_here(self.root, lock.read_stages(self.root)).items():
+        for name, said in records.current_results(self.root, lock.read_stages(self.root)).items():
             if self.is_there(name):
                 truth = self.made_here(name)
                 assert (said.record is None) == (not truth), (name, said.note, truth)

@@ -267,7 +267,7 @@ def test_a_record_that_was_edited_is_none(small):
     assert '"adjacency.threshold": 0.4' in path.read_text()
     path.write_text(path.read_text().replace('"adjacency.threshold": 0.4', '"adjacency.threshold": 0.3'))
     stage = lock.read_stages(small.root)["fit"]
-    assert all(not records.is_whole(record) for record in record_store.read(small.root, "fit"))
+    assert all(not records.is_intact(record) for record in record_store.read(small.root, "fit"))
     found = records.record_of(small.root, stage)
     assert found is not None, "the committed one is in git's history"
     assert found["params"] == {"adjacency.threshold": 0.4}

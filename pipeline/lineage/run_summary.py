@@ -1,20 +1,20 @@
-"""When, how long, where and by which revision some results were made: a few words from their records."""
+"""When, how long, on which machine and at which revision results were made, from their records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipeline.lineage.records import Lying
+from pipeline.lineage.records import CurrentResult
 
 MINUTE = 60
 
 
-def in_short(results: Sequence[Lying]) -> dict[str, str]:
-    """What the strip on top of the report says of the run; nothing where no result has a record.
+def run_summary(results: Sequence[CurrentResult]) -> dict[str, str]:
+    """The report's first line about the run; empty where no result has a record.
 
-    A result that DVC restored may be of another day, machine or revision than the others: then each is named.
+    Results that DVC restored may come from other days, machines or revisions: then each is named.
 
     Args:
-        results: from the last stage upward, as `pipeline.lineage.trace.behind` gives them.
+        results: from the last stage upward, as `pipeline.lineage.trace.upstream_results` gives them.
     """
     records = [result.record for result in results if result.record]
     if not records:
@@ -25,7 +25,7 @@ def in_short(results: Sequence[Lying]) -> dict[str, str]:
     first = min(record["started"] for record in records)[:10]
     return {
         "made": made if first == made[:10] else f"{made}, its first stage {first}",
-        "took": f"{_spoken(seconds)}, {len(records)} stages" + (f"; of {unknown} no record" if unknown else ""),
+        "took": f"{_duration(seconds)}, {len(records)} stages" + (f"; of {unknown} no record" if unknown else ""),
         "machine": _each(f"{record['host']['cpu']}, {record['device']}" for record in records),
         "revision": _each(_revision(record["git"]) for record in records),
     }
@@ -39,7 +39,7 @@ def _revision(git: Mapping[str, Any]) -> str:
     return str(git["revision"])[:12] + (" with changes" if git["changed"] else "")
 
 
-def _spoken(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), MINUTE)
     hours, minutes = divmod(minutes, MINUTE)
     parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
