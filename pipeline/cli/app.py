@@ -83,4 +83,4 @@ def options(
 
 def no_results() -> PlainError:
     """What to say where a command needs what a run writes, and nothing has run yet."""
-    return PlainError("no results yet: make repro")
+    return PlainError("no results yet: run `make repro`")

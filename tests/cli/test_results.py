@@ -56,7 +56,7 @@ def test_json_holds_the_whole_table_and_no_nan(project):
 def test_before_a_run_it_says_how_to_get_results(root, tmp_path, monkeypatch, command):
     shutil.copy(root / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(PlainError, match=r"^no results yet: make repro$"):
+    with pytest.raises(PlainError, match=r"^no results yet: run `make repro`$"):
         run.invoke(app, command, catch_exceptions=False)
 
 
