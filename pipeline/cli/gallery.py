@@ -39,9 +39,9 @@ def gallery(
     params = params_with(preset)
     device = choose_device(params.execution.device)
     videos = page.videos_of(folder)
-    looker = page.open_looker(model, params.evaluate, layer=layer, top=top, device=device)
+    recognizer = page.open_recognizer(model, params.evaluate, layer=layer, top=top, device=device)
     known = page.read_labels(labels) if labels else {}
-    made = page.entries(videos, looker, params.media, known)
+    made = page.entries(videos, recognizer, params.media, known)
     shown = []
     for entry in track(made, total=len(videos), label="looking"):
         shown.append(entry)
@@ -50,7 +50,7 @@ def gallery(
         else:
             first = entry.actions[0]
             out.print(f"{entry.name:<24}{first.score:.3f}  {first.action:<28}{entry.labels}", markup=False)
-    write_text(to, page.render(shown, looker, title=f"What {folder.resolve().name} shows"))
+    write_text(to, page.render(shown, recognizer, title=f"What {folder.resolve().name} shows"))
     out.print(f"the page: {to.absolute().as_uri()}", markup=False)
     if all(entry.reason for entry in shown):
         raise typer.Exit(1)

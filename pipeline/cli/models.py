@@ -215,10 +215,10 @@ def _write_page(target: Path, videos: list[Path], model: Path, params: "Params",
     """Write the page of `m3a predict --html`; of a trained model, whose layers can be looked into."""
     from pipeline.foundations.runtime.files import write_text
     from pipeline.report import predicted
-    from pipeline.report.gallery import open_looker
+    from pipeline.report.gallery import open_recognizer
 
-    looker = open_looker(model, params.evaluate, layer=params.explain.layers[-1], top=top, device=device)
-    neighbours = predicted.related(looker, Path())
-    shown = list(predicted.entries(videos, looker, params.media, neighbours))
-    write_text(target, predicted.render(shown, looker))
+    recognizer = open_recognizer(model, params.evaluate, layer=params.explain.layers[-1], top=top, device=device)
+    neighbours = predicted.related(recognizer, Path())
+    shown = list(predicted.entries(videos, recognizer, params.media, neighbours))
+    write_text(target, predicted.render(shown, recognizer))
     say(f"the page: {target.absolute().as_uri()}")

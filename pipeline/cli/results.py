@@ -99,9 +99,9 @@ def baseline(
     `dvc repro` then explains this run's model beside it: Grad-CAM, pointing game, scores, gains. The paper's baseline
     is the 3D-CNN alone: `dvc exp run --temp -n fc -S 'model.heads=[fc]' evaluate` trains it, in a copy of this folder.
     """
-    from pipeline.report.baseline import bring, name_it
+    from pipeline.report.baseline import fetch_baseline, set_baseline
 
     folder = to or Path("data/baselines") / run.replace("/", "-")
-    say(f"{folder}: {bring(run, folder):,} videos that {run} has scored, and its model")
-    name_it(Path("params.yaml"), folder)
+    say(f"{folder}: {fetch_baseline(run, folder):,} videos that {run} has scored, and its model")
+    set_baseline(Path("params.yaml"), folder)
     say(f"params.yaml: explain.baseline: {folder.as_posix()}; next: dvc repro")

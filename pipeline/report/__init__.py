@@ -1,1 +1,1 @@
-"""The report: one self-contained HTML page that shows a whole run, with every picture's source named."""
+"""The report: one self-contained HTML page on a run; each picture names the file it was drawn from."""

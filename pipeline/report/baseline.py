@@ -1,4 +1,4 @@
-"""A baseline to explain a model beside: a finished experiment's model and predictions, brought into this folder."""
+"""Copy the model and predictions of a finished experiment here, as the baseline that `explain` compares with."""
 
 import shutil
 from pathlib import Path
@@ -11,11 +11,11 @@ from pipeline.foundations.tables import tables
 from pipeline.report.runs import fetch
 
 
-def bring(revision: str, target: Path) -> int:
+def fetch_baseline(revision: str, target: Path) -> int:
     """Copy a run's model and predictions below the folder `target`; returns how many videos it has scored.
 
     Raises:
-        PlainError: as `pipeline.report.runs.fetch`, or what came is no table of predictions.
+        PlainError: as `pipeline.report.runs.fetch`, or the run has no valid table of predictions.
     """
     with TemporaryDirectory(prefix="m3a-baseline-") as copy:
         fetch(revision, [FOLDER.as_posix(), PREDICTIONS.as_posix()], Path(copy))
@@ -25,8 +25,8 @@ def bring(revision: str, target: Path) -> int:
     return videos
 
 
-def name_it(params: Path, folder: Path) -> None:
-    """Set `explain.baseline` in a parameter file, and leave the rest of it as it is, comments included.
+def set_baseline(params: Path, folder: Path) -> None:
+    """Set `explain.baseline` in a parameter file; everything else stays, comments included.
 
     Raises:
         PlainError: the file has no such parameter.

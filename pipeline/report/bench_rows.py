@@ -1,4 +1,4 @@
-"""A line of the table of measurements, and the table: Parquet for the report, Markdown for people."""
+"""The table of benchmarks: Parquet for the report, Markdown for people."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,29 +15,29 @@ Bound = Literal["at least", "at most", ""]
 
 
 class Comparison(NamedTuple):
-    """Ours beside a peer's."""
+    """Our measurement beside a peer's."""
 
     ours: float
     theirs: float
     """Medians over the repeats."""
     ratio: float
-    """Of ours to theirs, the median over the repeats: each is compared with its neighbour in time."""
+    """Ours to theirs, the median over repeats of the ratio of neighbouring measurements."""
     low: float
     high: float
-    """The repeats' extremes of that ratio."""
+    """Extremes of that ratio over the repeats."""
     repeats: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What was measured, beside what, and what it should reach."""
+    """One benchmark: what was measured, against what, and its target."""
 
     name: str
     device: str
     """Where it ran: cores and processor, or the GPU."""
     what: str
     peer: str
-    """What a user would otherwise do; it ran in the same minutes."""
+    """What a user would do without this project; it ran in the same minutes."""
     unit: str
     ours: float
     theirs: float
@@ -80,7 +80,7 @@ def merged(path: Path, rows: Iterable[Row]) -> pa.Table:
     """The table at `path`, where there is one, with `rows` in the place of those of the same name and device.
 
     Raises:
-        PlainError: the file is no such table.
+        PlainError: the file is not a table of benchmarks.
     """
     known = {(entry.name, entry.device): entry for entry in (read_rows(path) if path.exists() else [])}
     known |= {(entry.name, entry.device): entry for entry in rows}
@@ -105,7 +105,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def cells(entry: Row) -> tuple[str, ...]:
-    """A line in words: name, what, ours, peer, unit, ratio with its extremes, target."""
+    """The cells of a line: name, what, ours, peer, unit, ratio with its extremes, target."""
     spread = f" ({short(entry.low)} to {short(entry.high)})" if not isnan(entry.low) else ""
     target = "" if entry.met is None else f"{entry.bound} {short(entry.target)}{'' if entry.met else ': missed'}"
     what = f"{entry.what}; against {entry.peer}" if entry.peer else entry.what

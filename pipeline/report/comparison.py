@@ -1,4 +1,4 @@
-"""Two runs on one page: what was set otherwise, what came out, action by action, and how each learnt."""
+"""Two runs on one page: parameters that differ, metrics, gain per action, learning curves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipeline.explain import boosts
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.metrics import intervals
-from pipeline.report.figures.curves import Panel, laid_over
+from pipeline.report.figures.curves import Panel, overlaid
 from pipeline.report.run_tables import CURVES
 from pipeline.report.runs import PARAMS, PREDICTIONS, Run
 from pipeline.report.sections.result import ABOUT, Figure
@@ -19,7 +19,7 @@ OPEN = "not set"
 
 
 class Setting(NamedTuple):
-    """A parameter that the two runs set otherwise."""
+    """A parameter in which the two runs differ."""
 
     key: str
     first: str
@@ -53,9 +53,9 @@ class Comparison(NamedTuple):
     second: str
     settings: list[Setting]
     videos: int
-    """Which both have scored."""
+    """Scored by both."""
     alone: int
-    """Which one alone has scored; they are left out."""
+    """Scored by one of them; left out."""
     lines: list[Line]
     gains: list[Gain]
     """The largest first; actions without a video are left out."""
@@ -65,23 +65,23 @@ class Comparison(NamedTuple):
 
 
 def compare(first: Run, second: Run, *, bootstrap: int, seed: int) -> Comparison:
-    """Lay two runs beside each other, on the videos that both have scored.
+    """Compare two runs on the videos that both have scored.
 
     Args:
-        first: what is compared with.
-        second: whose lead is told.
+        first: the reference.
+        second: compared with it; leads are second minus first.
         bootstrap: draws of videos for the intervals; both runs are measured on the same draws.
         seed: of the draws.
 
     Raises:
-        PlainError: they are one, or of other actions or labels, or share no video.
+        PlainError: they are the same run, have different actions or labels, or share no video.
     """
     if first.name == second.name:
-        raise PlainError(f"{first.name}: named twice; name two runs to compare")
+        raise PlainError(f"{first.name} was given twice: give two runs to compare")
     if first.actions != second.actions:
         raise PlainError(
-            f"{second.name} has {len(second.actions)} actions, and not those of {first.name}, which has "
-            f"{len(first.actions)}: runs on different data cannot be compared"
+            f"{second.name} has {len(second.actions)} actions and {first.name} other ones, "
+            f"{len(first.actions)} of them: runs on different data cannot be compared"
         )
     shared = boosts.compare(second.predictions, first.predictions, named=first.name)
     draws_BR = intervals.draw(len(shared.targets), bootstrap, seed)
@@ -101,7 +101,7 @@ def compare(first: Run, second: Run, *, bootstrap: int, seed: int) -> Comparison
         ],
         gains=gains,
         span=max(bounds, default=1.0) or 1.0,
-        panels=laid_over({second.name: second.curves, first.name: first.curves}),
+        panels=overlaid({second.name: second.curves, first.name: first.curves}),
     )
 
 
@@ -112,7 +112,7 @@ def render(pair: Comparison) -> str:
 
 
 def to_json(pair: Comparison) -> dict[str, Any]:
-    """All but the curves as plain values; an unknown bound is null."""
+    """Everything but the curves as JSON values; an unknown bound is null."""
     plain = {name: value for name, value in pair._asdict().items() if name not in ("panels", "span")}
     rows = {name: [_plain_row(row) for row in plain[name]] for name in ("settings", "lines", "gains")}
     return plain | rows

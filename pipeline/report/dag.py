@@ -1,4 +1,4 @@
-"""The pipeline as dvc.yaml has it: which stage feeds which."""
+"""The graph of stages in dvc.yaml."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -41,7 +41,7 @@ from pipeline.report.templating import filled
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 HEIGHT = 176
-"""Pixels of a film on the page, whose two halves stand side by side."""
+"""Height of a video on the page, in pixels; video and heat are side by side."""
 RATE = 32_000
 """Samples of sound a second, on the page."""
 FULL_SCALE = 32_767
@@ -55,34 +55,34 @@ class Entry(NamedTuple):
 
     name: str
     labels: str
-    """What is known of it; empty where nothing is."""
+    """Its labels; empty where they are not known."""
     seconds: float
     actions: tuple[Action, ...]
-    """The best, best first; the heat is the first's."""
+    """The best, best first; the heat map is of the first."""
     silent: bool
     """Without a sound track."""
     film: str
-    """The video beside its heat, as a data address."""
+    """The video beside its heat map, as a data URI."""
     strip: str
-    """Some of its frames under the heat, likewise."""
+    """Some frames under the heat map, as a data URI."""
     reason: str
     """Why it cannot be shown; empty where it can."""
 
 
-class Looker(NamedTuple):
-    """A model, and how it is asked."""
+class Recognizer(NamedTuple):
+    """A trained model with its settings for testing and Grad-CAM."""
 
     network: MultiActionModel
     about: Description
     evaluate: Evaluate
     layer: str
-    """Of the 3D-CNN, whose heat is drawn."""
+    """Of the 3D-CNN, read by Grad-CAM."""
     top: int
     """How many actions are named."""
 
     @property
     def frames(self) -> Frames:
-        """What a clip is."""
+        """The settings of a clip."""
         return self.about.design.frames
 
 
@@ -90,18 +90,18 @@ def videos_of(folder: Path) -> list[Path]:
     """The videos in a folder, by name.
 
     Raises:
-        PlainError: it is none, or holds no video.
+        PlainError: it is not a folder, or holds no video.
     """
     if not folder.is_dir():
-        raise PlainError(f"{folder}: found no folder, expected one that holds videos")
+        raise PlainError(f"{folder}: not a folder; give one that holds videos")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
-        raise PlainError(f"{folder}: found no video, expected files that end in {', '.join(SUFFIXES)}")
+        raise PlainError(f"{folder}: no videos here; they end in {', '.join(SUFFIXES)}")
     return found
 
 
 def read_labels(path: Path) -> dict[str, str]:
-    """What a table says of each video: tab-separated, with columns `file` and `labels`.
+    """Read the labels of videos: tab-separated, with columns `file` and `labels`.
 
     Raises:
         PlainError: it cannot be read, or lacks a column.
@@ -111,7 +111,7 @@ def read_labels(path: Path) -> dict[str, str]:
             rows = csv.DictReader(file, delimiter="\t")
             if not set(EXPECTED) <= set(rows.fieldnames or ()):
                 raise PlainError(
-                    f"{path}: found the columns {list(rows.fieldnames or ())}, expected file and labels among them, "
+                    f"{path}: has the columns {list(rows.fieldnames or ())}, but needs file and labels, "
                     "separated by tabs"
                 )
             return {row["file"]: row["labels"] or "" for row in rows}
@@ -119,64 +119,68 @@ def read_labels(path: Path) -> dict[str, str]:
         raise PlainError(f"{path}: cannot be read: {error}") from error
 
 
-def open_looker(model: Path, evaluate: Evaluate, *, layer: str, top: int, device: torch.device) -> Looker:
+def open_recognizer(model: Path, evaluate: Evaluate, *, layer: str, top: int, device: torch.device) -> Recognizer:
     """Read a trained model.
 
     Raises:
-        PlainError: it cannot be read, hears each video's embedding, or has no such layer.
+        PlainError: it cannot be read, needs each video's VGGish embedding (late fusion), or has no such layer.
     """
     network, about = load(model)
     if about.design.model.late_fusion:
-        raise PlainError(f"{model}: hears each video's embedded sound (late_fusion), which a gallery does not compute")
+        raise PlainError(
+            f"{model}: needs each video's VGGish embedding (late_fusion), which a gallery does not compute"
+        )
     if layer not in dict(network.backbone.named_children()):
         raise PlainError(f"--layer {layer}: {about.design.backbone.name} has layer1 to layer4")
-    return Looker(network.to(device), about, evaluate, layer, top)
+    return Recognizer(network.to(device), about, evaluate, layer, top)
 
 
-def entries(videos: Sequence[Path], looker: Looker, media: Media, labels: Mapping[str, str]) -> Iterator[Entry]:
+def entries(videos: Sequence[Path], recognizer: Recognizer, media: Media, labels: Mapping[str, str]) -> Iterator[Entry]:
     """Each video as the page shows it; one that cannot be decoded has a reason instead."""
     with reproducible(THREADS), Guard(media) as guard:
         for path in videos:
             label = labels.get(path.name, "")
             try:
-                yield _entry(path, label, looker, media, guard)
+                yield _entry(path, label, recognizer, media, guard)
             except Undecodable as finding:
                 yield Entry(path.name, label, 0.0, (), False, "", "", str(finding))
 
 
-def _entry(path: Path, label: str, looker: Looker, media: Media, guard: Guard) -> Entry:
-    file, evaluate = path.resolve(), looker.evaluate
-    seen = guard.call(reader(looker.frames, evaluate.short_side), file, media)
-    scores_N = score_video(looker.network, seen.pixels, counted_at(looker.frames, seen.fps), evaluate)
-    actions = best(scores_N, looker.about.actions, looker.top)
-    if evaluate.crop != evaluate.short_side:  # the heat is of the whole frame, at the scale that crops have
-        seen = guard.call(reader(looker.frames, evaluate.crop), file, media)
-    heat = heat_of(looker, seen, looker.about.actions.index(actions[0].action))
+def _entry(path: Path, label: str, recognizer: Recognizer, media: Media, guard: Guard) -> Entry:
+    file, evaluate = path.resolve(), recognizer.evaluate
+    seen = guard.call(reader(recognizer.frames, evaluate.short_side), file, media)
+    scores_N = score_video(recognizer.network, seen.pixels, counted_at(recognizer.frames, seen.fps), evaluate)
+    actions = best(scores_N, recognizer.about.actions, recognizer.top)
+    if evaluate.crop != evaluate.short_side:  # Grad-CAM sees the whole frame, at the scale of the crops
+        seen = guard.call(reader(recognizer.frames, evaluate.crop), file, media)
+    heat = action_heat(recognizer, seen, recognizer.about.actions.index(actions[0].action))
     small = guard.call(partial(read_frames, fps=seen.fps, short_side=HEIGHT), file, media)
     try:
         sound = guard.call(partial(read_sound, rate=RATE), file, media)
     except NoAudioStream:
         sound = None
-    bare, hot = small.pixels, heated(small.pixels, heat)
+    bare, hot = small.pixels, overlay_heat(small.pixels, heat)
     with TemporaryDirectory() as draft:
         film, strip = Path(draft, "film.mp4"), Path(draft, "strip.webp")
         write_film(film, np.concatenate([bare, hot], axis=2), round(seen.fps), sound)
-        pictures.write_strip(strip, shrunk(hot[pictures.spread(len(hot), STILLS)], HEIGHT // 2))
+        pictures.write_strip(strip, resized(hot[pictures.spread(len(hot), STILLS)], HEIGHT // 2))
         addresses = address(film, "video/mp4"), address(strip, "image/webp")
     return Entry(path.name, label, len(bare) / seen.fps, actions, sound is None, *addresses, "")
 
 
-def heat_of(looker: Looker, video: Pictures, action: int) -> Heat:
-    """The heat of an action over the whole video, in as many clips as it takes."""
-    frames = counted_at(looker.frames, video.fps)
+def action_heat(recognizer: Recognizer, video: Pictures, action: int) -> Heat:
+    """Grad-CAM of an action over the whole video, in as many clips as it takes."""
+    frames = counted_at(recognizer.frames, video.fps)
     clips = ceil(len(video.pixels) / frames.span)
-    heat = video_heat(looker.network, video.pixels, [action], [looker.layer], frames, clips=clips)[looker.layer][0]
+    heat = video_heat(recognizer.network, video.pixels, [action], [recognizer.layer], frames, clips=clips)[
+        recognizer.layer
+    ][0]
     check_finite(Path("Grad-CAM"), {"heat": torch.from_numpy(heat.values)})
     return heat
 
 
-def heated(pixels_LYXC: np.ndarray, heat: Heat) -> np.ndarray:
-    """Every frame under the heat of the last frame before it that the network was shown."""
+def overlay_heat(pixels_LYXC: np.ndarray, heat: Heat) -> np.ndarray:
+    """Every frame under the heat map of the last frame before it that a clip contains."""
     places = np.clip(np.searchsorted(heat.ticks, np.arange(len(pixels_LYXC)), side="right") - 1, 0, None)
     hottest = float(heat.values.max())
     return np.concatenate(
@@ -187,14 +191,14 @@ def heated(pixels_LYXC: np.ndarray, heat: Heat) -> np.ndarray:
     )
 
 
-def shrunk(pictures_KYXC: np.ndarray, height: int) -> np.ndarray:
+def resized(pictures_KYXC: np.ndarray, height: int) -> np.ndarray:
     """Pictures at another height."""
     width = round(pictures_KYXC.shape[2] * height / pictures_KYXC.shape[1])
     return np.stack([np.asarray(Image.fromarray(picture).resize((width, height))) for picture in pictures_KYXC])
 
 
 def write_film(path: Path, frames_LYXC: np.ndarray, fps: int, sound: Sound | None) -> None:
-    """Encode frames, RGB, with their sound as H.264 and AAC; a last odd row or column is left out."""
+    """Encode RGB frames and sound as H.264 and AAC; an odd last row or column is cut."""
     height, width = (size - size % 2 for size in frames_LYXC.shape[1:3])
     planes = [
         VideoFrame.from_ndarray(np.ascontiguousarray(frame[:height, :width]), format="rgb24").to_ndarray(
@@ -207,24 +211,24 @@ def write_film(path: Path, frames_LYXC: np.ndarray, fps: int, sound: Sound | Non
 
 
 def address(path: Path, kind: str) -> str:
-    """A file as an address that holds all of it."""
+    """A file as a data URI."""
     return f"data:{kind};base64,{b64encode(path.read_bytes()).decode()}"
 
 
-def render(shown: Sequence[Entry], looker: Looker, *, title: str) -> str:
+def render(shown: Sequence[Entry], recognizer: Recognizer, *, title: str) -> str:
     """The page, as HTML.
 
     Args:
         shown: the videos.
-        looker: whose findings they are.
+        recognizer: the model that made the entries.
         title: of the page.
     """
     context = {
         "title": title,
         "entries": shown,
-        "backbone": looker.about.design.backbone.name,
-        "layer": looker.layer,
-        "vocabulary": len(looker.about.actions),
+        "backbone": recognizer.about.design.backbone.name,
+        "layer": recognizer.layer,
+        "vocabulary": len(recognizer.about.actions),
         "labelled": any(entry.labels for entry in shown),
     }
     return filled("gallery.html.jinja", context) + "\n"

@@ -1,4 +1,4 @@
-"""Labels without videos, on one page: what a data set's annotations say of how its actions relate.
+"""`m3a graph`: how the actions of a data set relate, from its annotations alone, on one page.
 
 annotations -> index of labels -> adjacency (training labels) -> edges by threshold, actions alone, strongest pairs
                                -> text lexicon                -> nearest by word
@@ -41,7 +41,7 @@ class Edges(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two actions, and how often the second is where the first is."""
+    """Two actions i and j, and psi, the probability of j given i."""
 
     source: str
     target: str
@@ -52,7 +52,7 @@ class Pair(NamedTuple):
 
 
 class Companions(NamedTuple):
-    """An action among the others."""
+    """An action and its relations to others."""
 
     action: str
     videos: int
@@ -68,18 +68,18 @@ class LabelGraph(NamedTuple):
     """Everything that the page says."""
 
     source: str
-    """Whose layout the annotations have."""
+    """The layout of the annotations (`dataset.source`)."""
     labels: Index
     adjacency: pa.Table
     text: pa.Table | None
-    """None where no vectors were given that know every action."""
+    """None unless word vectors for every action were given."""
     rule: Adjacency
     counted: str
     """The splits whose labels the graph counts."""
     merged: int
     """Labels that their line repeats."""
     everywhere: Edges
-    """By the same rule, from the labels of all splits."""
+    """The graph by the same rule over all splits' labels."""
 
 
 def build(
@@ -210,7 +210,7 @@ def _wordless(text: pa.Table | None) -> list[str]:
 
 
 def summary(graph: LabelGraph) -> list[tuple[str, str]]:
-    """What was found, as lines of a name and a sentence."""
+    """The findings, as pairs of a name and a sentence."""
     n = graph.labels.actions.num_rows
     here = at_threshold(psi_of(graph.adjacency, n), graph.rule.threshold, graph.rule)
     splits = Counter(graph.labels.videos["split"].to_pylist())

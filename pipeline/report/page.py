@@ -1,4 +1,4 @@
-"""The page: every section's content, put into the template."""
+"""The report's page: the content of every section, filled into the template."""
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -60,12 +60,12 @@ def _values(params: Params) -> dict[str, Any]:
 
 
 class SectionInput(NamedTuple):
-    """What sections are made from."""
+    """The input of every section."""
 
     tables: RunTables
     stages: Sequence[Stage]
     counts: Mapping[str, Entry]
-    """By stage: what it kept and left out."""
+    """By stage: rows kept and excluded."""
     values: Mapping[str, Any]
     """The parameters, by section of params.yaml."""
 
@@ -177,7 +177,7 @@ def render(run_tables: RunTables, stages: Sequence[Stage], values: Mapping[str, 
 
 
 def _shared(run: SectionInput) -> dict[str, Any]:
-    """What every section's template may use."""
+    """Names that every section's template may use."""
     split = run.values["evaluate"]["split"]
     occurrences = data.occurrences(run.tables)
     return {
@@ -190,7 +190,7 @@ def _shared(run: SectionInput) -> dict[str, Any]:
         "traced": identity(run.tables.metrics),
         "scored": f"{run.tables.predictions.num_rows:,}",
         "untrained": model.untrained(run.tables.weights),
-        "listening": model.listening(run.tables.model),
+        "vggish_parts": model.vggish_parts(run.tables.model),
         "lede": result.lede(run.tables, result.metrics(run.tables.metrics), split),
         "occurrences": occurrences,
         "most": data.most(occurrences),

@@ -1,4 +1,4 @@
-"""What the report is drawn from: the tables and small files of a run, read once."""
+"""The tables and small files of a run that the report reads."""
 
 import csv
 import json
@@ -81,7 +81,7 @@ class RunTables:
     model: dict[str, Any]
     """The trained model's description."""
     weights: dict[str, dict[str, Any]]
-    """What models/pretrained holds, by name."""
+    """Entries of models/pretrained/weights.json, by file."""
     curves: dict[str, list[tuple[int, float]]]
     """Each learning curve by its name, as epoch and value."""
     pictures: dict[str, bytes]
@@ -90,7 +90,7 @@ class RunTables:
     """The tables of `m3a ablate` that there are."""
 
     bench: list[Row]
-    """What `make bench` measured; nothing where it has not been run."""
+    """The results of `make bench`; empty where it has not been run."""
 
     @property
     def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""A run to lay beside another: in a folder, or kept by DVC under the name of an experiment or a git revision."""
+"""Read a run to compare: from a folder, or from DVC's cache by the name of an experiment or git revision."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,10 +20,10 @@ ACTIONS, PREDICTIONS = TABLES["actions"][1], TABLES["predictions"][1]
 
 
 class Run(NamedTuple):
-    """What of a run is compared."""
+    """The parts of a run that are compared."""
 
     name: str
-    """As the person named it; `this run` for the folder they are in."""
+    """As given by the user; `this run` for the current folder."""
     params: Mapping[str, Any]
     """params.yaml, flat: `train.epochs` and so on."""
     actions: list[str]
@@ -41,7 +41,7 @@ def read_run(name: str) -> Run:
     Raises:
         PlainError: there is no such run, or some of it is absent or not what it should be.
     """
-    with at_hand(name, [PARAMS, ACTIONS, PREDICTIONS, CURVES]) as root:
+    with run_files(name, [PARAMS, ACTIONS, PREDICTIONS, CURVES]) as root:
         return Run(
             THIS if name == HERE else name,
             _flat(read_yaml(root / PARAMS)),
@@ -52,8 +52,8 @@ def read_run(name: str) -> Run:
 
 
 @contextmanager
-def at_hand(name: str, paths: Sequence[str]) -> Iterator[Path]:
-    """A folder under which some files of a run lie: the run's own, or a copy of what DVC has kept, gone afterwards.
+def run_files(name: str, paths: Sequence[str]) -> Iterator[Path]:
+    """A folder with some files of a run: the run's own, or a temporary copy from DVC's cache.
 
     Raises:
         PlainError: as `fetch`.
@@ -67,7 +67,7 @@ def at_hand(name: str, paths: Sequence[str]) -> Iterator[Path]:
 
 
 def fetch(revision: str, paths: Sequence[str], target: Path) -> None:
-    """Copy files and folders of a run, as DVC and git have kept them, below the folder `target`.
+    """Copy files and folders of a run from DVC's cache and git below the folder `target`.
 
     Raises:
         PlainError: there is no such revision, or DVC's cache does not hold its results.

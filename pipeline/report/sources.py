@@ -1,4 +1,4 @@
-"""Links from a picture's caption to the lineage of the file it was drawn from, where the page tells that lineage."""
+"""Links from a picture's caption to the lineage of its source file."""
 
 import re
 
@@ -9,14 +9,14 @@ _ANCHOR = re.compile(r'\bid="(trace-[^"]+)"')
 
 
 def anchor(output: str) -> str:
-    """The id of the place on the page that tells an output's lineage."""
+    """The id of an output's lineage on the page."""
     return f"trace-{re.sub('[^0-9A-Za-z]', '-', output)}"
 
 
 def linked(html: str) -> str:
-    """Point every named file to its lineage: its own, or that of the folder which is the stage's output.
+    """Link every named file to its lineage, or to that of the folder which is the stage's output.
 
-    A file whose lineage the page does not tell (dvc.yaml, say) stays plain.
+    Files without a lineage on the page (dvc.yaml, say) get no link.
 
     Args:
         html: a page whose captions name files as `<a data-origin="PATH">...</a>`.

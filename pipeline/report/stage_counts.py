@@ -1,4 +1,4 @@
-"""What each stage kept and what it dropped, and why: counted from the tables, so that nothing goes missing unseen."""
+"""How many rows each stage kept and excluded, and why, counted from the tables."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -21,10 +21,10 @@ VERDICTS = {
 
 
 class Entry(NamedTuple):
-    """A stage's line in the stage_counts."""
+    """A stage's counts."""
 
     kept: str
-    """In a few words; what follows a colon is left out where there is little room."""
+    """In a few words; the part after a colon is left out where space is short."""
     dropped: tuple[tuple[int, str], ...]
     """How many, and why."""
 

@@ -1,4 +1,4 @@
-"""Templates filled in: escaped, in one style, with nothing left to fetch."""
+"""Fill templates: values escaped, styles and scripts inlined."""
 
 import hashlib
 from base64 import b64encode
@@ -10,11 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 SCRIPTS = ("sort.js", "pan.js", "csv.js", "strip.js", "player.js")
-"""What each page with tables does."""
+"""Scripts of every page with tables."""
 
 
 def filled(template: str, context: Mapping[str, Any], *, scripts: Sequence[str] = SCRIPTS) -> str:
-    """A page from its template, which finds our style sheet as `css`, our scripts as `js` and their `script_hash`."""
+    """Fill a template; it gets the style sheet as `css`, the scripts as `js` and their `script_hash`."""
     environment = Environment(
         loader=PackageLoader("pipeline.report"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""The link from the report to the page of its lineage, which says whether that page tells of the same run."""
+"""The identity of a run, by which report and lineage page tell whether they are of the same run."""
 
 import json
 from hashlib import sha256
@@ -6,7 +6,7 @@ from hashlib import sha256
 import pyarrow as pa
 
 LENGTH = 12
-"""Digits that are told."""
+"""Digits that are shown."""
 
 
 def identity(metrics: pa.Table) -> str:

@@ -120,7 +120,9 @@ def test_before_a_run_what_git_does_not_hold_is_refused_with_how_to_get_it(pipel
     (tmp_path / "data").mkdir()
     shutil.copy(pipeline_run.root / "data/metrics.json", tmp_path / "data")
     assert trace(tmp_path, "map_sample").detail.startswith("a metric")
-    with pytest.raises(PlainError, match=r"applauding: not a metric, .*, and there are no results yet: run `make repro`"):
+    with pytest.raises(
+        PlainError, match=r"applauding: not a metric, .*, and there are no results yet: run `make repro`"
+    ):
         trace(tmp_path, "applauding")
 
 

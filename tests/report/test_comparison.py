@@ -70,9 +70,9 @@ def test_curves_lie_over_each_other(pair):
 
 def test_runs_of_other_actions_or_of_one_name_are_refused(pair):
     run = Run("a", {}, ["x"], predictions(1.0), CURVES)
-    with pytest.raises(PlainError, match="a: named twice"):
+    with pytest.raises(PlainError, match="a was given twice"):
         compare(run, run, bootstrap=2, seed=0)
-    with pytest.raises(PlainError, match="b has 2 actions, and not those of a, which has 1"):
+    with pytest.raises(PlainError, match="b has 2 actions and a other ones, 1 of them"):
         compare(run, run._replace(name="b", actions=["x", "y"]), bootstrap=2, seed=0)
 
 

@@ -14,7 +14,7 @@ from pipeline.foundations.media.frames import reader
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.model.checkpoint import load_model
 from pipeline.report import gallery
-from pipeline.report.gallery import heated, open_looker, read_labels, render, videos_of
+from pipeline.report.gallery import open_recognizer, overlay_heat, read_labels, render, videos_of
 from tests.browser import browsing
 from tests.evaluate.miniature import ACTIONS, write_model
 
@@ -50,32 +50,32 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def looker(params, tmp_path_factory):
+def recognizer(params, tmp_path_factory):
     model = tmp_path_factory.mktemp("model") / "model"
     write_model(model, params)
     changes = {"temporal_views": 2, "spatial_views": 1, "short_side": 32, "crop": 24, "batch": 2}
-    return open_looker(model, params.evaluate.model_copy(update=changes), layer="layer3", top=3, device=CPU)
+    return open_recognizer(model, params.evaluate.model_copy(update=changes), layer="layer3", top=3, device=CPU)
 
 
 @pytest.fixture(scope="module")
-def shown(folder, looker, params):
-    return list(gallery.entries(videos_of(folder), looker, params.media, {"a.mp4": "singing; diving"}))
+def shown(folder, recognizer, params):
+    return list(gallery.entries(videos_of(folder), recognizer, params.media, {"a.mp4": "singing; diving"}))
 
 
 def test_videos_stand_by_name_and_nothing_else_does(folder):
     assert [path.name for path in videos_of(folder)] == ["a.mp4", "b <two>.mp4", "broken.mp4"]
-    with pytest.raises(PlainError, match="found no folder"):
+    with pytest.raises(PlainError, match="not a folder"):
         videos_of(folder / "absent")
-    with pytest.raises(PlainError, match="found no video"):
+    with pytest.raises(PlainError, match="no videos here"):
         videos_of(folder.parent)
 
 
-def test_the_actions_are_those_of_testing(shown, folder, looker, params):
+def test_the_actions_are_those_of_testing(shown, folder, recognizer, params):
     from pipeline.foundations.media.guard import Guard
 
     with Guard(params.media) as guard:
-        pixels = guard.call(reader(looker.frames, 32), folder / "a.mp4", params.media).pixels
-    scores = score_video(looker.network, pixels, looker.frames, looker.evaluate)
+        pixels = guard.call(reader(recognizer.frames, 32), folder / "a.mp4", params.media).pixels
+    scores = score_video(recognizer.network, pixels, recognizer.frames, recognizer.evaluate)
     best = np.argsort(-scores)[:3]
     assert [found.action for found in shown[0].actions] == [ACTIONS[number] for number in best]
     assert [found.score for found in shown[0].actions] == pytest.approx(scores[best], abs=1e-6)
@@ -104,7 +104,7 @@ def test_a_film_is_the_video_beside_its_heat_with_its_sound(shown, tmp_path):
 def test_every_frame_lies_under_the_heat_shown_last():
     pixels = np.full((5, 4, 4, 3), 100, np.uint8)
     values = np.stack([np.zeros((4, 4)), np.ones((4, 4))])
-    found = heated(pixels, Heat(np.array([0, 3]), values))
+    found = overlay_heat(pixels, Heat(np.array([0, 3]), values))
     assert (found[:3] == 100).all()
     assert (found[3:] != 100).any(axis=(1, 2, 3)).all()
 
@@ -114,7 +114,7 @@ def test_labels_come_by_file_from_a_table_with_tabs(tmp_path):
     table.write_text("file\tlabels\tseconds\na.mp4\tplaying cello;singing\t3\n")
     assert read_labels(table) == {"a.mp4": "playing cello;singing"}
     table.write_text("name,labels\n")
-    with pytest.raises(PlainError, match=r"found the columns \['name,labels'\], expected file and labels"):
+    with pytest.raises(PlainError, match=r"has the columns \['name,labels'\], but needs file and labels"):
         read_labels(table)
 
 
@@ -122,22 +122,22 @@ def test_a_layer_that_is_not_there_is_told(params, tmp_path):
     write_model(tmp_path / "model", params)
     assert "layer3" in dict(load_model(tmp_path / "model")[0].backbone.named_children())
     with pytest.raises(PlainError, match=r"--layer conv5: r3d_tiny has layer1 to layer4"):
-        open_looker(tmp_path / "model", params.evaluate, layer="conv5", top=1, device=CPU)
+        open_recognizer(tmp_path / "model", params.evaluate, layer="conv5", top=1, device=CPU)
 
 
-def test_the_page_holds_all_it_shows_and_may_fetch_nothing(shown, looker):
-    html = render(shown, looker, title="What <videos> show")
+def test_the_page_holds_all_it_shows_and_may_fetch_nothing(shown, recognizer):
+    html = render(shown, recognizer, title="What <videos> show")
     assert "media-src data:" in html
     assert "&lt;two&gt;" in html
     assert "<two>" not in html
     assert "Examples, not a measurement" in html
     assert {address.split(":")[0] for address in re.findall(r'\bsrc="([^"]+)"', html)} == {"data"}
-    assert html == render(shown, looker, title="What <videos> show")
+    assert html == render(shown, recognizer, title="What <videos> show")
 
 
-def test_in_a_browser_films_play_on_a_desk_and_on_a_phone(shown, looker, tmp_path):
+def test_in_a_browser_films_play_on_a_desk_and_on_a_phone(shown, recognizer, tmp_path):
     page = tmp_path / "gallery.html"
-    page.write_text(render(shown, looker, title="Videos"), encoding="utf-8")
+    page.write_text(render(shown, recognizer, title="Videos"), encoding="utf-8")
     loaded = """Promise.all([...document.querySelectorAll('video')].map((film) => new Promise((done) => {
       if (film.readyState) done(film.videoWidth); film.onloadedmetadata = () => done(film.videoWidth);
       film.onerror = () => done(-1);

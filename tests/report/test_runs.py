@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.report.baseline import bring, name_it
+from pipeline.report.baseline import fetch_baseline, set_baseline
 from pipeline.report.run_tables import TABLES
 from pipeline.report.runs import THIS, read_run
 from tests.report.miniature import ACTIONS
@@ -46,14 +46,14 @@ def test_outside_a_project_a_name_is_no_run(tmp_path, monkeypatch):
 def test_a_baseline_is_brought_whole_and_named(kept, finished, tmp_path, monkeypatch):
     monkeypatch.chdir(kept)
     target = tmp_path / "baselines/before"
-    assert bring("before", target) == 3
+    assert fetch_baseline("before", target) == 3
     assert (target / "models/m3a/model.safetensors").read_bytes() == b"weights"
     assert (target / TABLES["predictions"][1]).read_bytes() == (finished / TABLES["predictions"][1]).read_bytes()
 
     params = tmp_path / "params.yaml"
     committed = (finished / "params.yaml").read_text()
     params.write_text(committed)
-    name_it(params, Path("data/baselines/before"))
+    set_baseline(params, Path("data/baselines/before"))
     before, after = committed.splitlines(), params.read_text().splitlines()
     (changed,) = [new for old, new in zip(before, after, strict=True) if old != new]
     assert changed.startswith("  baseline: data/baselines/before ")
@@ -64,5 +64,5 @@ def test_a_parameter_file_without_the_knob_is_left_alone(tmp_path):
     params = tmp_path / "params.yaml"
     params.write_text("train:\n  baseline: null\nexplain:\n  videos: 4\n")
     with pytest.raises(PlainError, match=r"explain\.baseline: unknown parameter"):
-        name_it(params, Path("x"))
+        set_baseline(params, Path("x"))
     assert "baseline: null" in params.read_text()

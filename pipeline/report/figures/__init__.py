@@ -1,1 +1,1 @@
-"""The pictures of the report, each from arrays to inline SVG."""
+"""The report's figures, from arrays to inline SVG."""

@@ -14,7 +14,7 @@ STYLES = ("-", "--", ":", "-.")
 
 
 class Panel(NamedTuple):
-    """A drawing with its heading."""
+    """A figure with its title."""
 
     title: str
     svg: Markup
@@ -36,8 +36,8 @@ def panels(curves: Mapping[str, Curve]) -> list[Panel]:
     return [_panel(title, group, _labels(list(group))) for title, group in ordered.items() if group]
 
 
-def laid_over(runs: Mapping[str, Mapping[str, Curve]]) -> list[Panel]:
-    """Each curve that any run has, in a panel of its own: the runs' lines over each other, as in `dvc plots diff`.
+def overlaid(runs: Mapping[str, Mapping[str, Curve]]) -> list[Panel]:
+    """One panel for each curve, with the lines of all runs, as in `dvc plots diff`.
 
     Args:
         runs: curves by name, by run.
@@ -66,6 +66,6 @@ def _panel(title: str, group: Mapping[str, Curve], labels: Sequence[str]) -> Pan
 
 
 def _labels(names: Sequence[str]) -> list[str]:
-    """What tells curves of one panel apart: the metric, or the split where the metric is the same."""
+    """Labels of a panel's curves: the metric, or the split where the metric is the same."""
     splits, metrics = zip(*(name.rpartition("/")[::2] for name in names), strict=True)
     return list(splits if len(set(metrics)) == 1 and len(names) > 1 else metrics)

@@ -17,7 +17,7 @@ def marked(points_N2: np.ndarray, names: Sequence[str], chosen: Collection[int],
         names: of all points.
         chosen: which are marked, by number.
         name: unique on the page.
-        about: for those who hear the page.
+        about: text alternative, for screen readers.
     """
     picked = sorted(chosen)
     others = [number for number in range(len(points_N2)) if number not in chosen]
@@ -27,6 +27,6 @@ def marked(points_N2: np.ndarray, names: Sequence[str], chosen: Collection[int],
         axes.margins(0.16, 0.1)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
-        figure.draw_without_rendering()  # settles the axes, which the labels are placed by
+        figure.draw_without_rendering()  # fixes the axes' limits, by which labels are placed
         label_points(axes, points_N2[picked], [names[number] for number in picked])
         return to_svg(figure, name=name, about=about)

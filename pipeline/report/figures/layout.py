@@ -1,7 +1,7 @@
-"""Where each stage stands in the drawing of the pipeline.
+"""Layout of the pipeline's graph.
 
-The drawing is layered: a stage stands below all that it needs, as low as those that need it allow. An arrow that a
-longer way already implies is left out.
+Stages are drawn in layers: each below all its inputs and just above its consumers. Arrows that a longer path implies
+are left out (transitive reduction).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ WIDTH, HEIGHT = 168, 50
 """Of a stage's box, in the drawing's units."""
 COLUMN, ROW = 186, 92
 """From one box to the next."""
-SWEEPS = 8  # times that the layers are ordered by their neighbours; it settles after two or three
+SWEEPS = 8  # passes of ordering layers by their neighbours; it converges after two or three
 
 
 class Box(NamedTuple):
-    """Where a stage stands: its centre."""
+    """The centre of a stage's box."""
 
     stage: Stage
     x: float
@@ -28,7 +28,7 @@ class Box(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """Boxes, the arrows between them as points to pass through, and the size of it all."""
+    """Boxes, arrows as lists of points, and the size of the drawing."""
 
     boxes: tuple[Box, ...]
     arrows: tuple[tuple[tuple[float, float], ...], ...]
@@ -63,7 +63,7 @@ def _layers(arrows: nx.DiGraph, names: Sequence[str]) -> dict[str, int]:
 
 
 def _way(source: str, target: str, layers: Mapping[str, int]) -> tuple[str, ...]:
-    """An arrow as the nodes that it passes, one a layer; between the two stages they are mere bends."""
+    """An arrow as nodes, one a layer; those between the two stages are bends."""
     bends = (f"{source}>{target}@{layer}" for layer in range(layers[source] + 1, layers[target]))
     return (source, *bends, target)
 

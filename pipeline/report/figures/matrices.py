@@ -1,4 +1,4 @@
-"""Actions against actions, as heat maps whose rows stand in an order that brings alike ones together."""
+"""Heat maps of actions against actions, ordered so that similar ones are neighbours."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ LABELLED = 40
 
 
 def order_of(similarity_NN: np.ndarray) -> np.ndarray:
-    """An order of N actions in which alike ones stand together: the leaves of average-linkage clustering.
+    """An order of N actions with similar ones together: the leaves of average-linkage clustering.
 
     Args:
         similarity_NN: 0 to 1; made symmetric here, NaN taken as 0.
@@ -50,7 +50,7 @@ def heat_map(
         values_NN: in the order to be drawn.
         names: of the actions in that order.
         name: unique on the page.
-        about: for those who hear the page.
+        about: text alternative, for screen readers.
         marked: N x N booleans; cells to frame.
     """
     actions = len(names)

@@ -1,4 +1,4 @@
-"""Forms on a plane, by their two directions of largest variance."""
+"""Forms on a plane, by their first two principal components."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ def scatter(points_N2: np.ndarray, explained: np.ndarray, names: Sequence[str], 
         axes.set_xlabel(f"first component, {100 * explained[0]:.0f}% of the variance")
         axes.set_ylabel(f"second component, {100 * explained[1]:.0f}%")
         axes.spines[:].set_visible(True)
-        figure.draw_without_rendering()  # settles the axes, which the labels are placed by
+        figure.draw_without_rendering()  # fixes the axes' limits, by which labels are placed
         if len(names) <= LABELLED:
             label_points(axes, points_N2, names)
         return to_svg(figure, name=name, about=about)

@@ -1,7 +1,7 @@
 """Matplotlib figures as SVG that lives in a page: themed by its style sheet, the same bytes each time.
 
-A figure is drawn in stand-in colours, which become the page's CSS variables; so one drawing is right on light and
-on dark paper. Text stays text, in the page's font.
+Placeholder colours become the page's CSS variables, so that one drawing serves the light and the dark theme. Text
+stays text, in the page's font.
 """
 
 import re
@@ -19,11 +19,11 @@ from matplotlib.figure import Figure
 
 INK, MUTED, LINE, ACCENT, SECOND, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 _VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", ACCENT: "accent", SECOND: "second", PAPER: "paper"}
-_HEAT = (0.20, 0.42, 0.88)  # one blue for both papers; a cell's value is its opacity
+_HEAT = (0.20, 0.42, 0.88)  # one blue for both themes; a cell's value is its opacity
 
 _STYLE = {
     "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans"],  # measured by the one that matplotlib brings, shown in the page's
+    "font.family": ["DejaVu Sans"],  # measured with matplotlib's font, shown in the page's
     "font.size": 9.5,
     "text.color": INK,
     "axes.edgecolor": LINE,
@@ -49,7 +49,7 @@ _STYLE = {
 
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[tuple[Figure, Any]]:
-    """Yield a figure of some inches and its one pair of axes, in the page's style whatever the user's own is."""
+    """Yield a figure (inches) and its axes in the page's style, whatever the user's matplotlibrc says."""
     with style.context(["default", _STYLE]):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
@@ -62,7 +62,7 @@ def to_svg(figure: Figure, *, name: str, about: str) -> Markup:
     Args:
         figure: the drawing, made within `drawing`.
         name: unique on the page; every id within starts with it.
-        about: what it shows, for those who hear the page.
+        about: text alternative, for screen readers.
     """
     buffer = StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
@@ -71,7 +71,7 @@ def to_svg(figure: Figure, *, name: str, about: str) -> Markup:
 
 
 def _inline(text: str, name: str, about: str) -> Markup:
-    """Cut a standalone SVG file down to what a page needs."""
+    """Reduce a standalone SVG file to an inline element."""
     body = text[text.index("<svg ") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
     box = re.search(r'viewBox="([^"]+)"', body)

@@ -1,4 +1,4 @@
-"""How dense a graph is, by the threshold of its edges."""
+"""Edges of a graph by threshold."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from pipeline.report.figures.svg import ACCENT, INK, MUTED, SECOND, drawing, to_
 
 
 def threshold_curves(steps: Sequence[tuple[float, int, int]], chosen: float) -> Markup:
-    """Edges, and actions without one, by threshold; a line at the chosen one.
+    """Edges and isolated actions by threshold; a line at the chosen threshold.
 
     Args:
         steps: threshold, edges and actions without an edge, by rising threshold.

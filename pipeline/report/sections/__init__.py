@@ -1,1 +1,1 @@
-"""What each section of the page says, worked out from the run's tables."""
+"""The content of each section of the page, from the run's tables."""

@@ -14,7 +14,7 @@ class Row(NamedTuple):
     label: str
     tuning: str
     settings: str
-    """What it was trained with, of a tuned table."""
+    """Hyperparameters chosen by tuning."""
     failed: str
     figures: list[Figure]
     """By column; none where it failed."""
@@ -41,7 +41,7 @@ class Table(NamedTuple):
     sources: list[str]
     rows: list[Row]
     achievable: list[float | None]
-    """By metric, what perfect sight can reach; None where that is not known."""
+    """By metric, what the best possible ranking reaches; None where that is not known."""
     sample: bool
     """Whether it is the bundled sample's, which shows less."""
 

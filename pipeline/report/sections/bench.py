@@ -1,4 +1,4 @@
-"""How fast this machine does the work: the table of `make bench`, where it has been run."""
+"""Benchmarks: the table of `make bench`, where it has been run."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from pipeline.report.bench_rows import Row, cells
 
 
 class Line(NamedTuple):
-    """A measurement in words."""
+    """A measurement as text."""
 
     name: str
     what: str

@@ -1,4 +1,4 @@
-"""The scored videos one by one: what each is labelled, what it is scored, and how well and how surprisingly."""
+"""The scored videos one by one: labels, scores, precision and surprise."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,10 +11,10 @@ from pipeline.report import stage_counts
 from pipeline.report.run_tables import RunTables
 
 SHOWN = 400
-"""Videos that the page lists; of more, those with a clip and others spread evenly over the rest."""
+"""Videos that the page lists at most: those with a clip, then others at even distances."""
 BEST = 5
 TINY = 1e-7
-"""Below it a score counts as this, so that no logarithm is infinite."""
+"""Lower bound of a score, so that no logarithm is infinite."""
 
 
 class Scored(NamedTuple):
@@ -23,7 +23,7 @@ class Scored(NamedTuple):
     action: str
     score: float
     own: bool
-    """Whether the video is labelled so."""
+    """Whether it is among the video's labels."""
 
 
 class Video(NamedTuple):
@@ -37,13 +37,13 @@ class Video(NamedTuple):
     precision: float
     """Average precision of its ranking; percent."""
     gain: float
-    """Over ranking by training frequency; points."""
+    """Gain in precision over ranking by training frequency; points."""
     loss: float
     """Binary cross-entropy, mean over actions; nats."""
     surprise: float
     """-log2 of its labels' scores, mean over them; bits."""
     verdict: str
-    """On its sound, in words."""
+    """On its audio track, in words."""
     loudness: float
     """Root mean square of its sound; dB to full scale, -inf where there is none."""
 
@@ -74,7 +74,7 @@ def browse(run_tables: RunTables, values: Mapping[str, Any], shown: int = SHOWN)
             verdict=sounds[ids[place]][0],
             loudness=sounds[ids[place]][1],
         )
-        for place in _kept(ids, set(run_tables.playable["video_id"].to_pylist()), shown)
+        for place in _listed(ids, set(run_tables.playable["video_id"].to_pylist()), shown)
     ]
 
 
@@ -84,7 +84,7 @@ def best(scores_N: np.ndarray, targets_N: np.ndarray, names: list[str]) -> list[
     return [Scored(names[action], 100.0 * float(scores_N[action]), bool(targets_N[action])) for action in order]
 
 
-def _kept(ids: list[str], playable: set[str], shown: int) -> list[int]:
+def _listed(ids: list[str], playable: set[str], shown: int) -> list[int]:
     """Places of the listed videos: all that have a clip, then others evenly spread; rising."""
     first = [place for place, video in enumerate(ids) if video in playable][:shown]
     rest = [place for place, video in enumerate(ids) if video not in playable]

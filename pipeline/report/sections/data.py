@@ -27,11 +27,11 @@ class Verdicts(NamedTuple):
 
 
 class Occurrences(NamedTuple):
-    """In how many videos an action occurs."""
+    """Numbers of videos with an action."""
 
     action: str
     annotated: int
-    """To train, before the draw."""
+    """In the training split, before sampling."""
     drawn: int
     train: int
     val: int

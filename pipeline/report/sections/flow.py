@@ -1,4 +1,4 @@
-"""The pipeline: its drawing, and what each stage kept and left out."""
+"""The pipeline: its graph, and the rows that each stage kept and excluded."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class Dag(NamedTuple):
 
 
 class StageRow(NamedTuple):
-    """A stage in the stage_counts."""
+    """A stage's row in the table of counts."""
 
     name: str
     desc: str

@@ -1,7 +1,7 @@
-"""What we found: the paper's questions, answered from the tuned tables of `m3a ablate` and from no others.
+"""What we found: the paper's questions, answered from tuned tables of `m3a ablate` only.
 
-A table whose rows were all trained at one rate answers none of them: a row that learns more slowly at that rate looks
-worse than it is. Neither does one seed, which says nothing about training noise.
+A table whose rows were all trained at one learning rate answers none of them, since a row that learns more slowly at
+that rate looks worse than it is. One seed answers none, since it says nothing about training noise.
 """
 
 from collections.abc import Sequence
@@ -87,7 +87,7 @@ def _comparison(line: Line, first: Line, metric: str) -> Comparison:
 
 
 def _words(figure: Figure) -> str:
-    """What the difference is, in words that its interval allows."""
+    """The difference in words, as far as its interval supports them."""
     lead = figure.lead
     if lead is None or not figure.apart:
         return "not told apart"

@@ -22,9 +22,9 @@ class Layer(NamedTuple):
     title: str
     drawing: Markup
     learnt: float
-    """The chance that a linked pair is closer than an unlinked one, percent."""
+    """Probability that a linked pair is closer than an unlinked one; percent."""
     smoothed: float
-    """Likewise, of what the graph does alone."""
+    """Likewise, for graph smoothing without learnt weights."""
 
 
 class Neighbour(NamedTuple):
@@ -33,7 +33,7 @@ class Neighbour(NamedTuple):
     action: str
     strength: float
     shared: bool
-    """Whether it is among the strongest both learnt and in the data."""
+    """Whether it is a neighbour both in the model and in the data."""
 
 
 class Related(NamedTuple):

@@ -1,4 +1,4 @@
-"""Where each number comes from: the stages behind it, each with its parameters, its code and what it read."""
+"""Where each number comes from: its upstream stages with their parameters, code and inputs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class Output(NamedTuple):
     stage: str
     path: str
     anchor: str
-    """Where the page tells of it."""
+    """Its id on the page."""
 
 
 class Read(NamedTuple):
@@ -32,7 +32,7 @@ class Read(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One stage, as it went into the run."""
+    """One stage of the run."""
 
     name: str
     desc: str
@@ -46,7 +46,7 @@ class Step(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """A stage and those that it read from; one that stands further up in the tree is not told again."""
+    """A stage and its upstream stages; none is shown twice."""
 
     step: Step
     again: bool

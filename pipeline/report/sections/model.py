@@ -9,15 +9,15 @@ def untrained(weights: Mapping[str, Mapping[str, Any]]) -> bool:
     return not weights["vggish"]["trained"]
 
 
-def listening(description: Mapping[str, Any]) -> list[str]:
-    """What of the model rests on VGGish: heads that start from audio forms, and late fusion."""
+def vggish_parts(description: Mapping[str, Any]) -> list[str]:
+    """The parts of the model that use VGGish: heads on audio forms, and late fusion."""
     model = description["design"]["model"]
     heads = [f"{head} head" for head in model["heads"] if head.startswith("audio")]
     return [*(heads if model["control"] != "free_matrix" else []), *(["late fusion"] if model["late_fusion"] else [])]
 
 
 def learners(description: Mapping[str, Any]) -> str:
-    """What was trained on the 3D-CNN's features, in a few words."""
+    """The heads on the 3D-CNN's features, in a few words."""
     model = description["design"]["model"]
     parts = [*model["heads"], *(["late fusion"] if model["late_fusion"] else [])]
     return " + ".join(parts) + (f" (control: {model['control']})" if model["control"] != "none" else "")

@@ -1,4 +1,4 @@
-"""An action by itself: its best hits and worst misses, what it is mistaken for, its curve, thresholds, calibration."""
+"""One action: best hits, worst misses, confusions, precision-recall curve, thresholds, calibration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,18 +16,18 @@ from pipeline.report.sections.learnt import Related
 VIDEOS = 4
 """Hits, misses and false alarms that are shown of an action."""
 OTHERS = 5
-"""Actions that it is mistaken for."""
+"""Actions that it is confused with."""
 FORMS = 6
-"""Training videos that lend it their sound."""
+"""Training videos whose sound is one of its forms."""
 WANTED = (0.5, 0.75, 0.9)
-"""Precisions that a threshold is told for."""
+"""Precisions for which a threshold is given."""
 BINS = 5
 """Of an action's own reliability: it has few positives."""
 POINTS = 200
 """Of a curve that is drawn."""
 
 
-class Take(NamedTuple):
+class Clip(NamedTuple):
     """A video to play."""
 
     video_id: str
@@ -36,8 +36,8 @@ class Take(NamedTuple):
     """Percent; NaN for a training video, which nobody has scored."""
 
 
-class Taken(NamedTuple):
-    """An action in whose place another is ranked."""
+class Confusion(NamedTuple):
+    """Another action that is ranked above this one."""
 
     action: str
     percent: float
@@ -45,27 +45,27 @@ class Taken(NamedTuple):
 
 
 class Portrait(NamedTuple):
-    """All about one action; empty lists where no scored video has it."""
+    """The results of one action; empty lists where no scored video has it."""
 
     action: str
     anchor: str
     positives: int
     ap: float
-    hits: list[Take]
-    misses: list[Take]
-    alarms: list[Take]
-    taken: list[Taken]
+    hits: list[Clip]
+    misses: list[Clip]
+    alarms: list[Clip]
+    taken: list[Confusion]
     curve: list[tuple[float, float]]
     """Recall and precision, percent, by rising recall."""
     thresholds: list[tuple[float, Choice | None]]
     reliability: Reliability
     related: Related | None
-    forms: list[Take]
+    forms: list[Clip]
     all_forms: int
 
 
 def anchor(action_id: int) -> str:
-    """Where the page tells of an action."""
+    """The id of an action on the page."""
     return f"action-{action_id}"
 
 
@@ -81,12 +81,12 @@ def portraits(run_tables: RunTables, values: Mapping[str, Any], related: Sequenc
     targets_BN = tables.multi_hot(run_tables.predictions["actions"], scores_BN.shape[1])
     mistaken = mistaken_for(scores_BN, targets_BN)
     ids, paths = run_tables.predictions["video_id"].to_pylist(), paths_of(run_tables, values)
-    lending = _lending(run_tables)
+    lending = _form_videos(run_tables)
     precisions = dict(zip(*(run_tables.per_action[name].to_pylist() for name in ("action_id", "ap")), strict=True))
     found = []
     for action, name in enumerate(run_tables.names):
         scores_B, own_B = scores_BN[:, action], targets_BN[:, action]
-        takes = [Take(video, paths[video], 100 * score) for video, score in zip(ids, scores_B.tolist(), strict=True)]
+        takes = [Clip(video, paths[video], 100 * score) for video, score in zip(ids, scores_B.tolist(), strict=True)]
         order = np.argsort(-scores_B, kind="stable")
         own = [takes[place] for place in order if own_B[place]]
         seen = curve(scores_B, own_B) if own else None
@@ -100,12 +100,12 @@ def portraits(run_tables: RunTables, values: Mapping[str, Any], related: Sequenc
                 hits=own[:VIDEOS],
                 misses=own[VIDEOS:][::-1][:VIDEOS],
                 alarms=[takes[place] for place in order if not own_B[place]][:VIDEOS],
-                taken=_taken(mistaken, action, run_tables.names),
+                taken=_confusions(mistaken, action, run_tables.names),
                 curve=_drawn(seen) if seen else [],
                 thresholds=[(wanted, threshold_for(wanted, seen)) for wanted in WANTED] if seen else [],
                 reliability=reliability(scores_B, own_B, bins=BINS),
                 related=related[action] if related else None,
-                forms=[Take(video, paths[video], float("nan")) for video in forms[:FORMS]],
+                forms=[Clip(video, paths[video], float("nan")) for video in forms[:FORMS]],
                 all_forms=len(forms),
             )
         )
@@ -118,12 +118,12 @@ def overall(run_tables: RunTables) -> Reliability:
     return reliability(scores_BN, tables.multi_hot(run_tables.predictions["actions"], scores_BN.shape[1]))
 
 
-def _taken(mistaken: Mistaken, action: int, names: Sequence[str]) -> list[Taken]:
-    """What most often stands above an action in videos that have it, and not the other."""
+def _confusions(mistaken: Mistaken, action: int, names: Sequence[str]) -> list[Confusion]:
+    """The actions most often ranked above an action, in videos that have it and not them."""
     fraction_N = mistaken.fraction[action]
     order = np.argsort(-np.nan_to_num(fraction_N, nan=-1.0), kind="stable")[:OTHERS]
     return [
-        Taken(names[other], 100.0 * float(fraction_N[other]), int(mistaken.videos[action, other]))
+        Confusion(names[other], 100.0 * float(fraction_N[other]), int(mistaken.videos[action, other]))
         for other in order if fraction_N[other] > 0
     ]  # fmt: skip
 
@@ -134,8 +134,8 @@ def _drawn(found: Curve) -> list[tuple[float, float]]:
     return [(100.0 * float(found.recall[place]), 100.0 * float(found.precision[place])) for place in places]
 
 
-def _lending(run_tables: RunTables) -> dict[int, list[str]]:
-    """By action, the training videos whose sounds are its forms: those that the page can play first."""
+def _form_videos(run_tables: RunTables) -> dict[int, list[str]]:
+    """By action, the training videos whose sounds are its forms; playable ones first."""
     playable = set(run_tables.playable["video_id"].to_pylist())
     found: dict[int, list[str]] = {}
     columns = (run_tables.audio[name].to_pylist() for name in ("action_id", "video_id"))

@@ -1,4 +1,4 @@
-"""What relates actions: the graph of co-occurrence, and the two lexicons."""
+"""Relations between actions: the co-occurrence graph and the two lexicons."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The result: the metrics beside their references, action by action, and in a sentence."""
+"""The result: metrics beside their references, overall, by action and as a sentence."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ class Figure(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """A metric of the model, beside what it is held against."""
+    """A metric of the model and of its references."""
 
     name: str
     about: str
@@ -39,7 +39,7 @@ class Metric(NamedTuple):
 
 
 class Best(NamedTuple):
-    """What perfect sight can reach on the bundled sample, and how near the model comes; percent."""
+    """What the best possible ranking reaches on the bundled sample, and how near the model comes; percent."""
 
     metric: str
     related: float
@@ -60,7 +60,7 @@ class Lede(NamedTuple):
 
 
 def lede(run_tables: RunTables, metrics: Sequence[Metric], split: str) -> Lede:
-    """What this is, what went in, and what came out."""
+    """What this is, its data and its result."""
     audible = pc.sum(pc.equal(run_tables.verdicts["verdict"], "audible")).as_py() or 0
     first = metrics[0]
     return Lede(
@@ -74,7 +74,7 @@ def lede(run_tables: RunTables, metrics: Sequence[Metric], split: str) -> Lede:
 
 
 def _what(features: Mapping[str, str] | None) -> str:
-    """What went in: videos, or features of real ones that others computed."""
+    """The data: videos, or imported features of real ones."""
     if features:
         return (
             f"Real data: {features['title']} ({features['licence']}). In the 3D-CNN's place stand imported features of "
@@ -87,7 +87,7 @@ def _what(features: Mapping[str, str] | None) -> str:
 
 
 def _lead(lead: Figure) -> str:
-    """The lead over the frequency ranking in words that its interval allows."""
+    """The lead over the frequency ranking in words, as far as its interval supports them."""
     interval = f"({lead.low:+.1f} to {lead.high:+.1f})"
     if lead.low > 0:
         return f"{lead.value:.1f} points {interval} above ranking by training frequency"

@@ -17,11 +17,11 @@ CHOSEN = {
     "by score": "Chosen are the videos that the model ranks best, so they are no fair sample of it.",
     "by gain": "Chosen are the videos that gain most over the baseline, so they are no fair sample of either.",
 }
-"""What is said of how the videos were chosen."""
+"""How the videos were chosen, as shown on the page."""
 
 
 class View(NamedTuple):
-    """A video under the heat of one action, as one model has it."""
+    """A video under one model's heat map for an action."""
 
     model: str
     score: float
@@ -77,7 +77,7 @@ class Sight(NamedTuple):
     videos: list[Video]
     pointing: list[Pointing]
     sentence: str
-    """What the first row of the pointing game says; empty where there is none."""
+    """The first row of the pointing game as a sentence; empty where there is none."""
     against: bool
     """Whether a baseline stands beside the model."""
     chosen: str
@@ -155,7 +155,7 @@ def _pointing(model: str, layer: str, rows: dict[str, dict[str, Any]]) -> Pointi
 
 
 def _sentence(row: Pointing) -> str:
-    """What a row says, in words that its intervals allow."""
+    """A row in words, as far as its intervals support them."""
     found = (
         f"At {row.layer} the heat is hottest inside the action's own square {row.heat.value:.1f}% of the time "
         f"({row.heat.low:.1f} to {row.heat.high:.1f}), where a random point would be {row.chance.value:.1f}%"

@@ -27,13 +27,13 @@ def of(*heads, control="none", late_fusion=False):
 
 
 def test_what_rests_on_vggish():
-    assert model.listening(of("visual", "audio", "text")) == ["audio head"]
-    assert model.listening(of("audio_text")) == ["audio_text head"]
-    assert model.listening(of("visual", "text")) == model.listening(of("fc")) == []
-    assert model.listening(of("audio", control="no_edges")) == ["audio head"]
-    assert model.listening(of("audio", control="free_matrix")) == []  # it has no forms
-    assert model.listening(of("fc", late_fusion=True)) == ["late fusion"]
-    assert model.listening(of("audio", late_fusion=True)) == ["audio head", "late fusion"]
+    assert model.vggish_parts(of("visual", "audio", "text")) == ["audio head"]
+    assert model.vggish_parts(of("audio_text")) == ["audio_text head"]
+    assert model.vggish_parts(of("visual", "text")) == model.vggish_parts(of("fc")) == []
+    assert model.vggish_parts(of("audio", control="no_edges")) == ["audio head"]
+    assert model.vggish_parts(of("audio", control="free_matrix")) == []  # it has no forms
+    assert model.vggish_parts(of("fc", late_fusion=True)) == ["late fusion"]
+    assert model.vggish_parts(of("audio", late_fusion=True)) == ["audio head", "late fusion"]
 
 
 def test_what_was_trained_is_named_with_its_control():
