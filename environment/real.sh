@@ -1,6 +1,7 @@
 #!/bin/sh
 # Tuned tables on the real data that come with the project, in clones below .cache/real, so that params.yaml and the
 # results of this folder stay as they are: sh environment/real.sh TABLE ROWS PRESET... [-- options of m3a ablate]
+# TABLE is one of m3a ablate, ROWS some of its rows, with commas, or '' for all; the tables are printed at the end.
 # The clones have no dvc.lock: that of this folder names results of the sample, which a fresh clone has not.
 set -eu
 table=$1 rows=$2
@@ -23,5 +24,8 @@ for name in $presets; do
         m3a ablate "$table" --mode frozen --tune --rows "$rows" "$@"
     )
     mkdir -p data/ablations
-    cp "$work"/data/ablations/*-"$name"* data/ablations/
+    cp "$work"/data/ablations/"$table"-*-"$name"* data/ablations/
+done
+for name in $presets; do
+    cat data/ablations/"$table"-frozen-tuned-"$name".md
 done

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipeline.ablate import experiments, tuning
+from pipeline.ablate import experiments, labels, tuning
 from pipeline.ablate import tables as written
 from pipeline.ablate.estimate import estimate
 from pipeline.ablate.experiments import Job, Mode
-from pipeline.ablate.result import FOLDER, Line, Result, Role, line, write
+from pipeline.ablate.result import FOLDER, Labels, Line, Result, Role, line, write
 from pipeline.ablate.rows import Ablation, Changes, Row, Value
 from pipeline.ablate.statistics import figures
 from pipeline.ablate.tuning import Trial
@@ -43,8 +43,8 @@ def ablate(
     only: Sequence[str],
     extra: Mapping[str, Value],
     tune: bool = False,
-) -> Result:
-    """Run an ablation and write its tables.
+) -> list[Result]:
+    """Run an ablation and write its table; of imported features, on parts of their labels too.
 
     Args:
         ablation: which.
@@ -68,7 +68,12 @@ def ablate(
         scored = _frozen(ablation, rows, seeds=seeds, extra=extra, tune=tune, trials=trials)
     else:
         scored = _joint(ablation, rows, params, seeds=seeds, extra=extra, tune=tune, trials=trials)
-    return collect(ablation, scored, trials, params, mode=mode, budget=tuning.budget(params, mode) if tune else "")
+    budget = tuning.budget(params, mode) if tune else ""
+    results = [collect(ablation, scored, trials, params, mode=mode, budget=budget)]
+    for part in labels.parts_of(params.dataset):
+        own = [one._replace(predictions=[part.of(table) for table in one.predictions]) for one in scored]
+        results.append(collect(ablation, own, (), params, mode=mode, budget=budget, part=part.name))
+    return results
 
 
 def chosen(ablation: Ablation, only: Sequence[str]) -> list[Row]:
@@ -189,7 +194,14 @@ def _run(jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def collect(
-    ablation: Ablation, scored: Sequence[Scored], trials: Sequence[Trial], params: Params, *, mode: Mode, budget: str
+    ablation: Ablation,
+    scored: Sequence[Scored],
+    trials: Sequence[Trial],
+    params: Params,
+    *,
+    mode: Mode,
+    budget: str,
+    part: Labels = "",
 ) -> Result:
     """Measure what the experiments left and write the tables of it; tuned rows stand before untuned ones.
 
@@ -202,9 +214,8 @@ def collect(
     source = params.dataset.source
     named = Path(params.dataset.folder).name if source == "features" else source
     data = f"{named}, {params.evaluate.split} split"
-    result = Result(
-        ablation.name, mode, data, tuple(_lines(ablation, scored, params)), limits(ablation, params), budget
-    )
+    lines = tuple(_lines(ablation, scored, params))
+    result = Result(ablation.name, mode, data, lines, limits(ablation, params), budget, part)
     save(result)
     if trials:
         files.write_text(FOLDER / f"{result.name}-trials.tsv", trials_text(trials))

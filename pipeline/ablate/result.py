@@ -20,13 +20,21 @@ FOLDER = Path("data/ablations")
 COLUMNS = (
     "ablation", "mode", "data", "row", "label", "metric", "seeds", "mean", "spread", "low", "high",
     "lead", "lead_low", "lead_high", "lead_seeds", "achievable", "published", "failed",
-    "tuning", "settings", "budget",
+    "tuning", "settings", "budget", "labels",
 )  # fmt: skip
 DECIMALS = 4
 
 
 Role = Literal["", "tuned", "untuned"]
 """Of a row: empty where the table was not tuned."""
+
+
+Labels = Literal["", "unimplied", "activities"]
+LABELS: Mapping[Labels, str] = {
+    "unimplied": "without labels that another label of the video implies (P of 0.95 or more in training)",
+    "activities": "labels that are activities alone",
+}
+"""Parts of a vocabulary that a table is measured on again (`pipeline.ablate.labels`), in words."""
 
 
 class Line(NamedTuple):
@@ -57,13 +65,21 @@ class Result(NamedTuple):
     """By metric, the best that sight allows on the bundled sample, in percent; empty where it is not known."""
     budget: str = ""
     """Of the tuning of every row, in words; empty where the table was not tuned."""
+    labels: Labels = ""
+    """Those that are measured; empty where all are."""
 
     @property
     def name(self) -> str:
         """Of its files; of imported features, with their folder's name, so that data sets stand side by side."""
         source = self.data.partition(",")[0]
         own = "" if source in get_args(DatasetSource) else f"-{source}"
-        return f"{self.ablation}-{self.mode}{'-tuned' if self.budget else ''}{own}"
+        part = f"-{self.labels}" if self.labels else ""
+        return f"{self.ablation}-{self.mode}{'-tuned' if self.budget else ''}{own}{part}"
+
+    @property
+    def measured_on(self) -> str:
+        """The data set, the split and the labels, in words."""
+        return f"{self.data}, {LABELS[self.labels]}" if self.labels else self.data
 
     @property
     def title(self) -> str:
@@ -119,7 +135,7 @@ def write(result: Result, folder: Path = FOLDER) -> Path:
             told = {source: values[metric] for source, values in entry.published.items() if metric in values}
             best = round(result.achievable[metric], DECIMALS) if metric in result.achievable else ""
             cells = [*head, metric, *_numbers(entry.figures.get(metric)), best, _packed(told)]
-            writer.writerow([*cells, entry.failed, entry.tuning, entry.settings, result.budget])
+            writer.writerow([*cells, entry.failed, entry.tuning, entry.settings, result.budget, result.labels])
     path = folder / f"{result.name}.csv"
     files.write_text(path, text.getvalue())
     return path
@@ -141,18 +157,24 @@ def read(path: Path) -> Result:
         raise PlainError(f"{path}: not a table of `m3a ablate`: {error}; run it again") from error
     achievable = {row["metric"]: float(row["achievable"]) for row in rows[: len(METRICS)] if row["achievable"]}
     mode: Literal["joint", "frozen"] = "joint" if first["mode"] == "joint" else "frozen"
-    return Result(first["ablation"], mode, first["data"], lines, achievable, first["budget"])
+    labels: Labels = next((name for name in LABELS if name == first["labels"]), "")
+    return Result(first["ablation"], mode, first["data"], lines, achievable, first["budget"], labels)
 
 
 def read_all(folder: Path) -> list[Result]:
-    """Every table of a folder, in the order of the paper, joint training first, tuned before untuned.
+    """Every table of a folder, in the order of the paper, real data first, joint training first, tuned before untuned.
 
     Raises:
         PlainError: a CSV file there is not one of `write`.
     """
     order = list(ABLATIONS)
     found = [read(path) for path in sorted(folder.glob("*.csv"))]
-    return sorted(found, key=lambda result: (order.index(result.ablation), result.mode != "joint", not result.budget))
+
+    def place(result: Result) -> tuple[int, bool, bool, bool]:
+        sample = result.data.startswith("sample")
+        return order.index(result.ablation), sample, result.mode != "joint", not result.budget
+
+    return sorted(found, key=place)
 
 
 def _numbers(figure: Figure | None) -> Sequence[object]:

@@ -34,7 +34,7 @@ def caption(result: Result) -> str:
     tuning = f" {result.budget}" if result.budget else ""
     limit = f" In square brackets, the percentage of what perfect sight can reach: {best}." if best else ""
     return (
-        f"{mode[0].upper()}{mode[1:]}. {result.data}, percent: mean over {seeds} "
+        f"{mode[0].upper()}{mode[1:]}. {result.measured_on}, percent: mean over {seeds} "
         f"{'seed' if seeds == 1 else 'seeds'}, {spread}in brackets the 95% interval of the mean over "
         f"{'videos and seeds' if seeds > 1 else f'videos. {ONE_SEED}'}.{limit}{tuning}"
     )

@@ -61,7 +61,8 @@ def ablate(
     shows. All rows are trained alike; which of them learns fastest at that one rate decides much. With --tune each row
     has the same budget of trials (on frozen features over the grid of frozen.tune_*), the best of which on the
     validation split is trained with fresh seeds and scored; the untuned row stands beside it, and all trials in
-    data/ablations/*-trials.tsv.
+    data/ablations/*-trials.tsv. Of imported features, whose labels machines may have made, two more tables: without
+    labels that another implies, and of activities alone, where the folder's annotations/activities.txt names them.
     """
     from pipeline.ablate import tables
     from pipeline.ablate.ablate import ablate as run
@@ -70,10 +71,11 @@ def ablate(
     only = [name.strip() for name in rows.split(",") if name.strip()]
     how: Literal["joint", "frozen"] = "frozen" if mode is Mode.frozen else "joint"
     extra = _of_preset(preset) | dict(_setting(text) for text in setting or [])
-    result = run(ABLATIONS[table], _with(extra), mode=how, seeds=seeds, only=only, extra=extra, tune=tune)
-    out.print(tables.markdown(result), markup=False)
-    out.print(f"as CSV, Markdown and LaTeX: {FOLDER}/{result.name}.*; `dvc repro` puts it in the report")
-    if failed := list(dict.fromkeys(line.row for line in result.lines if line.failed)):
+    results = run(ABLATIONS[table], _with(extra), mode=how, seeds=seeds, only=only, extra=extra, tune=tune)
+    for result in reversed(results):  # the table of all labels last, where one looks
+        out.print(tables.markdown(result), markup=False)
+        out.print(f"as CSV, Markdown and LaTeX: {FOLDER}/{result.name}.*; `dvc repro` puts it in the report")
+    if failed := list(dict.fromkeys(line.row for line in results[0].lines if line.failed)):
         out.print(f"failed: {', '.join(failed)}", style="red", markup=False)
         raise typer.Exit(1)
 

@@ -31,8 +31,10 @@ def test_rows_differ_in_name_and_in_what_is_trained(ablation):
     assert len({changed(row).model_dump_json() for row in ablation.rows}) == len(ablation.rows)
 
 
-def test_table_1_is_the_papers():
-    heads = [row.changes["model.heads"] for row in ABLATIONS["table1"].rows]
+def test_table_1_is_the_papers_and_late_fusion():
+    *rows, last = ABLATIONS["table1"].rows
+    assert (last.changes["model.heads"], last.changes["model.late_fusion"]) == (["fc"], True)
+    heads = [row.changes["model.heads"] for row in rows]
     assert heads == [
         ["fc"], ["visual"], ["audio"], ["text"], ["visual", "audio"], ["visual", "text"], ["audio", "text"],
         ["visual", "audio", "text"],
@@ -77,5 +79,5 @@ def test_names_are_what_dvc_takes_and_differ_by_mode():
         for mode in ("joint", "frozen")
         for job in plan(ABLATIONS["table1"], rows, mode=mode, seeds=2, extra={})
     ]
-    assert len(set(names)) == len(names) == 8 * 2 + 8
+    assert len(set(names)) == len(names) == 9 * 2 + 9
     assert all(name.replace("-", "").replace("_", "").isalnum() for name in names)

@@ -2,6 +2,7 @@
 
     FOLDER/annotations/manifest.json     origin, licence, models, widths, and the digest of every file below
     FOLDER/annotations/actions.txt       the vocabulary, a name a line, in the order of action ids
+    FOLDER/annotations/activities.txt    those of them that are activities, where somebody has said so
     FOLDER/annotations/labels.parquet    video_id, split (train | val | test), labels (names)
     FOLDER/features/visual-00000.parquet ...   video_id, view, vector
     FOLDER/features/sound-00000.parquet ...    video_id, form
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pipeline.foundations.runtime.errors import PlainError
 
 MANIFEST, ACTIONS, LABELS = "manifest.json", "actions.txt", "labels.parquet"
+ACTIVITIES = "activities.txt"
 LAYOUT: Literal[1] = 1
 """Of this description; another number is another layout."""
 MOST_BYTES = 64 * 2**20

@@ -57,7 +57,7 @@ def _table(result: Result) -> Table:
         ablation=result.ablation,
         title=result.title,
         mode=tables.MODES[result.mode],
-        data=result.data,
+        data=result.measured_on,
         note=result.note,
         budget=result.budget,
         seeds=result.seeds,

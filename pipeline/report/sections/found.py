@@ -27,6 +27,7 @@ QUESTIONS = (
     Question(
         "Do the paper's heads beat a fully connected layer?", "table1", ("visual", "audio", "text", "audio-text", "all")
     ),
+    Question("Does hearing the scored video help the fully connected layer?", "table1", ("late_fusion",)),
     Question("Does the GCN matter?", "controls", ("free_matrix", "fc")),
     Question("Does the graph matter?", "controls", ("no_edges", "rewired")),
     Question("Does the content of the forms matter?", "controls", ("shuffled_forms", "random_forms")),
@@ -73,7 +74,7 @@ def _finding(question: Question, result: Result) -> Finding | None:
     if first is None or first.row != _reference(question) or not rows:
         return None
     comparisons = [_comparison(line, first, metric) for line in rows for metric in METRICS if line.figures[metric].lead]
-    return Finding(question.text, result.name, tables.MODES[result.mode], result.data, result.seeds, comparisons)
+    return Finding(question.text, result.name, tables.MODES[result.mode], result.measured_on, result.seeds, comparisons)
 
 
 def _reference(question: Question) -> str:
