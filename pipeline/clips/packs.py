@@ -1,6 +1,7 @@
 """The pack format: how frames of many videos lie in one file, and how they are read back.
 
     pack-000000.bin     JPEG JPEG JPEG ... | what is in it, as JSON | length of that JSON, 8 bytes
+    pack-000000.h264    the same of H.264's packets, one a frame (`pipeline.clips.codecs`)
 
 A pack describes itself, so that it can be made by one worker and be whole or absent; `clips.parquet` gathers the
 descriptions of all packs, and is all that a reader needs. Frames are read by position, which shares the system's
@@ -19,6 +20,8 @@ from typing import BinaryIO, NamedTuple, Self
 import numpy as np
 import pyarrow as pa
 
+from pipeline.clips.codecs import CODECS
+from pipeline.foundations.params.choices import ClipCodec
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import room_for_open_files
 from pipeline.foundations.tables import tables
@@ -29,9 +32,9 @@ _AGAIN = "make the copies again: dvc repro --force prepare_clips"
 _LENGTH = struct.Struct("<Q")
 
 
-def pack_name(number: int) -> str:
+def pack_name(number: int, codec: ClipCodec = "jpeg") -> str:
     """The file name of a pack."""
-    return f"pack-{number:06d}.bin"
+    return f"pack-{number:06d}{CODECS[codec].suffix}"
 
 
 class Copy(NamedTuple):
@@ -44,7 +47,7 @@ class Copy(NamedTuple):
     fps: float
     """Frames a second."""
     offsets: tuple[int, ...]
-    """Where each frame's JPEG starts in the pack and where the last one ends; bytes."""
+    """Where each stored frame starts in the pack and where the last one ends; bytes."""
 
 
 class Exclusion(NamedTuple):
@@ -70,12 +73,12 @@ class PackWriter:
         self._excluded: list[Exclusion] = []
         self._end = 0
 
-    def add(self, video_id: str, *, width: int, height: int, fps: float, jpegs: list[bytes]) -> None:
+    def add(self, video_id: str, *, width: int, height: int, fps: float, stored: list[bytes]) -> None:
         """Append a video's frames."""
         offsets = [self._end]
-        for jpeg in jpegs:
-            self._file.write(jpeg)
-            offsets.append(offsets[-1] + len(jpeg))
+        for frame in stored:
+            self._file.write(frame)
+            offsets.append(offsets[-1] + len(frame))
         self._end = offsets[-1]
         self._copies.append(Copy(video_id, width, height, fps, tuple(offsets)))
 
@@ -126,6 +129,7 @@ class Packs:
         self.sizes = np.stack([table["width"].to_numpy(), table["height"].to_numpy()], axis=1)
         self.fps = table["fps"].to_numpy()
         self._folder = folder
+        self._codec: ClipCodec = "h264" if (folder / pack_name(0, "h264")).exists() else "jpeg"
         self._pack = table["pack"].to_numpy()
         self._first = offsets.offsets.to_numpy()
         self._offsets = offsets.flatten().to_numpy()
@@ -140,7 +144,17 @@ class Packs:
         """How many frames a video has."""
         return int(self._first[video + 1] - self._first[video]) - 1
 
-    def jpegs(self, video: int, frames: Sequence[int]) -> list[bytes]:
+    def pictures(self, video: int, frames: Sequence[int]) -> np.ndarray:
+        """Some frames of a video, decoded; uint8 T x H x W x 3.
+
+        Raises:
+            PlainError: the pack is absent, shorter than the table says, or damaged.
+        """
+        codec = CODECS[self._codec]
+        first = codec.start(min(frames))
+        return codec.decode(self.stored(video, range(first, max(frames) + 1)), [frame - first for frame in frames])
+
+    def stored(self, video: int, frames: Sequence[int]) -> list[bytes]:
         """Some frames of a video, as stored; one read, from the first of them to the last.
 
         Raises:
@@ -150,14 +164,14 @@ class Packs:
         start, end = min(bounds)[0], max(bounds)[1]
         data = os.pread(self._file(int(self._pack[video])).fileno(), end - start, start)
         if len(data) < end - start:
-            path = self._folder / pack_name(int(self._pack[video]))
+            path = self._path(int(self._pack[video]))
             raise PlainError(
                 f"{path}: ends before the frames of {self.video_ids[video]}; run `dvc repro prepare_clips`"
             )
         return [data[first - start : last - start] for first, last in bounds]
 
     def _bounds(self, video: int, frame: int) -> tuple[int, int]:
-        """Where a frame's JPEG starts in its pack, and where it ends."""
+        """Where a stored frame starts in its pack, and where it ends."""
         at = int(self._first[video]) + frame
         return int(self._offsets[at]), int(self._offsets[at + 1])
 
@@ -165,7 +179,7 @@ class Packs:
         """A pack, opened once in this process; where not all may stay open, the least recently used are closed."""
         self._room = self._room or room_for_open_files(len(np.unique(self._pack)))
         if number not in self._open:
-            path = self._folder / pack_name(number)
+            path = self._path(number)
             try:
                 self._open[number] = io.FileIO(path)
             except OSError as error:
@@ -174,6 +188,9 @@ class Packs:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(number)
         return self._open[number]
+
+    def _path(self, number: int) -> Path:
+        return self._folder / pack_name(number, self._codec)
 
     def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_open": OrderedDict(), "_room": 0}  # an open file does not travel to another process

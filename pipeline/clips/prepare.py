@@ -1,14 +1,15 @@
-"""Make the training copies: decode each video once, scale it, and keep its frames as JPEG.
+"""Make the training copies: decode each video once, scale it, and keep its frames as JPEG or H.264.
 
 A loader that decodes three seconds of H.264 to get sixteen frames spends its time on frames that nobody sees.
-The copies hold every frame of the time line, each of them an image that is decoded by itself. Training scales them
-once more: they are somewhat larger than its largest scale, and sharp, so that scaling twice costs little.
+The copies hold every frame of the time line, small, each by itself or a few frames from a key frame. Training scales
+them once more: they are somewhat larger than its largest scale, and sharp, so that scaling twice costs little.
 """
 
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -16,11 +17,12 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.clips.jpeg import encode_jpeg
+from pipeline.clips.codecs import CODECS
 from pipeline.clips.packs import EXCLUDED, TABLE, PackWriter, pack_name, read_contents
 from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.frames import shown
 from pipeline.foundations.params import Clips, Execution, Frames, Media, Scaling
+from pipeline.foundations.params.choices import ClipCodec
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.runtime.map_videos import Failures, map_videos
@@ -42,12 +44,12 @@ class Source(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A video's frames as JPEG, of one size in pixels, and how many there are a second."""
+    """A video's stored frames, of one size in pixels, and how many there are a second."""
 
     width: int
     height: int
     fps: float
-    jpegs: list[bytes]
+    stored: list[bytes]
 
 
 class Prepared(NamedTuple):
@@ -81,7 +83,7 @@ def prepare(
     ordered = sorted(sources)
     fps, scaling = line_of(frames, clips)
     copy = partial(copy_frames, fps=fps, scaling=scaling, clips=clips)
-    looks = (frames.fps, frames.timeline, frames.scaling, clips.short_side, clips.quality)
+    looks = (frames.fps, frames.timeline, frames.scaling, clips.short_side, clips.codec, clips.quality, clips.crf)
     key = input_key(ordered, *looks, clips.shard_size, media)
     with map_videos(
         partial(write_pack, copy=copy, media=media, threads=execution.threads),
@@ -89,7 +91,7 @@ def prepare(
         stage="prepare_clips",
         key=key,
         size=clips.shard_size,
-        suffix=".bin",
+        suffix=CODECS[clips.codec].suffix,
         execution=execution,
         label="copying videos",
         failed=Failures("excluded", _excluded, clips.max_failure_rate, "clips.max_failure_rate"),
@@ -97,7 +99,7 @@ def prepare(
         counts = total(packs)
         with atomic_write(target) as folder:
             folder.mkdir()
-            _gather(folder, packs)
+            _gather(folder, packs, clips.codec)
     return Prepared(
         videos=counts.get("videos", 0),
         excluded=counts.get("excluded", 0),
@@ -155,6 +157,9 @@ def line_of(frames: Frames, clips: Clips) -> tuple[float | None, CopyScaling]:
 def copy_frames(path: Path, media: Media, *, fps: float | None, scaling: CopyScaling, clips: Clips) -> Made:
     """Decode a video and encode its frames, one by one; runs in the guarded process, so that little travels back.
 
+    One picture is held at a time, or some ten for H.264, whatever the video's length.
+
+
     Args:
         path: the video.
         media: bounds on what it may ask of us.
@@ -165,13 +170,10 @@ def copy_frames(path: Path, media: Media, *, fps: float | None, scaling: CopySca
     Raises:
         Undecodable: anything that is wrong with the file.
     """
-    jpegs: list[bytes] = []
-    height = width = 0
     with shown(path, media, fps=fps, short_side=clips.short_side, scaling=scaling) as (line, rate):
-        for picture, ticks in line:
-            height, width, _ = picture.shape
-            jpegs += [encode_jpeg(picture, clips.quality)] * ticks
-    return Made(width, height, rate, jpegs)
+        first, frames = next(line)
+        stored = list(CODECS[clips.codec].encode(chain([(first, frames)], line), clips))
+    return Made(first.shape[1], first.shape[0], rate, stored)
 
 
 def _excluded(pack: Path) -> Iterator[tuple[str, str]]:
@@ -179,10 +181,10 @@ def _excluded(pack: Path) -> Iterator[tuple[str, str]]:
     yield from read_contents(pack).excluded
 
 
-def _gather(folder: Path, packs: Sequence[Shard]) -> None:
+def _gather(folder: Path, packs: Sequence[Shard], codec: ClipCodec) -> None:
     """Bring the packs into `folder` and write their tables."""
     for number, pack in enumerate(packs):
-        _link(pack.path, folder / pack_name(number))
+        _link(pack.path, folder / pack_name(number, codec))
     tables.write_stream("clips", folder / TABLE, _copies(packs))
     tables.write_stream("exclusions", folder / EXCLUDED, _exclusions(packs))
 

@@ -37,4 +37,4 @@ def probe(path: Path, media: Media, *, frames: Frames, clips: Clips, rules: Filt
         sound = audible = False
     else:
         sound, audible = True, judge(samples, rules).verdict == "audible"
-    return Probe(sum(map(len, copy.jpegs)), copy.width * copy.height * 3 * len(copy.jpegs), sound, audible)
+    return Probe(sum(map(len, copy.stored)), copy.width * copy.height * 3 * len(copy.stored), sound, audible)

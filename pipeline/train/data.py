@@ -4,7 +4,6 @@ What an example shows depends on the seed, the epoch and the video's id alone, s
 processes nor an interruption changes it. Shapes: B examples, T frames, Y x X pixels, C channels, N actions.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pipeline.clips.jpeg import decode_jpeg
 from pipeline.clips.packs import EXCLUDED, Packs
 from pipeline.foundations.params import Train
 from pipeline.foundations.runtime.errors import PlainError
@@ -85,7 +83,7 @@ class Examples(Dataset[Batch]):
         width, height = self._packs.sizes[video].tolist()
         size = Size(self._packs.frames(video), width, height, float(self._packs.fps[video]))
         view = self._choose(size, self.video_ids[pick.row].as_py(), pick.epoch)
-        pictures = cut(self._packs.jpegs(video, view.frames), view, self._crop)
+        pictures = cut(self._packs.pictures(video, view.frames), view, self._crop)
         target = torch.from_numpy(self.target(pick.row))
         return Batch(pictures, target, self.sounds[pick.row], torch.tensor(pick.row))
 
@@ -132,10 +130,9 @@ def open_examples(
     return Examples(table, packs, actions=actions, choose=choose, crop=train.crop, whitened=whitened)
 
 
-def cut(jpegs: Sequence[bytes], view: View, crop: int) -> Tensor:
-    """Decode a view's frames, scale them and take the view's square of `crop` pixels; uint8 T x Y x X x C."""
-    pictures_TYXC = torch.from_numpy(np.stack([decode_jpeg(jpeg) for jpeg in jpegs]))
-    pictures_TCYX = pictures_TYXC.permute(0, 3, 1, 2)  # channels stay innermost in memory
+def cut(pictures: np.ndarray, view: View, crop: int) -> Tensor:
+    """Scale a view's frames (T x H x W x C) and take the view's square of `crop` pixels; uint8 T x Y x X x C."""
+    pictures_TCYX = torch.from_numpy(pictures).permute(0, 3, 1, 2)  # channels stay innermost in memory
     size = (view.height, view.width)
     if pictures_TCYX.shape[2:] != size:
         if view.scaling == "antialiased":

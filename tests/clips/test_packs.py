@@ -20,7 +20,7 @@ def folder(tmp_path):
         with (tmp_path / pack_name(number)).open("wb") as file:
             writer = PackWriter(file)
             for name in names:
-                writer.add(name, width=4, height=3, fps=30.0, jpegs=VIDEOS[name])
+                writer.add(name, width=4, height=3, fps=30.0, stored=VIDEOS[name])
             rows += [(copy, number) for copy in writer.close().copies]
     columns = {name: [getattr(copy, name) for copy, _ in rows] for name in Copy._fields}
     table = tables.from_columns("clips", columns | {"pack": [number for _, number in rows]})
@@ -33,20 +33,20 @@ def test_what_was_written_is_read_back(folder):
         assert opened.video_ids.to_pylist() == ["a", "b", "c"]
         assert opened.sizes.tolist() == [[4, 3]] * 3
         assert opened.fps.tolist() == [30.0] * 3
-        for number, jpegs in enumerate(VIDEOS.values()):
-            assert opened.frames(number) == len(jpegs)
-            assert opened.jpegs(number, range(len(jpegs))) == jpegs
+        for number, stored in enumerate(VIDEOS.values()):
+            assert opened.frames(number) == len(stored)
+            assert opened.stored(number, range(len(stored))) == stored
 
 
 def test_frames_come_in_the_order_asked_and_as_often(folder):
     with Packs(folder) as opened:
-        assert opened.jpegs(0, [2, 0, 2]) == [b"three", b"one", b"three"]
+        assert opened.stored(0, [2, 0, 2]) == [b"three", b"one", b"three"]
 
 
 def test_a_pack_describes_itself(tmp_path):
     with (tmp_path / "pack").open("wb") as file:
         writer = PackWriter(file)
-        writer.add("ä/1", width=5, height=6, fps=29.97, jpegs=[b"12", b"345"])
+        writer.add("ä/1", width=5, height=6, fps=29.97, stored=[b"12", b"345"])
         writer.exclude("broken", "no picture")
         closed = writer.close()
     assert closed == read_contents(tmp_path / "pack")
@@ -65,8 +65,8 @@ def test_a_pack_is_opened_once_and_kept(folder, monkeypatch):
     monkeypatch.setattr(packs.io, "FileIO", lambda path: opens.update([path.name]) or FileIO(path))
     with Packs(folder) as opened:
         for _ in range(3):
-            assert opened.jpegs(0, [0]) == [b"one"]
-            assert opened.jpegs(2, [1]) == [b"six"]
+            assert opened.stored(0, [0]) == [b"one"]
+            assert opened.stored(2, [1]) == [b"six"]
     assert opens == {pack_name(0): 1, pack_name(1): 1}
 
 
@@ -74,26 +74,26 @@ def test_where_a_process_may_keep_few_files_open_the_least_used_are_closed(folde
     monkeypatch.setattr(packs, "room_for_open_files", lambda wanted: wanted - 1)
     with Packs(folder) as opened:
         for _ in range(2):
-            assert opened.jpegs(0, [0]) == [b"one"]
-            assert opened.jpegs(2, [1]) == [b"six"]
+            assert opened.stored(0, [0]) == [b"one"]
+            assert opened.stored(2, [1]) == [b"six"]
             assert len(opened._open) == 1
 
 
 def test_packs_travel_to_another_process_without_open_files(folder):
     with Packs(folder) as opened:
-        opened.jpegs(0, [0])
+        opened.stored(0, [0])
         with pickle.loads(pickle.dumps(opened)) as travelled:
             assert travelled._open == {}
-            assert travelled.jpegs(0, [1]) == [b"two!"]
+            assert travelled.stored(0, [1]) == [b"two!"]
 
 
 def test_a_pack_cut_short_is_named(folder):
     (folder / pack_name(0)).write_bytes(b"onetw")
     with Packs(folder) as opened, pytest.raises(PlainError, match=r"pack-000000\.bin: ends before the frames of a"):
-        opened.jpegs(0, [0, 1])
+        opened.stored(0, [0, 1])
 
 
 def test_an_absent_pack_is_named(folder):
     (folder / pack_name(1)).unlink()
     with Packs(folder) as opened, pytest.raises(PlainError, match=r"pack-000001\.bin: cannot be read"):
-        opened.jpegs(2, [0])
+        opened.stored(2, [0])

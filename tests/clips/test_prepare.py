@@ -3,7 +3,6 @@ from functools import partial
 import numpy as np
 import pytest
 
-from pipeline.clips.jpeg import decode_jpeg
 from pipeline.clips.packs import EXCLUDED, TABLE, Packs
 from pipeline.clips.prepare import check_file_count, prepare, sources_of
 from pipeline.foundations.media.frames import read_frames
@@ -20,13 +19,17 @@ def folder(tmp_path_factory):
         yield root / "clips"
 
 
+def _prepare(sources, *, target, **how):
+    return prepare(target, sources, **how)
+
+
 @pytest.fixture(scope="module")
 def make(params, folder):
     """`prepare` with the sample's bounds, copies of short side 24, two videos a pack."""
     clips = params.clips.model_copy(update={"short_side": 24, "shard_size": 2, "max_failure_rate": 0.2})
     execution = params.execution.model_copy(update={"workers": 1})
     frames = params.frames.model_copy(update={"fps": 30.0})
-    return partial(prepare, folder, clips=clips, frames=frames, media=params.media, execution=execution)
+    return partial(_prepare, target=folder, clips=clips, frames=frames, media=params.media, execution=execution)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,7 @@ def test_copies_hold_every_frame_of_the_time_line(made, params, sources, folder)
         assert packs.video_ids.to_pylist() == ["v0", "v1", "v2", "v3", "v4"]
         assert packs.sizes.tolist() == [[32, 24], [24, 32], [32, 24], [24, 32], [32, 24]]
         for number, name in enumerate(packs.video_ids.to_pylist()):
-            stored = np.stack([decode_jpeg(jpeg) for jpeg in packs.jpegs(number, range(packs.frames(number)))])
+            stored = packs.pictures(number, range(packs.frames(number)))
             source = read_frames(by_name[name], params.media, fps=30.0, short_side=24, scaling="sharp").pixels
             assert stored.shape == source.shape
             assert np.abs(stored.astype(float) - source).mean() < 1.5  # JPEG at quality 95
@@ -89,6 +92,30 @@ def test_two_workers_threads_and_another_order_leave_the_same_bytes(
     execution = params.execution.model_copy(update={"workers": workers, "threads": threads})
     make(list(reversed(sources)), execution=execution)
     assert {name: data for name, (data, _) in contents(folder).items()} == one
+
+
+def test_h264_copies_hold_the_same_frames_in_fewer_bytes(made, make, params, sources, folder, tmp_path):
+    """Encoded in the sandboxed process; the same bytes for any number of workers."""
+    clips = params.clips.model_copy(
+        update={"short_side": 24, "shard_size": 2, "max_failure_rate": 0.2, "codec": "h264", "crf": 12}
+    )
+    with Packs(folder) as packs:
+        jpegs = [packs.pictures(number, range(packs.frames(number))) for number in range(len(packs))]
+    found = []
+    for workers in (1, 2):
+        execution = params.execution.model_copy(update={"workers": workers})
+        target = tmp_path / str(workers)
+        again = make(sources, target=target, clips=clips, execution=execution)
+        assert again[:4] == made[:4]
+        assert again.bytes < made.bytes
+        found.append({path.name: path.read_bytes() for path in target.iterdir()})
+    assert found[0] == found[1]
+    assert sorted(found[0])[2:] == ["pack-000000.h264", "pack-000001.h264", "pack-000002.h264"]
+    with Packs(tmp_path / "1") as packs:
+        for number, expected in enumerate(jpegs):
+            pictures = packs.pictures(number, range(packs.frames(number)))
+            assert np.abs(pictures.astype(float) - expected).mean() < 4
+            assert (packs.pictures(number, [17, 3]) == pictures[[17, 3]]).all()
 
 
 def test_too_many_files_are_refused_with_the_size_that_is_enough():

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from pipeline.clips.codecs import CODECS
 from pipeline.clips.prepare import copy_frames, line_of
 from pipeline.dataset.sample.plan import draw_plans
 from pipeline.dataset.sample.render import render_video
@@ -36,7 +37,7 @@ def cost(path: Path, params: Params, short_side: int) -> Cost:
     height, width = once.shape[1:3]
     side = min(height, width)
     view = View([], height, width, params.frames.scaling, (height - side) // 2, (width - side) // 2, flip=False)
-    twice = cut([made.jpegs[frame] for frame in chosen], view, side).numpy().astype(float)
+    twice = cut(CODECS[params.clips.codec].decode(made.stored, chosen.tolist()), view, side).numpy().astype(float)
     seen = once[chosen][:, view.top : view.top + side, view.left : view.left + side].astype(float)
     gradients = [np.abs(np.diff(pictures, axis=2)).mean() for pictures in (twice, seen)]
     return Cost(float(np.abs(twice - seen).mean()), float(gradients[0] / gradients[1]))

@@ -73,8 +73,8 @@ def write_clips(folder: Path, video_ids: list[str], excluded: list[str]) -> None
             writer = PackWriter(file)
             for video_id in video_ids[start : start + 5]:
                 video = int(video_id.removeprefix("v"))
-                jpegs = [picture(video, frame) for frame in range(LENGTH)]
-                writer.add(video_id, width=WIDTH, height=HEIGHT, fps=30.0, jpegs=jpegs)
+                stored = [picture(video, frame) for frame in range(LENGTH)]
+                writer.add(video_id, width=WIDTH, height=HEIGHT, fps=30.0, stored=stored)
             written = writer.close().copies
         copies += written
         packs += [number] * len(written)

@@ -35,7 +35,7 @@ def view(height, width, top, left, *, scaling="antialiased", flip=False):
 def test_a_cut_is_what_scaling_the_whole_frame_and_cropping_gives(scaling):
     """By Pillow with antialiasing, and by PyTorch without, on floats, as the released code does."""
     jpeg = encode_jpeg(smooth(), 95)
-    found = cut([jpeg], view(128, 170, 8, 40, scaling=scaling), 112)[0].numpy()
+    found = cut(np.stack([decode_jpeg(jpeg)]), view(128, 170, 8, 40, scaling=scaling), 112)[0].numpy()
     if scaling == "antialiased":
         whole = np.asarray(Image.open(io.BytesIO(jpeg)).resize((170, 128), Image.Resampling.BILINEAR))
     else:
@@ -50,21 +50,21 @@ def test_without_antialiasing_only_the_nearest_pixels_count():
     frame = np.zeros((64, 64, 3), np.uint8)
     frame[:, ::4] = 255
     jpeg = encode_jpeg(frame, 100)
-    assert cut([jpeg], view(16, 16, 0, 0), 16).float().mean() == pytest.approx(64, abs=3)
-    assert cut([jpeg], view(16, 16, 0, 0, scaling="released"), 16).float().mean() < 10
+    assert cut(np.stack([decode_jpeg(jpeg)]), view(16, 16, 0, 0), 16).float().mean() == pytest.approx(64, abs=3)
+    assert cut(np.stack([decode_jpeg(jpeg)]), view(16, 16, 0, 0, scaling="released"), 16).float().mean() < 10
 
 
 def test_a_cut_at_the_stored_scale_is_the_stored_pixels():
     jpeg = encode_jpeg(smooth(40, 50), 95)
-    found = cut([jpeg, jpeg], view(40, 50, 3, 7), 30)
+    found = cut(np.stack([decode_jpeg(jpeg)] * 2), view(40, 50, 3, 7), 30)
     assert found.shape == (2, 30, 30, 3)
     assert (found[1].numpy() == decode_jpeg(jpeg)[3:33, 7:37]).all()
 
 
 def test_a_mirrored_cut_is_the_mirror_image():
-    jpeg = encode_jpeg(smooth(), 95)
+    pictures = np.stack([decode_jpeg(encode_jpeg(smooth(), 95))])
     for size in ((160, 213), (128, 170)):
-        plain, mirrored = (cut([jpeg], view(*size, 5, 20, flip=flip), 112).numpy() for flip in (False, True))
+        plain, mirrored = (cut(pictures, view(*size, 5, 20, flip=flip), 112).numpy() for flip in (False, True))
         assert (plain[:, :, ::-1] == mirrored).all()
 
 

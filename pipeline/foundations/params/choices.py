@@ -6,6 +6,7 @@ What a name builds stands in one table of the package that it belongs to; a test
     BackboneName     pipeline.model.backbones.BACKBONES
     WordSource       pipeline.weights.pretrained.VECTORS; here, what stages need not know of it
     DatasetSource    pipeline.dataset.dataset.READERS
+    ClipCodec        pipeline.clips.codecs.CODECS
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ BackboneName = Literal[
 ]
 WordSource = Literal["file", "gensim", "sentences"]
 DatasetSource = Literal["sample", "mmit", "charades", "csv", "features"]
+ClipCodec = Literal["jpeg", "h264"]
 
 
 class WordKind(NamedTuple):
