@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 import torch
 
 from pipeline.evaluate.testing import Video, digests
-from pipeline.evaluate.views import batches, views
+from pipeline.evaluate.views import batches, view_reader, views
 from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import Finding
-from pipeline.foundations.media.frames import Pictures, reader
+from pipeline.foundations.media.frames import Chosen
 from pipeline.foundations.params import Evaluate, Execution, Frames, Media
 from pipeline.foundations.runtime.devices import Devices, devices_of
 from pipeline.foundations.runtime.errors import PlainError
@@ -76,7 +76,7 @@ def extract_shard(
     """The task of one shard: write the `view_features` rows of some videos at `target`."""
     network, description = load_model(model)
     network.to(devices.own())
-    read = reader(description.design.frames, evaluate.short_side)
+    read = view_reader(description.design.frames, evaluate)
     made: list[np.ndarray] = []
     shapes: list[list[int]] = []
     reasons: list[str] = []
@@ -102,11 +102,11 @@ def extract_shard(
     return {"excluded": sum(map(bool, reasons))}
 
 
-def features_of(network: MultiActionModel, pictures: Pictures, frames: Frames, evaluate: Evaluate) -> np.ndarray:
+def features_of(network: MultiActionModel, pictures: Chosen, frames: Frames, evaluate: Evaluate) -> np.ndarray:
     """The features of every view of a decoded video, V x L x C, float32; as `score_video` makes its views."""
     device = next(network.parameters()).device
     made = []
-    for batch, real in batches(views(pictures.pixels, frames, evaluate), evaluate.batch):
+    for batch, real in batches(views(pictures.pixels, frames, evaluate, pictures.places), evaluate.batch):
         clips = as_clips(torch.from_numpy(batch).to(device), frames)
         made.append(network.pooling.positions(network.feature_map(clips))[:real])
     return np.asarray(torch.cat(made).cpu().numpy())

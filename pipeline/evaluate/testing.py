@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from pipeline.evaluate.views import batches, combine, views
+from pipeline.evaluate.views import batches, combine, view_reader, views
 from pipeline.foundations.media import unchanged
 from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import Finding
@@ -109,7 +109,7 @@ def score_shard(
     """The task of one shard: write the `scored` rows of some videos at `target`."""
     network, description = load_model(model)
     network.to(devices.own())
-    read = reader(description.design.frames, evaluate.short_side)
+    read = view_reader(description.design.frames, evaluate)
     scores: list[list[float]] = []
     reasons: list[str] = []
     with reproducible(threads=1), decoded(videos, read, media, threads=threads) as found:
@@ -119,7 +119,8 @@ def score_shard(
                 reasons.append(str(pictures))
             else:
                 frames = counted_at(description.design.frames, pictures.fps)
-                scores.append(score_video(network, pictures.pixels, frames, evaluate, video.sound).tolist())
+                seen = (pictures.pixels, frames, evaluate, video.sound, pictures.places)
+                scores.append(score_video(network, *seen).tolist())
                 reasons.append("")
     columns = {"video_id": [video.video_id for video in videos], "actions": [list(video.actions) for video in videos]}
     tables.write("scored", target, tables.from_columns("scored", columns | {"scores": scores, "reason": reasons}))
@@ -134,8 +135,11 @@ def score_video(
     frames: Frames,
     evaluate: Evaluate,
     sound: Sequence[float] = (),
+    shown_TF: np.ndarray | None = None,
 ) -> np.ndarray:
     """A decoded video's scores, combined over its views (N, float32); `sound` is its own, for late fusion.
+
+    `shown_TF` says which of these frames each view shows, where they are not the whole video.
 
     What a clip is, `frames`, is counted in the video's own pictures (`pipeline.model.positions.counted_at`).
 
@@ -149,18 +153,22 @@ def score_video(
         sounds_BP = None if sound_1P is None else sound_1P.expand(len(batch_BFYXC), -1)
         return network.scores(as_clips(torch.from_numpy(batch_BFYXC).to(device), frames), sounds_BP).cpu().numpy()
 
-    return score_views(scores, pixels_LYXC, frames, evaluate)
+    return score_views(scores, pixels_LYXC, frames, evaluate, shown_TF)
 
 
 def score_views(
-    scores: Callable[[np.ndarray], np.ndarray], pixels_LYXC: np.ndarray, frames: Frames, evaluate: Evaluate
+    scores: Callable[[np.ndarray], np.ndarray],
+    pixels_LYXC: np.ndarray,
+    frames: Frames,
+    evaluate: Evaluate,
+    shown_TF: np.ndarray | None = None,
 ) -> np.ndarray:
     """As `score_video`, by anything that gives a batch of clips (uint8, B x F x Y x X x 3) its scores (B x N).
 
     Raises:
         PlainError: a score is not a finite number.
     """
-    made = batches(views(pixels_LYXC, frames, evaluate), evaluate.batch)
+    made = batches(views(pixels_LYXC, frames, evaluate, shown_TF), evaluate.batch)
     scores_VN = np.concatenate([scores(batch)[:real] for batch, real in made])
     if not np.isfinite(scores_VN).all():
         raise PlainError("the model's scores are not finite: its training diverged; try a lower train.learning_rate")

@@ -4,13 +4,16 @@ A view is a clip of the video, cut as in training but at fixed places. Shapes: L
 F frames of a clip, N actions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from pipeline.foundations.params import Evaluate, Frames
-from pipeline.model.positions import positions
+from pipeline.foundations.media.frames import Chosen, read_chosen
+from pipeline.foundations.params import Evaluate, Frames, Media
+from pipeline.model.positions import counted_at, positions
 
 
 def temporal_views(length: int, frames: Frames, count: int) -> np.ndarray:
@@ -36,13 +39,30 @@ def spatial_views(height: int, width: int, crop: int, count: Literal[1, 3]) -> l
     return [(top, 0), (top, left), (top, width - crop)]
 
 
-def views(video_LYXC: np.ndarray, frames: Frames, evaluate: Evaluate) -> np.ndarray:
+def frames_of_views(length: int, fps: float, *, frames: Frames, evaluate: Evaluate) -> np.ndarray:
+    """Which frames of a video the temporal views show (count x F), from its length and its frames a second."""
+    return temporal_views(length, counted_at(frames, fps), evaluate.temporal_views)
+
+
+def view_reader(frames: Frames, evaluate: Evaluate) -> Callable[[Path, Media], Chosen]:
+    """What a decoding process does with a video that is tested: it keeps the frames of the views alone."""
+    return partial(
+        read_chosen,
+        fps=frames.fps if frames.timeline == "constant" else None,
+        short_side=evaluate.short_side,
+        scaling=frames.scaling,
+        choose=partial(frames_of_views, frames=frames, evaluate=evaluate),
+    )
+
+
+def views(video_LYXC: np.ndarray, frames: Frames, evaluate: Evaluate, shown_TF: np.ndarray | None = None) -> np.ndarray:
     """All views of a decoded video, the crops of a temporal view side by side.
 
     Args:
         video_LYXC: its frames, uint8, RGB, of short side `evaluate.short_side`.
         frames: what a clip is.
         evaluate: how many views, and their crop.
+        shown_TF: which of these frames each temporal view shows, where they are not the whole video.
 
     Returns:
         uint8, V x F x crop x crop x 3.
@@ -50,7 +70,7 @@ def views(video_LYXC: np.ndarray, frames: Frames, evaluate: Evaluate) -> np.ndar
     length, height, width, _ = video_LYXC.shape
     crop = evaluate.crop
     corners = spatial_views(height, width, crop, evaluate.spatial_views)
-    times = temporal_views(length, frames, evaluate.temporal_views)
+    times = temporal_views(length, frames, evaluate.temporal_views) if shown_TF is None else shown_TF
     views_VFYXC = np.empty((len(times) * len(corners), frames.count, crop, crop, 3), np.uint8)
     places = ((shown, corner) for shown in times for corner in corners)
     for view_FYXC, (shown, (top, left)) in zip(views_VFYXC, places, strict=True):

@@ -1,10 +1,10 @@
 """A video's pictures, on a constant time line or one by one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -83,6 +83,75 @@ def read_frames(
                     "media.memory_mb"
                 )
     return Pictures(np.stack(pictures), rate)
+
+
+class Chosen(NamedTuple):
+    """Some pictures of a decoded video."""
+
+    pixels: Annotated[np.ndarray, Array("uint8", 4)]
+    """uint8, K x H x W x 3, RGB; each picture once."""
+    fps: float
+    """As of `Pictures`."""
+    places: Annotated[np.ndarray, Array("int64", 2)]
+    """Which of them each of the chosen numbers is."""
+
+
+def read_chosen(
+    path: Path,
+    media: Media,
+    *,
+    fps: float | None,
+    short_side: int | None,
+    scaling: Scaling | Literal["sharp"],
+    choose: Callable[[int, float], np.ndarray],
+) -> Chosen:
+    """Decode a video as `read_frames` does, and keep some of its pictures: memory does not grow with its length.
+
+    A video whose pictures all fit into memory is decoded once; of a longer one they are counted first.
+
+    Args:
+        path: the video.
+        media: the bounds.
+        fps: of the time line, or None.
+        short_side: pixels, or None.
+        scaling: of the pictures.
+        choose: which pictures, as numbers in two axes, from how many there are and how many a second.
+
+    Raises:
+        Undecodable: anything that is wrong with the file; or even the chosen pictures are too many.
+    """
+    budget = media.memory_mb * 2**20 // 4
+    look = partial(shown, path, media, fps=fps, short_side=short_side, scaling=scaling)
+    held: list[tuple[np.ndarray, int]] = []
+    length = all_bytes = 0
+    with look() as (line, rate):
+        for picture, ticks in line:
+            length, all_bytes = length + ticks, all_bytes + picture.nbytes
+            if all_bytes <= budget:
+                held.append((picture, ticks))
+            else:
+                held.clear()
+    wanted = choose(length, rate)
+    numbers, places = np.unique(wanted, return_inverse=True)
+    if held:
+        pictures = _numbered(held, numbers)
+    else:
+        with look() as (line, _):
+            pictures = _numbered(line, numbers, budget=budget)
+    return Chosen(np.stack(pictures), rate, places.reshape(wanted.shape))
+
+
+def _numbered(line: Iterable[tuple[np.ndarray, int]], numbers: np.ndarray, *, budget: float = inf) -> list[np.ndarray]:
+    """The pictures of some numbers, which rise."""
+    found: list[np.ndarray] = []
+    end = 0
+    for picture, ticks in line:
+        end += ticks
+        while len(found) < len(numbers) and numbers[len(found)] < end:
+            found.append(picture)
+            if len(found) * picture.nbytes > budget:
+                raise Undecodable(f"more than {int(budget) >> 20} MB of chosen pictures, a quarter of media.memory_mb")
+    return found
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipeline.foundations.media.faults import Undecodable
-from pipeline.foundations.media.frames import read_frames
+from pipeline.foundations.media.frames import read_chosen, read_frames
 from pipeline.foundations.params import Media
 
 Run = Callable[..., bytes]
@@ -225,6 +225,31 @@ def test_more_pictures_than_memory_allows_are_refused(counting: Callable[..., Pa
     assert read_frames(counting("10", 10), small, fps=10.0, short_side=128).pixels.nbytes == 10 * 128 * 128 * 3
     with pytest.raises(Undecodable, match="more than 1 MB of pictures at 30 fps and short side 128, a quarter of"):
         read_frames(counting("10", 10), small, fps=30.0, short_side=128)
+
+
+def asked(length: int, rate: float) -> np.ndarray:
+    return np.array([[length - 1, 0], [3, int(rate)]])
+
+
+@pytest.mark.parametrize("memory_mb", [512, 2])
+def test_chosen_pictures_are_those_of_the_whole_video_held_or_counted_first(
+    counting: Callable[..., Path], media: Media, memory_mb: int
+):
+    """Of 90 pictures of 12 kB, half a megabyte holds forty."""
+    tight, how = media.model_copy(update={"memory_mb": memory_mb}), {"fps": 30.0, "short_side": 64}
+    found = read_chosen(counting("10", 30), tight, **how, scaling="antialiased", choose=asked)
+    whole = read_frames(counting("10", 30), media, **how)
+    assert (found.fps, found.pixels.shape[0]) == (whole.fps, 4)
+    assert (found.pixels[found.places] == whole.pixels[asked(90, 30.0)]).all()
+
+
+def test_more_chosen_pictures_than_memory_allows_are_refused(counting: Callable[..., Path], media: Media):
+    small = media.model_copy(update={"memory_mb": 1})
+    with pytest.raises(Undecodable, match=r"more than 0 MB of chosen pictures, a quarter of media\.memory_mb"):
+        read_chosen(
+            counting("10", 30), small, fps=30.0, short_side=64, scaling="antialiased",
+            choose=lambda length, _: np.arange(length)[None],
+        )  # fmt: skip
 
 
 REAL = {  # frames per second, frames; counted with `ffmpeg -fps_mode passthrough -f null`
