@@ -34,6 +34,11 @@ SWITCH = "data/frozen/params.yaml:runs"
 LOCKS = ("dvc.lock", "data/raw/dvc.lock", "data/frozen/dvc.lock")
 """What tells DVC that a stage is as it was; taken along where git does not know them."""
 
+WATCH_SECONDS, PATIENCE = 60.0, 3
+"""Between two looks at DVC's workers, and how many find none before another is started: a busy one answers late."""
+NO_WORKER = "Worker status: 0 active, 0 idle"
+"""As `dvc queue status` says it."""
+
 
 class Job(NamedTuple):
     """One experiment of a row: a single seed where all is trained jointly, all seeds where heads are trained alone."""
@@ -158,20 +163,37 @@ def run(names: Sequence[str]) -> None:
     """Run all that is queued, one after the other, and show what each says; failures are told apart later.
 
     Where this is stopped, by Ctrl-C or SIGTERM, DVC's workers are stopped too, and those of `names` that still wait
-    leave the queue.
+    leave the queue. A worker that is gone while experiments wait, as happens on a busy machine, is started again.
 
     DVC's worker outlives its queue, as a rule by seconds, now and then for good, and keeps our standard output open:
     whoever reads that through a pipe waits for its end. So it is told to go.
     """
     with _sigterm_raises():
         try:
-            subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--run-all"], check=False)
+            while not _follow():
+                say("ablate: DVC's worker is gone while experiments wait; starting another")
         except BaseException:
             say("ablate: stopped; stopping what runs, and clearing the queue")
             _dvc("queue", "stop", "--kill", check=False)
             _dvc("queue", "remove", *names, check=False)
             raise
     _dvc("queue", "stop", check=False)
+
+
+def _follow() -> bool:
+    """Run what is queued and show what it says, to the end; False where no worker is left that would do so."""
+    missed = 0
+    with subprocess.Popen([sys.executable, "-m", "dvc", "exp", "run", "--run-all"]) as process:
+        try:
+            while missed < PATIENCE:
+                try:
+                    process.wait(WATCH_SECONDS)
+                    return True
+                except subprocess.TimeoutExpired:
+                    missed = missed + 1 if NO_WORKER in _dvc("queue", "status", check=False) else 0
+        finally:
+            process.kill()  # it follows a worker, which goes on; it has ended, unless this was stopped or waits for nobody
+    return False
 
 
 @contextmanager

@@ -86,22 +86,71 @@ def test_locks_that_git_knows_come_with_it(tmp_path, monkeypatch):
     assert experiments._untracked(experiments.LOCKS) == ["data/raw/dvc.lock"]
 
 
-def test_sigterm_stops_the_workers_and_clears_the_queue(monkeypatch):
+class Follower:
+    """Stands for a `dvc exp run --run-all` that waits until it is killed, but for the last of `waits`."""
+
+    waits: list[bool] = []
+    killed = 0
+
+    def __init__(self, command):
+        assert command[3:] == ["exp", "run", "--run-all"]
+        self.waiting = self.waits.pop(0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def wait(self, timeout):
+        if self.waiting:
+            raise subprocess.TimeoutExpired("dvc", timeout)
+        return 0
+
+    def kill(self):
+        type(self).killed += 1
+
+
+def answers(monkeypatch, status=""):
+    """What DVC is asked from here on; it answers with a status."""
+
     def called(command, **_):
         asked.append(command[3:])
-        if "--run-all" in command:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(60)  # as DVC would go on
-        return subprocess.CompletedProcess(command, 0, "", "")
+        return subprocess.CompletedProcess(command, 0, status, "")
 
     asked: list[list[str]] = []
-    before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(experiments.subprocess, "run", called)
+    return asked
+
+
+def test_sigterm_stops_the_workers_and_clears_the_queue(monkeypatch):
+    def stopped(self, _):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)  # as DVC would go on
+
+    monkeypatch.setattr(Follower, "waits", [True])
+    monkeypatch.setattr(Follower, "killed", 0)
+    monkeypatch.setattr(Follower, "wait", stopped)
+    monkeypatch.setattr(experiments.subprocess, "Popen", Follower)
+    asked = answers(monkeypatch)
+    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:
         experiments.run(["a-1", "a-2"])
     assert ended.value.code == 143
-    assert asked == [["exp", "run", "--run-all"], ["queue", "stop", "--kill"], ["queue", "remove", "a-1", "a-2"]]
+    assert Follower.killed == 1
+    assert asked == [["queue", "stop", "--kill"], ["queue", "remove", "a-1", "a-2"]]
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_where_no_worker_is_left_another_is_started(monkeypatch, capsys):
+    monkeypatch.setattr(Follower, "waits", [True, False])
+    monkeypatch.setattr(Follower, "killed", 0)
+    monkeypatch.setattr(experiments.subprocess, "Popen", Follower)
+    asked = answers(monkeypatch, "cb6f2a1  a-1  Queued\n\nWorker status: 0 active, 0 idle\n")
+    experiments.run(["a-1"])
+    assert asked == [["queue", "status"]] * experiments.PATIENCE + [["queue", "stop"]]
+    assert Follower.killed == 2
+    assert "DVC's worker is gone while experiments wait; starting another" in "".join(capsys.readouterr())
 
 
 def test_a_joint_trial_goes_no_further_than_the_validation_split():
