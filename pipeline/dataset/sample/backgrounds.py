@@ -79,7 +79,7 @@ def _stretch(values: Integers, cell: int) -> Integers:
 
 def drift(rng: np.random.Generator, frames: int) -> Integers:
     """Where the frame lies on the backdrop over time; frames x (row, column), 0 to DRIFT."""
-    start, period = rng.integers(TURN, size=2), rng.integers(120, 400, size=2)
+    start, period = rng.integers(TURN, size=2), rng.integers(60, 200, size=2)
     angle = start + np.arange(frames)[:, None] * TURN // period
     return (sine(angle) + ONE) * DRIFT // (2 * ONE)
 
@@ -87,5 +87,5 @@ def drift(rng: np.random.Generator, frames: int) -> Integers:
 def brightness(rng: np.random.Generator, frames: int) -> Integers:
     """The light over time, per 256: a level of the video's own, slowly rising and falling; shape (frames,)."""
     level, depth = int(rng.integers(226, 287)), int(rng.integers(0, 26))
-    start, period = int(rng.integers(TURN)), int(rng.integers(30, 180))
+    start, period = int(rng.integers(TURN)), int(rng.integers(15, 90))
     return level + sine(start + np.arange(frames) * TURN // period) * depth // ONE

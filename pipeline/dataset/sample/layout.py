@@ -12,7 +12,7 @@ from pipeline.foundations.params import Render
 CATEGORIES = "moments_categories.txt"
 SPLIT_FILES = {"train": "trainingSet.txt", "validation": "validationSet.txt", "test": "testSet.txt"}
 PLACES = "places.csv"
-PLACE_EVERY = 6
+PLACE_EVERY = 3
 """Frames between two recorded places: 0.2 s."""
 
 

@@ -11,8 +11,8 @@ from pipeline.dataset.sample.motion import MOTIONS, REACH
 from pipeline.dataset.sample.sine import TURN
 from pipeline.foundations.tables.seeds import generator
 
-FPS = 30
-PERIODS = (22, 44)
+FPS = 15
+PERIODS = (11, 22)
 """Shortest and longest period of a motion, in frames."""
 SHADOW = 3
 """How far a shadow falls, in pixels."""

@@ -26,14 +26,14 @@ def test_patterns_keep_to_their_range(pattern):
 
 
 def test_the_camera_drifts_within_its_room():
-    paths = [drift(generator(number, "drift"), 300) for number in range(20)]
+    paths = [drift(generator(number, "drift"), 150) for number in range(20)]
     assert all(path.min() >= 0 and path.max() <= DRIFT for path in paths)
-    assert all(np.abs(np.diff(path, axis=0)).max() <= 1 for path in paths)  # smoothly
+    assert all(np.abs(np.diff(path, axis=0)).max() <= 2 for path in paths)  # smoothly
 
 
 def test_the_light_changes_slowly_around_one():
-    lights = np.array([brightness(generator(number, "light"), 90) for number in range(50)])
+    lights = np.array([brightness(generator(number, "light"), 45) for number in range(50)])
     assert lights.min() >= 200
     assert lights.max() <= 312
     assert abs(lights.mean() - 256) < 8
-    assert np.abs(np.diff(lights, axis=1)).max() <= 6
+    assert np.abs(np.diff(lights, axis=1)).max() <= 12

@@ -24,7 +24,7 @@ def test_places_come_back_as_they_were_drawn(render, tmp_path):
         assert list(found[plan.path]) == list(plan.shown)
         for track in plan_tracks(plan, render):
             places = found[plan.path][track.action]
-            assert [round(place.seconds * FPS) for place in places] == list(range(0, 90, 6))
+            assert [round(place.seconds * FPS) for place in places] == list(range(0, 45, 3))
             for place in places:
                 drawn = track.places[round(place.seconds * FPS)]
                 assert place.left * render.width == pytest.approx(drawn.x)

@@ -95,7 +95,7 @@ def test_every_key_has_a_comment():
         (JITTER, "jitter: [72, 56]\n", "train: jitter [72, 56] must rise"),
         (JITTER, "jitter: [56]\n", "train.jitter"),
         (MILESTONES, "milestones: [20, 12]\n", "train: milestones [20, 12] must rise"),
-        ("  count: 8 ", "  count: 17 ", "frames: count 17 is more than the span's 16 frames"),
+        ("  count: 4 ", "  count: 9 ", "frames: count 9 is more than the span's 8 frames"),
         (
             "  short_side: 96 ",
             "  short_side: 70 ",
