@@ -192,7 +192,7 @@ def _follow() -> bool:
                 except subprocess.TimeoutExpired:
                     missed = missed + 1 if NO_WORKER in _dvc("queue", "status", check=False) else 0
         finally:
-            process.kill()  # it follows a worker, which goes on; it has ended, unless this was stopped or waits for nobody
+            process.kill()  # which only follows a worker, and has ended unless this was stopped
     return False
 
 

@@ -5,6 +5,7 @@ model.json           the actions by id, the design, and what else it takes to re
 """
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
@@ -103,10 +106,19 @@ def description_of(folder: Path) -> Description:
         ) from error
 
 
+class _Undrawn(TorchFunctionMode):
+    """Inside, no normal values are drawn: without data there are none, and PyTorch would import its compiler for it."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], _: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        return args[0] if func is Tensor.normal_ else func(*args, **(kwargs or {}))
+
+
 def _bare(description: Description) -> MultiActionModel:
     """The model without values: no memory, no time, no random draws."""
     actions, design = len(description.actions), description.design
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         return build_model(
             backbone=design.backbone,
             model=design.model,

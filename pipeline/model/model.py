@@ -271,4 +271,4 @@ def _forms(name: str, audio: Tensor | None, text: Tensor | None) -> Tensor:
     present = [part.float() for part in parts if part is not None]
     if len(present) < len(parts):
         raise PlainError(f"model.heads: {name} needs lexicon forms that were not given")
-    return torch.cat(present, dim=1)
+    return present[0] if len(present) == 1 else torch.cat(present, dim=1)

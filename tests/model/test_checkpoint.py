@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -49,6 +51,18 @@ def test_loading_draws_nothing(make, tmp_path):
     before = torch.get_rng_state()
     load_model(tmp_path / "model")
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_loading_needs_no_compiler(make, tmp_path):
+    """PyTorch's own, which it imports where a tensor without data is drawn or joined: seconds in every worker."""
+    model, _, description = make(heads=("visual", "audio", "text"))
+    save_model(tmp_path / "model", model, description)
+    code = (
+        "import sys; from pathlib import Path; from pipeline.model.checkpoint import load_model; "
+        f"load_model(Path({str(tmp_path / 'model')!r})); print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_where_the_weights_started_is_not_told(make, tmp_path):
