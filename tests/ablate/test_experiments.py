@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from dvc.utils.cli_parse import to_path_overrides
@@ -89,8 +90,8 @@ def test_locks_that_git_knows_come_with_it(tmp_path, monkeypatch):
 class Follower:
     """Stands for a `dvc exp run --run-all` that waits until it is killed, but for the last of `waits`."""
 
-    waits: list[bool] = []
-    killed = 0
+    waits: ClassVar[list[bool]] = []
+    killed: ClassVar[int] = 0
 
     def __init__(self, command):
         assert command[3:] == ["exp", "run", "--run-all"]
