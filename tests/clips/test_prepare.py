@@ -42,7 +42,7 @@ def contents(folder):
 
 
 def packs_in_progress(folder):
-    return (folder.parent / ".cache" / "prepare_clips").glob("*/*.bin")
+    return (folder.parent / ".cache" / "prepare_clips").glob("*/000/*.bin")
 
 
 def test_copies_hold_every_frame_of_the_time_line(made, params, sources, folder):

@@ -1,6 +1,7 @@
 """Stages of a finished pipeline run again and killed on the way: what they leave, and what the next run makes of it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -141,12 +142,12 @@ class KilledStage:
 
 
 def left_in(work: Path) -> Left:
-    """The shards in a work folder: finished once its record lies beside it, being made while its draft is there."""
+    """The shards in a work folder: finished once its name says its digest, being made while its draft is there."""
     found = _below(work)
-    names = {path.name for path in found if path.parent.suffix != ".draft"}
+    names = {path.name for path in found if path.suffix and path.parent.suffix != ".draft"}
     drafts = [path.name for path in found if path.suffix == ".draft"]
-    whole = {name for name in names if f"{name}.json" in names}
-    return Left(whole, {name[1:].removesuffix(".draft").removesuffix(".json") for name in drafts}, names - whole)
+    whole = {name for name in names if re.search(r"-[0-9a-f]{64}\.", name)}
+    return Left(whole, {name[1:].removesuffix(".draft") for name in drafts}, names - whole)
 
 
 def _outputs(stage: dict[str, Any]) -> list[str]:

@@ -1,19 +1,23 @@
 """Resumable parallel map over videos, in shards, on any engine (DESIGN.md, invariant 5).
 
-Items are cut into shards; a shard's task writes its own file, which is renamed into place with its digest beside it.
-A run continues where a killed one stopped: complete shards are kept, damaged ones are made again. Work in progress lies
-outside what DVC tracks, in `.cache/<stage>/<key of the inputs>`, under an exclusive lock, since a stage can outlive a
-killed DVC. What is made depends on the items alone, never on workers, engine or order.
+Items are cut into shards; a shard's task writes its own file, which is renamed to what is known of it. A run continues
+where a killed one stopped: complete shards are kept, damaged ones are made again. Work in progress lies outside what
+DVC tracks, one file a shard in folders of a thousand, under an exclusive lock, since a stage can outlive a killed DVC:
+
+    .cache/<stage>/<key of the inputs>/012/012345-excluded=1,videos=63-<sha256>.bin
+
+What is made depends on the items alone, never on workers, engine or order.
 """
 
-import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256 as new_sha256
 from pathlib import Path
-from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from typing import Generic, TypedDict, TypeVar, Unpack
 
 from filelock import FileLock, Timeout
 
@@ -27,6 +31,8 @@ from pipeline.foundations.runtime.progress import say, track
 HOW = ("pipeline.foundations.runtime", "pipeline.foundations.params")
 """Packages that no stage declares; REVISION in foundations/tables counts in their place."""
 FACES = ("pipeline", "pipeline.foundations", "stages")
+PER_FOLDER = 1000
+_FINISHED = re.compile(r"(?P<number>\d{6,})-(?P<counts>(?:\w+=\d+,?)*)-[0-9a-f]{64}")
 T = TypeVar("T")
 Task = Callable[[Sequence[T], Path], Mapping[str, int]]
 """Given a shard's items and the path to write its file at, do the work and return counts for the log."""
@@ -47,29 +53,32 @@ class _Job(Generic[T]):
     task: Task[T]
     items: Sequence[T]
     target: Path
+    """Under this name it is made; once finished it has another."""
 
     def __call__(self) -> Path:
-        with self._lock:
-            if not _is_whole(self.target):  # a worker of a run that was lost, elsewhere in a cluster, may have made it
-                self._make()
-        return self.target
+        self.target.parent.mkdir(exist_ok=True)
+        with self._lock:  # a worker of a run that was lost, elsewhere in a cluster, may have made it
+            shard = _finished(self.target.parent).get(self.target.stem)
+            if shard is None or not _whole(shard):
+                shard = self._make()
+            Path(self._lock.lock_file).unlink(missing_ok=True)  # who waits for it will find the shard finished
+        return shard.path
 
     def clear(self) -> None:
         """Remove what a stopped worker left half-made; one that is still at it, elsewhere in a cluster, is let be."""
         with suppress(Timeout), self._lock.acquire(blocking=False):
-            for path in (self.target, _record_path(self.target)):
-                files.remove_partial(path)
+            files.remove_partial(self.target)
 
     @property
     def _lock(self) -> FileLock:
         return FileLock(self.target.with_name(self.target.name + ".lock"))
 
-    def _make(self) -> None:
+    def _make(self) -> Shard:
         with files.atomic_write(self.target) as draft:
             counts = self.task(self.items, draft)
             digest = files.sha256(draft)
-        record = {"sha256": digest, "counts": dict(counts)}
-        files.write_text(_record_path(self.target), json.dumps(record, sort_keys=True))
+        known = ",".join(f"{name}={count}" for name, count in sorted(counts.items()))
+        return Shard(self.target.replace(self.target.with_stem(f"{self.target.stem}-{known}-{digest}")), counts)
 
 
 def input_key(*parts: object) -> str:
@@ -127,23 +136,29 @@ def shards(task: Task[T], items: Sequence[T], **how: Unpack[Sharding]) -> Iterat
     size, label = how["size"], how["label"]
     with locked_work_dir(how["stage"], how["key"]) as folder:
         starts = range(0, len(items), size)
-        targets = [folder / f"{number:06d}{how['suffix']}" for number in range(len(starts))]
+        targets = [
+            folder / f"{number // PER_FOLDER:03d}" / f"{number:06d}{how['suffix']}" for number in range(len(starts))
+        ]
+        earlier = _all_finished(targets)
+        with ThreadPoolExecutor(how["execution"].workers) as threads:  # reading and hashing let others go on
+            kept = list(threads.map(_whole, map(earlier.get, [target.stem for target in targets])))
         jobs = [
             _Job(task, items[start : start + size], target)
-            for start, target in zip(starts, targets, strict=True)
-            if not _is_whole(target)
+            for start, target, whole in zip(starts, targets, kept, strict=True)
+            if not whole
         ]
         if len(jobs) < len(targets):
             say(f"{label}: {len(targets) - len(jobs):,} of {len(targets):,} shards kept from an earlier run")
         try:
-            with closing(run_tasks(jobs, how["execution"])) as made:
-                for _ in track(made, total=len(jobs), label=label):
+            with closing(run_tasks(jobs, how["execution"])) as ended:
+                for _ in track(ended, total=len(jobs), label=label):
                     pass
         except BaseException:  # of one worker, or Ctrl-C: the others were stopped, wherever they were
             for job in jobs:
                 job.clear()
             raise
-        yield [Shard(target, _record(target)["counts"]) for target in targets]
+        made = _all_finished(targets)
+        yield [made[target.stem] for target in targets]
 
 
 @contextmanager
@@ -173,19 +188,28 @@ def total(finished: Sequence[Shard]) -> dict[str, int]:
     return dict(sorted(sums.items()))
 
 
-def _record_path(target: Path) -> Path:
-    return target.with_name(target.name + ".json")
+def _all_finished(targets: Sequence[Path]) -> dict[str, Shard]:
+    found: dict[str, Shard] = {}
+    for folder in sorted({target.parent for target in targets}):
+        found |= _finished(folder)
+    return found
 
 
-def _record(target: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(_record_path(target).read_text(encoding="utf-8"))
-    return content
+def _finished(folder: Path) -> dict[str, Shard]:
+    """The shards in a folder that are finished, by their number as it is written; their bytes are not looked at."""
+    found = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if known := _FINISHED.fullmatch(path.stem):
+            counts = (each.split("=") for each in known["counts"].split(",") if each)
+            found[known["number"]] = Shard(path, {name: int(count) for name, count in counts})
+    return found
 
 
-def _is_whole(target: Path) -> bool:
-    """Whether a shard of an earlier run is there and its bytes are what they were."""
-    try:
-        record = _record(target)
-        return isinstance(record["counts"], dict) and bool(record["sha256"] == files.sha256(target))
-    except (OSError, ValueError, KeyError, TypeError):
-        return False  # absent, cut off or edited: it is made again
+def _whole(shard: Shard | None) -> bool:
+    """Whether a shard is there and its bytes are what they were; a damaged one is removed, to be made again."""
+    if shard is None:
+        return False
+    if shard.path.stem.endswith(f"-{files.sha256(shard.path)}"):
+        return True
+    shard.path.unlink()
+    return False

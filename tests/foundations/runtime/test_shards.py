@@ -1,11 +1,12 @@
 """Work in shards: kept, made again, locked, and the same bytes whoever does it."""
 
 import functools
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ from filelock import FileLock
 import stages
 from pipeline import foundations
 from pipeline.foundations.runtime import files, incidents
+from pipeline.foundations.runtime import shards as shards_module
 from pipeline.foundations.runtime.engines import run_tasks
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.shards import input_key, shards, total
@@ -114,7 +116,7 @@ def test_after_a_failing_shard_the_earlier_ones_are_kept(work, log):
     log.with_name("broken").touch()
     with pytest.raises(PlainError):
         work(fails="raises")
-    assert [path.name for path in folder(log).glob("*.txt")] == ["000000.txt"]
+    assert [path.name[:6] for path in folder(log).glob("000/*.txt")] == ["000000"]
     log.unlink()
     log.with_name("broken").unlink()
     assert work(fails="raises") == (SQUARES, {"items": 10, "odd": 5})
@@ -139,15 +141,15 @@ def test_after_a_failing_shard_what_other_workers_were_at_is_cleared(log, params
     with pytest.raises(PlainError, match="item 0"), shards(task, range(2), **arguments):
         pass
     assert log.with_name("begun").exists()
-    assert {path.suffix for path in folder(log).iterdir()} <= {".lock"}
+    assert {path.suffix for path in folder(log).glob("000/*")} <= {".lock"}
 
 
 def test_after_a_failure_what_a_worker_elsewhere_is_at_is_let_be(work, log):
     log.with_name("broken").touch()
-    draft = folder(log) / ".000003.txt.draft" / "000003.txt"
+    draft = folder(log) / "000" / ".000003.txt.draft" / "000003.txt"
     draft.parent.mkdir(parents=True)
     draft.write_text("half")
-    held = FileLock(folder(log) / "000003.txt.lock")
+    held = FileLock(folder(log) / "000" / "000003.txt.lock")
     with held, pytest.raises(PlainError, match="item 5"):
         work(fails="raises")
     assert draft.read_text() == "half"
@@ -185,7 +187,7 @@ def _interrupted(work, log):
     with pytest.MonkeyPatch.context() as context, pytest.raises(TypeError):  # noqa: PT012
         context.setitem(globals(), "total", None)
         work()
-    assert sorted(path.name for path in folder(log).glob("*.txt")) == [f"00000{n}.txt" for n in range(4)]
+    assert sorted(path.name[:6] for path in folder(log).glob("*/*")) == [f"00000{n}" for n in range(4)]
     log.unlink()
 
 
@@ -199,18 +201,11 @@ def _flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-def _record_of(change):
+def _renamed(change):
     def damage(path: Path) -> None:
-        record = path.with_name(path.name + ".json")
-        record.write_text(change(record.read_text()))
+        path.rename(path.with_name(change(path.name)))
 
     return damage
-
-
-def _without_counts(text: str) -> str:
-    content = json.loads(text)
-    del content["counts"]
-    return json.dumps(content)
 
 
 @pytest.mark.parametrize(
@@ -219,17 +214,16 @@ def _without_counts(text: str) -> str:
         _cut,
         _flip,
         Path.unlink,
-        lambda path: path.with_name(path.name + ".json").unlink(),
-        _record_of(lambda text: text[:-3]),
-        _record_of(lambda text: "[]"),
-        _record_of(lambda text: "\udcff".encode("utf-8", "surrogateescape").decode("latin-1")),
-        _record_of(_without_counts),
+        _renamed(lambda name: f"{name[:6]}.txt"),
+        _renamed(lambda name: name.replace("items=3", "items=")),
+        _renamed(lambda name: name.replace("-items=3,odd=1-", "-")),
+        _renamed(lambda name: name[:-8] + ".txt"),
     ],
-    ids=["cut", "flipped", "gone", "no record", "half a record", "a list", "noise", "no counts"],
+    ids=["cut", "flipped", "gone", "unfinished", "half a count", "no counts", "half a digest"],
 )
 def test_a_damaged_shard_is_made_again_and_it_alone(work, log, damage):
     _interrupted(work, log)
-    damage(folder(log) / "000002.txt")
+    damage(next(folder(log).glob("000/000002-*.txt")))
     assert work() == (SQUARES, {"items": 10, "odd": 5})
     assert done(log) == [6, 7, 8]
 
@@ -237,6 +231,27 @@ def test_a_damaged_shard_is_made_again_and_it_alone(work, log, damage):
 def test_whole_shards_of_an_earlier_run_are_not_made_again(work, log, capfd):
     _interrupted(work, log)
     assert work() == (SQUARES, {"items": 10, "odd": 5})
+    assert not log.exists()
+
+
+def test_finished_shards_are_one_file_each_in_folders_of_a_thousand(work, log, monkeypatch):
+    monkeypatch.setattr(shards_module, "PER_FOLDER", 2)
+    with pytest.MonkeyPatch.context() as context, pytest.raises(TypeError):  # noqa: PT012
+        context.setitem(globals(), "total", None)
+        work()
+    names = sorted(str(path.relative_to(folder(log))) for path in folder(log).rglob("*") if path.is_file())
+    assert [name[:10] for name in names] == ["000/000000", "000/000001", "001/000002", "001/000003"]
+    assert all(re.fullmatch(r"\d{3}/\d{6}-items=\d,odd=\d-[0-9a-f]{64}\.txt", name) for name in names)
+    assert work() == (SQUARES, {"items": 10, "odd": 5})
+
+
+def test_shards_of_an_earlier_run_are_looked_at_side_by_side(work, log, monkeypatch):
+    """Each look waits for another at the same time."""
+    _interrupted(work, log)
+    together = threading.Barrier(2, timeout=20)
+    digest = files.sha256
+    monkeypatch.setattr(files, "sha256", lambda path: (together.wait(), digest(path))[1])
+    assert work(workers=2) == (SQUARES, {"items": 10, "odd": 5})
     assert not log.exists()
 
 
@@ -294,12 +309,12 @@ def test_a_killed_process_loses_at_most_the_shard_at_work(log):
     command = [sys.executable, "-c", KILLED, ROOT]
     cwd = log.parent
     first = subprocess.Popen(command, env=environment, cwd=cwd)
-    while len(list(folder(log).glob("*.json"))) < 5:
+    while len(list(folder(log).glob("000/*-*.txt"))) < 5:
         time.sleep(0.02)
         assert first.poll() is None
     first.kill()
     first.wait()
-    kept = {path: path.stat().st_mtime_ns for path in folder(log).glob("*.txt")}
+    kept = {path: path.stat().st_mtime_ns for path in folder(log).glob("000/*-*.txt")}
     assert 5 <= len(kept) < 20
     second = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=True)
     assert "of 20 shards kept from an earlier run" in second.stderr
