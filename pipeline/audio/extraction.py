@@ -47,6 +47,9 @@ class Network(NamedTuple):
     path: Path
     sha256: str
     device: str
+    mixed_precision: bool = False
+    """Whether it computes in bfloat16."""
+    deterministic: bool = True
 
 
 def extract(
@@ -72,6 +75,7 @@ def extract(
     tracks = tracks_of(audible(videos, verdicts), root)
     digest, devices = digest_of(weights), devices_of(execution)
     inputs = (files.sha256(videos), files.sha256(verdicts), digest)
+    what = vggish.model_dump(include={"short", "mixed_precision", "shard_size"})
     failed = Failures("failed", _failed, vggish.max_failure_rate, "vggish.max_failure_rate")
     with map_videos(
         partial(
@@ -81,12 +85,13 @@ def extract(
             devices=devices,
             size=vggish.shard_size,
             short=vggish.short,
+            mixed_precision=vggish.mixed_precision,
             media=media,
             threads=execution.threads,
         ),
         tracks,
         stage="extract_vggish",
-        key=input_key(inputs, devices.kind, vggish.shard_size, vggish.short, media, root, tables.SCHEMAS["embedded"]),
+        key=input_key(inputs, devices.compute, what, media, root, tables.SCHEMAS["embedded"]),
         size=vggish.shard_size,
         suffix=".parquet",
         execution=devices.shared_by(execution),
@@ -132,6 +137,7 @@ def embed_shard(
     devices: Devices,
     size: int,
     short: Short,
+    mixed_precision: bool,
     media: Media,
     threads: int,
 ) -> Mapping[str, int]:
@@ -139,7 +145,8 @@ def embed_shard(
     clips = np.zeros((size, PATCHES, PATCH_FRAMES, BANDS), np.float32)
     reasons = [""] * len(tracks)
     outcomes: Counter[str] = Counter()
-    network = Network(weights, sha256, str(devices.own()))
+    mixed = mixed_precision and devices.kind == "cuda"
+    network = Network(weights, sha256, str(devices.own()), mixed, devices.deterministic)
     with decoded(tracks, read_track, media, threads=threads) as sounds:
         for row, sound in enumerate(sounds):
             outcome, reasons[row] = _fate(sound, short)
@@ -180,12 +187,14 @@ def clip_patches(samples: np.ndarray) -> np.ndarray:
 
 
 def embed(patches_BTM: np.ndarray, network: Network) -> np.ndarray:
-    """Embed a batch of log-mel patches, B x 96 x 64, as B x 128, in float32 throughout, on one thread."""
+    """Embed a batch of log-mel patches, B x 96 x 64, as B x 128, float32, on one thread."""
     torch.set_num_threads(1)
-    exactly = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-    with torch.inference_mode(), exactly:
-        embeddings: np.ndarray = _loaded(network)(torch.from_numpy(patches_BTM).to(network.device)).cpu().numpy()
-    return embeddings
+    free, kind = not network.deterministic, torch.device(network.device).type
+    kernels = torch.backends.cudnn.flags(enabled=True, benchmark=free, deterministic=not free, allow_tf32=False)
+    mixed = torch.autocast(kind, torch.bfloat16, enabled=network.mixed_precision)
+    with torch.inference_mode(), kernels, mixed:
+        embeddings_BE = _loaded(network)(torch.from_numpy(patches_BTM).to(network.device)).float().cpu()
+    return np.asarray(embeddings_BE.numpy())
 
 
 @lru_cache(maxsize=1)

@@ -30,6 +30,7 @@ from pipeline.model.determinism import reproducible
 from pipeline.model.fold import fold
 from pipeline.model.model import MultiActionModel
 from pipeline.model.normalize import as_clips
+from pipeline.model.place import place
 from pipeline.model.positions import counted_at
 from pipeline.model.sounds import sounds_of
 
@@ -51,7 +52,7 @@ def extract_view_features(
         partial(extract_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
         videos,
         stage="freeze",
-        key=input_key(videos, digests(model), devices.kind, what, media, tables.SCHEMAS["view_features"]),
+        key=input_key(videos, digests(model), devices.compute, what, media, tables.SCHEMAS["view_features"]),
         size=evaluate.shard_size,
         suffix=".parquet",
         execution=devices.shared_by(execution),
@@ -75,13 +76,14 @@ def extract_shard(
 ) -> dict[str, int]:
     """The task of one shard: write the `view_features` rows of some videos at `target`."""
     network, description = load_model(model)
-    network.to(devices.own())
+    place(network, devices.own(), mixed_precision=evaluate.mixed_precision)
     read = view_reader(description.design.frames, evaluate)
     made: list[np.ndarray] = []
     shapes: list[list[int]] = []
     reasons: list[str] = []
     decoding = decoded(videos, read, media, threads=threads)
-    with reproducible(threads=1), decoding as found, torch.inference_mode():
+    kernels = reproducible(threads=1, deterministic=devices.deterministic)
+    with kernels, decoding as found, torch.inference_mode():
         for pictures in found:
             if isinstance(pictures, Finding):
                 features_VLC = np.empty(0, np.float32)

@@ -27,6 +27,7 @@ from pipeline.model.checkpoint import load_model
 from pipeline.model.determinism import reproducible
 from pipeline.model.model import MultiActionModel
 from pipeline.model.normalize import as_clips
+from pipeline.model.place import place
 from pipeline.model.positions import counted_at
 from pipeline.model.sounds import sounds_of
 
@@ -84,7 +85,7 @@ def score(
         partial(score_shard, model=model, devices=devices, evaluate=evaluate, media=media, threads=execution.threads),
         videos,
         stage="evaluate",
-        key=input_key(videos, digests(model), devices.kind, what, media, tables.SCHEMAS["scored"]),
+        key=input_key(videos, digests(model), devices.compute, what, media, tables.SCHEMAS["scored"]),
         size=evaluate.shard_size,
         suffix=".parquet",
         execution=devices.shared_by(execution),
@@ -108,11 +109,12 @@ def score_shard(
 ) -> Mapping[str, int]:
     """The task of one shard: write the `scored` rows of some videos at `target`."""
     network, description = load_model(model)
-    network.to(devices.own())
+    place(network, devices.own(), mixed_precision=evaluate.mixed_precision)
     read = view_reader(description.design.frames, evaluate)
     scores: list[list[float]] = []
     reasons: list[str] = []
-    with reproducible(threads=1), decoded(videos, read, media, threads=threads) as found:
+    kernels = reproducible(threads=1, deterministic=devices.deterministic)
+    with kernels, decoded(videos, read, media, threads=threads) as found:
         for video, pictures in zip(videos, found, strict=True):
             if isinstance(pictures, Finding):
                 scores.append([])

@@ -21,6 +21,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.model.checkpoint import load_model
 from pipeline.model.determinism import reproducible
 from pipeline.model.normalize import as_clips
+from pipeline.model.place import place
 from pipeline.model.positions import counted_at
 
 THREADS = 1
@@ -101,7 +102,7 @@ def _trained(folder: Path, evaluate: Evaluate, device: torch.device) -> Scorer:
     network, about = load_model(folder)
     if about.design.model.late_fusion:
         raise PlainError(f"{folder}: hears each video's embedded sound (late_fusion); `dvc repro evaluate` scores it")
-    network.to(device)
+    place(network, device, mixed_precision=evaluate.mixed_precision)
 
     def score(video: Pictures) -> np.ndarray:
         return score_video(network, video.pixels, counted_at(about.design.frames, video.fps), evaluate)

@@ -5,19 +5,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+import torch.utils.deterministic
 
 
 @contextmanager
-def reproducible(threads: int) -> Iterator[None]:
-    """Hold torch to `threads` threads and to kernels that give the same bits each time."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+def reproducible(threads: int, *, deterministic: bool = True) -> Iterator[None]:
+    """Hold torch to `threads` threads and to kernels that give the same bits each time.
+
+    New memory is not filled before its first write, as PyTorch would do with deterministic kernels: no kernel here
+    reads what none wrote, and the filling is one more write of every tensor.
+
+    Args:
+        threads: of the CPU.
+        deterministic: False where a GPU may take its fastest kernels, which cuDNN finds by trying them: results then
+            differ in the last bits from run to run.
+    """
+    before = (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.backends.cudnn.benchmark,
+        torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
+    )
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it, before its first use
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
+    _set(threads, deterministic, not deterministic, False)
     try:
         yield
     finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
-        torch.backends.cudnn.benchmark = before[2]
+        _set(*before)
+
+
+def _set(threads: int, deterministic: bool, benchmark: bool, fill: bool) -> None:
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = benchmark
+    torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

@@ -18,7 +18,9 @@ from pipeline.model.model import MultiActionModel
 def fold(model: MultiActionModel) -> MultiActionModel:
     """The same model for inference, with a smaller head; the backbone is shared. Both are set to evaluation."""
     model.eval()
-    return MultiActionModel(model.backbone, model.pooling, _folded(model.head), model.sound).eval()
+    folded = MultiActionModel(model.backbone, model.pooling, _folded(model.head), model.sound)
+    folded.mixed_precision = model.mixed_precision
+    return folded.eval()
 
 
 class FoldedHead(nn.Module):

@@ -53,7 +53,8 @@ class ExclusiveHead(FullyConnected):
     def forward(self, features: Tensor) -> Tensor:
         """Logits, ... x N, from features, ... x C."""
         z_N = super().forward(features)
-        others_NN = z_N[..., None, :].masked_fill(torch.eye(self.out_features, dtype=torch.bool), float("-inf"))
+        own_NN = torch.eye(self.out_features, dtype=torch.bool, device=z_N.device)
+        others_NN = z_N[..., None, :].masked_fill(own_NN, float("-inf"))
         return z_N - others_NN.logsumexp(-1)
 
 

@@ -1,5 +1,7 @@
 """The joint model J(H, G_v, G_a, G_t): a 3D-CNN and its relation learners (Figure 2, Equation 3)."""
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +41,9 @@ class MultiActionModel(nn.Module):
     whitened VGGish, B x P, zeros where a video is silent; without `sounds`, all are.
     """
 
+    mixed_precision = False
+    """Whether the backbone computes in bfloat16 where that is accurate enough (autocast); all behind it never does."""
+
     def __init__(self, backbone: Backbone, pooling: Pooling, head: nn.Module, sound: SoundLayer | None = None) -> None:
         super().__init__()
         self.backbone = backbone
@@ -67,9 +72,10 @@ class MultiActionModel(nn.Module):
         return features_BC
 
     def feature_map(self, clips: Tensor) -> Tensor:
-        """What the backbone's last layer puts out, B x C x T' x Y' x X'."""
-        map_BCTYX: Tensor = self.backbone(clips)
-        return map_BCTYX
+        """What the backbone's last layer puts out, B x C x T' x Y' x X'; in float32 in mixed precision, too."""
+        with torch.autocast(clips.device.type, torch.bfloat16) if self.mixed_precision else nullcontext():
+            map_BCTYX: Tensor = self.backbone(clips)
+        return map_BCTYX.float() if self.mixed_precision else map_BCTYX
 
     def scores(self, clips: Tensor, sounds: Tensor | None = None) -> Tensor:
         """Scores in [0, 1], B x N."""

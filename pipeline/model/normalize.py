@@ -16,5 +16,7 @@ def as_clips(pictures_BTYXC: Tensor, frames: Frames) -> Tensor:
 
 
 def _channels(value: float | tuple[float, float, float], like_BCTYX: Tensor) -> float | Tensor:
-    """One number for all channels as it is; one for each along their axis."""
-    return value if isinstance(value, float) else torch.tensor(value, device=like_BCTYX.device)[:, None, None, None]
+    """One number for all channels as it is; one for each along their axis, made on the device: a copy would wait."""
+    if isinstance(value, float):
+        return value
+    return torch.stack([like_BCTYX.new_full((1, 1, 1), each) for each in value])

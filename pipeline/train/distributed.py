@@ -26,6 +26,16 @@ class DistributedContext:
     device: torch.device
 
     @property
+    def late(self) -> bool:
+        """Whether a step's loss is read while the next one computes: on a GPU, which would wait otherwise."""
+        return self.device.type == "cuda"
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What tells this process's random draws from the others'; nothing for the first, or for one alone."""
+        return ("rank", self.rank) if self.rank else ()
+
+    @property
     def is_main(self) -> bool:
         """Whether this is the process that writes and speaks for all."""
         return self.rank == 0
@@ -50,16 +60,32 @@ class DistributedContext:
         dist.all_gather_object(parts, part)
         return parts  # type: ignore[return-value]
 
+    def share_buffers(self, model: nn.Module) -> None:
+        """Give every process the first one's buffers, such as the statistics of batch norms."""
+        if self.size > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, 0)
+
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.size > 1:
             dist.barrier()
 
     def wrap_ddp(self, model: nn.Module) -> nn.Module:
-        """The model as its gradients are averaged over all processes; the model itself where there is one."""
+        """The model as its gradients are averaged over all processes; the model itself where there is one.
+
+        Every step uses the same weights. Buffers are not sent before each: batch norms keep the statistics of their own
+        clips, or synchronize themselves, until those are measured anew or shared.
+        """
         if self.size == 1:
             return model
-        return DistributedDataParallel(model, device_ids=[self.device] if self.device.type == "cuda" else None)
+        return DistributedDataParallel(
+            model,
+            device_ids=[self.device] if self.device.type == "cuda" else None,
+            broadcast_buffers=False,
+            gradient_as_bucket_view=True,
+            static_graph=True,
+        )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,18 +14,21 @@ from torch import Tensor, nn
 from pipeline.clips.packs import TABLE
 from pipeline.foundations.params import Execution, Frames, Train
 from pipeline.foundations.runtime import files
+from pipeline.foundations.runtime.devices import is_deterministic
 from pipeline.foundations.runtime.shards import input_key, locked_work_dir
 from pipeline.model.checkpoint import save_model
 from pipeline.model.design import Design
 from pipeline.model.determinism import reproducible
 from pipeline.model.loss import LOSSES, balance, wlsep
 from pipeline.model.model import MultiActionModel
+from pipeline.model.place import place
 from pipeline.train.assemble import Forms, assemble
 from pipeline.train.curves import Curves
 from pipeline.train.data import open_examples
 from pipeline.train.distributed import DistributedContext, init_distributed
 from pipeline.train.inputs import Inputs
-from pipeline.train.loop import Data, Loss, Metric, Run, fit
+from pipeline.train.loop import Data, Metric, Run, fit
+from pipeline.train.objective import Loss
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.state import Learner, Record
 from pipeline.train.step import averaged
@@ -58,7 +61,11 @@ def run(
         PlainError: as `pipeline.train.loop.fit`, or inputs do not fit one another.
     """
     key = input_key(vars(design), train, seed, digests(inputs))
-    with init_distributed(execution.device) as context, reproducible(train.threads), _held(key, context) as folder:
+    with (
+        init_distributed(execution.device) as context,
+        kernels(train, execution, context),
+        _held(key, context) as folder,
+    ):
         model, forms, description = assemble(inputs, design, seed=seed)
         learner = make_learner(model, train, context)
         with_sounds, actions = design.model.late_fusion, len(description.actions)
@@ -90,9 +97,15 @@ def make_learner(model: MultiActionModel, train: Train, context: DistributedCont
     """The model on its device with its optimizer."""
     model.backbone.requires_grad_(not train.freeze_backbone)
     prepare_batch_norm(model, train, context)
-    model.to(context.device)
-    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    return Learner(model=model, optimizer=make_optimizer(model, train), average=averaged(model, train))
+    place(model, context.device, mixed_precision=train.mixed_precision)
+    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # on a CPU, too
+    optimizer = make_optimizer(model, train, fused=context.late)
+    return Learner(model=model, optimizer=optimizer, average=averaged(model, train))
+
+
+def kernels(train: Train, execution: Execution, context: DistributedContext) -> AbstractContextManager[None]:
+    """Hold PyTorch to the threads and the kernels that the parameters name."""
+    return reproducible(train.threads, deterministic=is_deterministic(execution, context.device.type))
 
 
 def prepare_batch_norm(model: nn.Module, train: Train, context: DistributedContext) -> None:

@@ -21,14 +21,14 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import load_model, save_model
 from pipeline.model.design import Design
-from pipeline.model.determinism import reproducible
 from pipeline.model.model import HeadModel, MultiActionModel
 from pipeline.model.normalize import as_clips
+from pipeline.model.place import place
 from pipeline.train.assemble import Forms, assemble
 from pipeline.train.batches import in_order, load
 from pipeline.train.data import Examples
 from pipeline.train.distributed import init_distributed
-from pipeline.train.experiment import make_loss, open_data, run
+from pipeline.train.experiment import kernels, make_loss, open_data, run
 from pipeline.train.heads import Fitted, Log, Setting, StackedMetric, Trial, fit_heads
 from pipeline.train.inputs import Inputs
 from pipeline.train.loop import Metric
@@ -99,13 +99,13 @@ def write_features(folder: Path, inputs: Inputs, *, train: Train, views: int, se
     Raises:
         PlainError: there are several processes, or there is no model.
     """
-    with init_distributed(execution.device) as context, reproducible(train.threads):
+    with init_distributed(execution.device) as context, kernels(train, execution, context):
         if context.size > 1:
             raise PlainError(f"features are computed in one process, but torchrun started {context.size}")
         model, about = load_model(folder / BACKBONE)
         actions, frames = len(about.actions), about.design.frames
         data = open_data(inputs, actions=actions, frames=frames, train=train, seed=seed, with_sounds=True)
-        model.to(context.device)
+        place(model, context.device, mixed_precision=train.mixed_precision)
         features = partial(extract_features, model, frames=frames, batch=train.batch, workers=execution.workers)
         training = split_of(data.training, [features(data.training, view=view) for view in range(views)])
         validation = split_of(data.validation, [features(data.validation)])
@@ -145,7 +145,7 @@ def extract_features(
     device = next(model.parameters()).device
     batches = [[pick._replace(epoch=view) for pick in picks] for picks in in_order(len(examples), batch)]
     made = [
-        model.features(as_clips(loaded.pictures.to(device), frames)).float().cpu()
+        model.features(as_clips(loaded.pictures.to(device, non_blocking=True), frames)).cpu()
         for loaded in load(examples, batches, workers=workers, device=device)
     ]
     return torch.cat(made) if made else torch.empty(0, model.backbone.features)
@@ -229,7 +229,7 @@ class HeadTrainer:
         Raises:
             PlainError: as `pipeline.train.heads.fit_heads`, or inputs do not fit one another.
         """
-        with init_distributed(self._execution.device) as context, reproducible(self._train.threads):
+        with init_distributed(self._execution.device) as context, kernels(self._train, self._execution, context):
             splits = self._splits()
             training, validation = (splits[name].to(context.device) for name in SPLITS)
             heads = {trial.seed: HeadModel(self._start(trial.seed)[0]).to(context.device) for trial in trials}

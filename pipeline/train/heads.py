@@ -20,7 +20,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.seeds import seed_of
 from pipeline.model.model import HeadModel
 from pipeline.train.batches import shuffled
-from pipeline.train.loop import Loss
+from pipeline.train.objective import Loss
 from pipeline.train.schedule import learning_rate
 from pipeline.train.split import Split
 from pipeline.train.stack import HeadStack, draws_at_random, stacked_clip_of, stacked_optimizer

@@ -7,10 +7,12 @@ few minutes within it: a run that is stopped anywhere goes on from there, and en
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,17 +27,16 @@ from pipeline.model.normalize import as_clips
 from pipeline.train.batches import in_order, load, shuffled
 from pipeline.train.data import Batch, Examples, Pick
 from pipeline.train.distributed import DistributedContext
-from pipeline.train.optimizer import batch_norms, set_rate
+from pipeline.train.objective import Loss, Objective, compile_objective
+from pipeline.train.optimizer import set_rate, set_training
 from pipeline.train.precise_bn import measure_batch_norm
 from pipeline.train.schedule import learning_rate
 from pipeline.train.state import Learner, Progress, Record, load_state, save_state
-from pipeline.train.step import clip_of, descend
+from pipeline.train.step import LateLoss, clip_of, descend, skip_unless_finite
 
 STATE = "state.safetensors"
 NOT_FINITE = "not_finite.json"
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""Logits B x N and targets B x N to a number."""
 Metric = Callable[[np.ndarray, np.ndarray], float]
 """Scores B x N and targets B x N to percent."""
 
@@ -94,7 +95,9 @@ def fit(
         say(f"train: going on from epoch {progress.epoch + 1}, step {progress.step + 1}")
     for record in progress.history:
         log(record)
-    parallel = run.context.wrap_ddp(learner.model)
+    objective = Objective(learner.model, run.frames, run.loss)
+    compile_objective(objective, train.compile, deterministic=torch.are_deterministic_algorithms_enabled())
+    parallel = run.context.wrap_ddp(objective)
     while progress.epoch < train.epochs:
         on_epoch_start(progress.epoch)
         progress = train_epoch(learner, parallel, data.training, progress, run)
@@ -113,8 +116,19 @@ def fit(
     return progress
 
 
-def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progress: Progress, run: Run) -> Progress:
-    """Train the rest of the current epoch; returns the progress after it."""
+class Step(NamedTuple):
+    """A step that was taken, or on a GPU asked for."""
+
+    loss: LateLoss
+    rows: Tensor
+    """Of its batch."""
+
+
+def train_epoch(learner: Learner, objective: nn.Module, examples: Examples, progress: Progress, run: Run) -> Progress:
+    """Train the rest of the current epoch; returns the progress after it.
+
+    On a GPU a step's loss is read after the next step was asked for, so that the GPU always has work.
+    """
     train, epoch = run.train, progress.epoch
     batches = shuffled(len(examples), train.batch, seed=run.seed, purpose="train", epoch=epoch)
     if not batches:
@@ -122,29 +136,43 @@ def train_epoch(learner: Learner, parallel: nn.Module, examples: Examples, progr
             f"train.batch is {train.batch}, but there are only {len(examples):,} training videos: "
             "lower it or add videos"
         )
-    todo = batches[progress.step :]
-    kept = time.monotonic()
-    set_mode(learner.model, train)
-    for batch in track(
-        device_batches(examples, todo, run), total=len(todo), label=f"epoch {epoch + 1} of {train.epochs}"
-    ):
-        torch.manual_seed(seed_of(run.seed, "step", epoch, progress.step))
-        set_rate(learner.optimizer, learning_rate(epoch + progress.step / len(batches), train))
-        loss = step(learner, parallel, batch, run)
-        if not isfinite(loss):
-            abort_non_finite(examples, batch, progress, run)
-        progress = progress.after_step(loss)
-        if time.monotonic() - kept >= 60.0 * run.checkpoint_minutes:
+    todo, unread, kept = batches[progress.step :], deque[Step](), time.monotonic()
+    set_training(learner.model, train)
+    shown = track(device_batches(examples, todo, run), total=len(todo), label=f"epoch {epoch + 1} of {train.epochs}")
+    for number, batch in enumerate(shown, start=progress.step):
+        torch.manual_seed(seed_of(run.seed, "step", epoch, number, *run.context.key))
+        set_rate(learner.optimizer, learning_rate(epoch + number / len(batches), train))
+        unread.append(step(learner, objective, batch, run))
+        due = time.monotonic() - kept >= 60.0 * run.checkpoint_minutes
+        progress = read(unread, progress, examples, run, leave=run.context.late and not due)
+        if due:
             save_progress(learner, progress, run)
             kept = time.monotonic()
+    return read(unread, progress, examples, run, leave=0)
+
+
+def read(unread: deque[Step], progress: Progress, examples: Examples, run: Run, *, leave: int) -> Progress:
+    """Read the losses of steps but for the last `leave`; returns the progress after those that were read.
+
+    Raises:
+        PlainError: one is not finite.
+    """
+    while len(unread) > leave:
+        taken = unread.popleft()
+        loss = taken.loss.read()
+        if not isfinite(loss):
+            abort_non_finite(examples, taken.rows, progress, run)
+        progress = progress.after_step(loss)
     return progress
 
 
-def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float:
-    """Take one optimizer step on a batch; returns the loss, unscaled. A loss that is not finite changes nothing."""
+def step(learner: Learner, objective: nn.Module, batch: Batch, run: Run) -> Step:
+    """Take one optimizer step on a batch, whose loss is unscaled. A loss that is not finite changes nothing.
+
+    On a GPU the step is only asked for: nothing here waits for it.
+    """
     try:
-        with autocast(run):
-            logits_BN = parallel(as_clips(batch.pictures, run.frames), batch.sounds)
+        loss = objective(batch.pictures, batch.sounds, batch.targets)
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):  # PyTorch's batch norm
             raise
@@ -152,24 +180,25 @@ def step(learner: Learner, parallel: nn.Module, batch: Batch, run: Run) -> float
             f"train.batch leaves {len(batch.rows)} clip a process, and of train.crop {run.train.crop} that is one "
             "value a channel for a batch norm: take more clips, larger ones, or train.freeze_batch_norm"
         ) from error
-    loss = run.loss(logits_BN.float(), batch.targets)
-    value = float(run.context.mean(loss.detach()))
-    if isfinite(value):
+    mean = run.context.mean(loss.detach())
+    if run.context.late:
+        skip_unless_finite(learner.optimizer, mean)
+    if run.context.late or isfinite(float(mean)):
         scaled, clip = loss * run.train.loss_scale, clip_of(run.train)
         descend(scaled, learner.model, learner.optimizer, average=learner.average, clip=clip)
-    return value
+    return Step(LateLoss(mean), batch.rows)
 
 
 def measure(model: nn.Module, examples: Examples, epoch: int, run: Run) -> None:
     """Recompute batch norm statistics on training batches, in views drawn for this alone (precise batch norm)."""
     train = run.train
     if train.freeze_backbone or train.freeze_batch_norm or not train.precise_bn_batches:
+        run.context.share_buffers(model)
         return
     batches = shuffled(len(examples), train.batch, seed=run.seed, purpose="precise_bn", epoch=epoch)
     chosen = batches[: train.precise_bn_batches]
-    with autocast(run):
-        clips = (as_clips(batch.pictures, run.frames) for batch in device_batches(examples, chosen, run))
-        measure_batch_norm(model, track(clips, total=len(chosen), label="precise batch norm"), run.context)
+    clips = (as_clips(batch.pictures, run.frames) for batch in device_batches(examples, chosen, run))
+    measure_batch_norm(model, track(clips, total=len(chosen), label="precise batch norm"), run.context)
 
 
 @torch.no_grad()
@@ -180,8 +209,7 @@ def validate(model: nn.Module, examples: Examples, run: Run) -> Record:
     model.eval()
     rows, logits, targets = [], [], []
     for batch in device_batches(examples, in_order(len(examples), run.train.batch), run):
-        with autocast(run):
-            logits.append(model(as_clips(batch.pictures, run.frames), batch.sounds).float().cpu())
+        logits.append(model(as_clips(batch.pictures, run.frames), batch.sounds).float().cpu())
         rows.append(batch.rows.cpu().clone())  # the loader's own would each keep a file open until the end
         targets.append(batch.targets.cpu().clone())
     parts = run.context.gather((torch.cat(rows), torch.cat(logits), torch.cat(targets)))
@@ -200,29 +228,15 @@ def device_batches(examples: Examples, batches: Sequence[Sequence[Pick]], run: R
         yield Batch(*(tensor.to(run.context.device, non_blocking=True) for tensor in batch))
 
 
-def autocast(run: Run) -> torch.autocast:
-    """bfloat16 where it pays; weights, loss and optimizer stay in float32."""
-    kind = run.context.device.type
-    return torch.autocast(kind, torch.bfloat16, enabled=run.train.mixed_precision and kind == "cuda")
-
-
-def set_mode(model: nn.Module, train: Train) -> None:
-    """Training mode, but for the statistics of batch norms that are to stay as they came."""
-    model.train()
-    if train.freeze_backbone or train.freeze_batch_norm:
-        for norm in batch_norms(model):
-            norm.eval()
-
-
 def save_progress(learner: Learner, progress: Progress, run: Run) -> None:
     """Save a checkpoint within the run."""
     if run.context.is_main:
         save_state(run.folder / STATE, learner, progress)
 
 
-def abort_non_finite(examples: Examples, batch: Batch, progress: Progress, run: Run) -> None:
+def abort_non_finite(examples: Examples, own_rows: Tensor, progress: Progress, run: Run) -> None:
     """End a run whose loss is not finite, and leave the names of the batch's videos, for a closer look."""
-    rows = sorted(row for part in run.context.gather(batch.rows.tolist()) for row in part)
+    rows = sorted(row for part in run.context.gather(own_rows.tolist()) for row in part)
     place = {"epoch": progress.epoch, "step": progress.step}
     note = run.folder / NOT_FINITE
     if run.context.is_main:

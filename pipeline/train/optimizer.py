@@ -1,7 +1,4 @@
-"""Stochastic gradient descent, as the paper trains."""
-
-from collections.abc import Sequence
-from typing import Any
+"""Stochastic gradient descent, as the paper trains: what learns, and how fast."""
 
 from torch import nn, optim
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -13,11 +10,12 @@ BACKBONE = "backbone."
 """Prefix of the backbone's parameters; all others are the head's."""
 
 
-def make_optimizer(model: nn.Module, train: Train) -> optim.SGD:
+def make_optimizer(model: nn.Module, train: Train, *, fused: bool = False) -> optim.SGD:
     """SGD with momentum; weight decay on everything but the scale and shift of batch norms.
 
     Biases of other layers decay, as in the released code. The head, all that is not under `backbone`, learns at
-    `train.head_rate` times the rate and has a decay of its own where `train.head_weight_decay` is set.
+    `train.head_rate` times the rate and has a decay of its own where `train.head_weight_decay` is set. `fused`: the
+    update is one kernel a group, which leaves all as it is where the loss is not finite (`skip_unless_finite`).
 
     Raises:
         PlainError: `train.optimizer` names one that trains heads on fixed features alone.
@@ -32,13 +30,8 @@ def make_optimizer(model: nn.Module, train: Train) -> optim.SGD:
             factor, decay = (1.0, train.weight_decay) if backbone else (train.head_rate, train.head_decay)
             groups.setdefault((factor, 0.0 if id(parameter) in exempt else decay), []).append(parameter)
     kinds = [{"params": held, "factor": factor, "weight_decay": decay} for (factor, decay), held in groups.items()]
-    return make_sgd(kinds, train.learning_rate, train)
-
-
-def make_sgd(groups: Sequence[dict[str, Any]], rate: float, train: Train) -> optim.SGD:
-    """SGD over groups of parameters, each with its `weight_decay` and its `factor` on the learning rate."""
-    optimizer = optim.SGD(list(groups), momentum=train.momentum, nesterov=train.nesterov)
-    set_rate(optimizer, rate)
+    optimizer = optim.SGD(kinds, momentum=train.momentum, nesterov=train.nesterov, fused=fused or None)
+    set_rate(optimizer, train.learning_rate)
     return optimizer
 
 
@@ -46,6 +39,14 @@ def set_rate(optimizer: optim.SGD, rate: float) -> None:
     """Set the learning rate of every group, times the group's factor."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["factor"]
+
+
+def set_training(model: nn.Module, train: Train) -> None:
+    """Training mode, but for the statistics of batch norms that are to stay as they came."""
+    model.train()
+    if train.freeze_backbone or train.freeze_batch_norm:
+        for norm in batch_norms(model):
+            norm.eval()
 
 
 def batch_norms(model: nn.Module) -> list[_BatchNorm]:

@@ -27,9 +27,10 @@ def measure_batch_norm(model: nn.Module, batches: Iterable[Tensor], context: Dis
     modes = [(module, module.training) for module in model.modules()]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # torch's sign for the plain mean over batches
     model.train()
-    for clips in batches:
+    for number, clips in enumerate(batches, start=1):
+        for norm in norms:
+            norm.momentum = 1.0 / number  # the plain mean; by None, torch would read the number from the GPU each time
         model(clips)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+import torch
 from torch import Tensor, nn, optim
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -23,6 +24,33 @@ def descend(
     optimizer.step()
     if average is not None:
         average.update_parameters(weights)
+
+
+def skip_unless_finite(optimizer: optim.SGD, loss: Tensor) -> None:
+    """Make the next step of a fused optimizer leave weights and momentum as they are where the loss is not finite.
+
+    Its kernel looks at the flag on the device, so nothing is read here; PyTorch's gradient scaler tells it so, too.
+    """
+    optimizer.found_inf = (~loss.detach().isfinite()).float()  # type: ignore[attr-defined]
+
+
+class LateLoss:
+    """A loss on its way to the CPU, which is read while the GPU computes the next step."""
+
+    def __init__(self, loss: Tensor) -> None:
+        """Begin to copy it; from a CPU there is nothing to copy."""
+        self._value = loss
+        self._arrived: torch.cuda.Event | None = None
+        if loss.is_cuda:
+            self._value = torch.empty((), dtype=loss.dtype, pin_memory=True).copy_(loss, non_blocking=True)
+            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._arrived.record()
+
+    def read(self) -> float:
+        """Wait for it, and for nothing that was asked of the GPU since."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return float(self._value)
 
 
 def averaged(weights: nn.Module, train: Train) -> AveragedModel | None:

@@ -130,6 +130,14 @@ def test_a_batch_is_the_network_on_its_patches(network, weights):
     np.testing.assert_allclose(embed(batch, network)[3:4], expected, **ROUNDING)
 
 
+def test_bfloat16_moves_embeddings_by_its_rounding_alone(network):
+    """Six convolutions and three products, each rounded to 8 bits: hundredths of the largest value."""
+    patches = clip_patches(noise(CLIP_SAMPLES)).astype(np.float32)
+    exact, found = embed(patches, network), embed(patches, network._replace(mixed_precision=True))
+    assert found.dtype == np.float32
+    assert 0 < np.abs(found - exact).max() < 0.05 * np.abs(exact).max()
+
+
 def test_every_audible_video_gets_its_own_embedding(run, sounds, network):
     """Whatever stands beside it in the batch, and in whatever place."""
     counts, table, excluded = run()

@@ -60,10 +60,25 @@ def test_the_recorder_would_see_one():
 def test_reproducible_restores_what_it_changed():
     before = settings()
     with reproducible(before[0] + 1):
-        assert settings() == (before[0] + 1, True, False)
+        assert settings() == (before[0] + 1, True, False, False)
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"]
+    assert settings() == before
+    with reproducible(before[0], deterministic=False):
+        assert settings() == (before[0], False, True, False)  # cuDNN tries its kernels
     assert settings() == before
 
 
+def test_new_memory_is_not_filled_before_its_first_write():
+    with reproducible(1), Recorder() as ran:
+        torch.nn.functional.conv3d(torch.randn(1, 2, 3, 4, 4), torch.randn(2, 2, 1, 1, 1))
+        torch.empty(2)
+    assert not [name for name in ran.names if name.startswith("fill")]
+
+
 def settings():
-    return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    return (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.backends.cudnn.benchmark,
+        torch.utils.deterministic.fill_uninitialized_memory,
+    )

@@ -1,6 +1,16 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 import torch
 
+from pipeline.foundations.tables.seeds import seed_of
 from pipeline.train.distributed import DistributedContext, init_distributed
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_shares_together_are_the_batch():
@@ -16,6 +26,60 @@ def test_alone_there_is_nothing_to_average_or_gather(alone):
     assert alone.is_main
     model = torch.nn.Linear(1, 1)
     assert alone.wrap_ddp(model) is model
+
+
+def test_each_process_draws_its_own_and_the_first_as_one_alone():
+    contexts = [DistributedContext(rank=rank, size=2, device=torch.device("cpu")) for rank in range(2)]
+    alone, first, second = (seed_of(7, "step", 0, 3, *key) for key in ((), contexts[0].key, contexts[1].key))
+    assert alone == first != second
+
+
+def test_losses_are_read_late_on_a_gpu_alone():
+    assert DistributedContext(rank=0, size=1, device=torch.device("cuda", 0)).late
+    assert not DistributedContext(rank=0, size=1, device=torch.device("cpu")).late
+
+
+SCRIPT = """
+import json, sys, torch
+from pathlib import Path
+from torch import nn
+from pipeline.foundations.tables.seeds import seed_of
+from pipeline.train.distributed import init_distributed
+
+with init_distributed("cpu") as context:
+    model = nn.Sequential(nn.Conv3d(3, 4, 1), nn.BatchNorm3d(4), nn.Flatten(), nn.Linear(32, 5))
+    wrapped = context.wrap_ddp(model)
+    for step in range(3):
+        torch.manual_seed(seed_of(7, "step", 0, step, *context.key))
+        mask = nn.functional.dropout(torch.ones(64), 0.5)
+        model.zero_grad()
+        clips = context.rank + torch.randn(2, 3, 2, 2, 2)
+        wrapped(clips).square().mean().backward()
+    views = [weight.grad._is_view() for weight in model.parameters()]
+    own = model[1].running_mean.tolist()
+    context.share_buffers(model)
+    found = {"mask": mask.tolist(), "own": own, "shared": model[1].running_mean.tolist(), "views": views}
+    found |= {"gradient": model[0].weight.grad.flatten().tolist(), "static": wrapped.static_graph}
+    parts = context.gather(found)
+    if context.is_main:
+        Path(sys.argv[1]).write_text(json.dumps(parts))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_share_gradients_and_neither_buffers_nor_dropout(tmp_path):
+    script, target = tmp_path / "two.py", tmp_path / "two.json"
+    script.write_text(SCRIPT)
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), str(target)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, *command], env=environment, check=True, capture_output=True, timeout=300)
+    first, second = json.loads(target.read_text())
+    assert first["gradient"] == second["gradient"]
+    assert first["static"]
+    assert all(first["views"])  # of the memory that is sent: no copy
+    assert first["mask"] != second["mask"]
+    assert first["own"] != second["own"]
+    assert first["shared"] == second["shared"] == first["own"]
 
 
 def test_without_torchrun_a_process_is_alone(monkeypatch):

@@ -326,7 +326,82 @@ def test_validation_lets_each_batch_of_the_loader_go(setup):
     assert kept[0] <= 3  # pictures, targets and rows of the last of seven
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+class Late(DistributedContext):
+    """A CPU that is treated as a GPU is: a fused update, the loss's check on the device, losses read a step late."""
+
+    late = True
+
+
+@pytest.fixture(scope="module")
+def late(setup, miniature, design):
+    """As `setup`, in such a context."""
+
+    def make(folder=None, **changes):
+        _, data, run = setup(folder, **changes)
+        context = Late(rank=0, size=1, device=torch.device("cpu"))
+        model, _, _ = assemble(miniature.inputs, design, seed=7)
+        return make_learner(model, run.train, context), data, Run(**vars(run) | {"context": context})
+
+    return make
+
+
+def test_losses_that_are_read_late_are_the_same(late, straight, monkeypatch):
+    """To the fused update's rounding; each is read once, after the next step was asked for."""
+    order, step, loss = [], loop.step, loop.LateLoss
+
+    class Watched(loss):
+        def read(self):
+            order.append("read")
+            return super().read()
+
+    def watched(*args):
+        order.append("step")
+        return step(*args)
+
+    monkeypatch.setattr(loop, "LateLoss", Watched)
+    monkeypatch.setattr(loop, "step", watched)
+    history = fit(*late(epochs=1), on_epoch_start=ignore, log=ignore).history
+    assert order == ["step", "step", "read", "step", "read", "read"]
+    assert history[0]["train/loss"] == pytest.approx(straight(None)[1][0]["train/loss"], rel=1e-5)
+
+
+def test_a_late_run_that_is_stopped_goes_on_with_the_same_bits(late, monkeypatch):
+    whole, data, run = late()
+    fit(whole, data, run, on_epoch_start=ignore, log=ignore)
+    step, left = loop.step, [4]
+
+    def stop_before(*args):
+        if not left[0]:
+            raise Stopped
+        left[0] -= 1
+        return step(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "step", stop_before)
+        with pytest.raises(Stopped):
+            fit(*late("late", minutes=1e-9), on_epoch_start=ignore, log=ignore)
+    learner, data, run = late("late")
+    fit(learner, data, run, on_epoch_start=ignore, log=ignore)
+    assert bits(learner) == bits(whole)
+
+
+def test_a_loss_that_is_not_finite_is_found_late_and_still_named(late):
+    learner, data, run = late()
+    batches, seen = shuffled(12, 4, seed=7, purpose="train", epoch=0), []
+
+    def explode(logits_BN, targets_BN):
+        seen.append([weight.detach().clone() for weight in learner.model.parameters()])
+        return bce(logits_BN, targets_BN) * (float("nan") if len(seen) == 2 else 1.0)
+
+    with pytest.raises(PlainError, match="not a finite number in epoch 1, step 2;"):
+        fit(learner, data, Run(**vars(run) | {"loss": explode}), on_epoch_start=ignore, log=ignore)
+    note = json.loads((run.folder / NOT_FINITE).read_text())
+    assert note["videos"] == sorted(f"v{pick.row:02d}" for pick in batches[1])
+    assert len(seen) == 3  # the next step was asked for before
+    assert all(torch.equal(one, same) for one, same in zip(seen[1], seen[2], strict=True))
+
+
+@pytest.mark.cuda
 @pytest.mark.parametrize("mixed", [False, True])
 def test_on_cuda_too_the_same_run_gives_the_same_bits(setup, miniature, design, straight, mixed):
     """Every operation has a deterministic form there; in float32 the first epoch's loss is the CPU's."""

@@ -28,7 +28,7 @@ class Dataset(Section):
 
 
 class Execution(Section):
-    """How work runs: no stage declares this section, and no result depends on it."""
+    """How work runs: no stage declares this section, and no result depends on it, but by `deterministic: false`."""
 
     engine: Literal["local", "dask"]
     address: str | None
@@ -40,6 +40,8 @@ class Execution(Section):
     gpus: Count
     """GPUs of a machine that stages use where the device is CUDA, one worker each; torchrun counts its own."""
     device: Literal["auto", "cpu", "cuda"]
+    deterministic: bool
+    """False: a GPU takes its fastest kernels, and results differ in the last bits from run to run."""
     checkpoint_minutes: Positive
     """Between two checkpoints within an epoch."""
     tensorboard: str | None
@@ -109,6 +111,8 @@ class Vggish(Section):
     """TF-Hub handle, or the local path of its SavedModel."""
     short: Literal["pad", "drop"]
     """What a clip under 46,320 samples gets: zeros at its end, or no embedding (counted and named)."""
+    mixed_precision: bool
+    """In bfloat16, on CUDA only."""
     max_failure_rate: Rate
     shard_size: Count
 

@@ -169,7 +169,9 @@ class Train(Schedule):
     sync_batch_norm: bool
     """Where GPUs share a batch: statistics of all of it, or of each GPU's own clips (released: 8 clips, 8 GPUs)."""
     mixed_precision: bool
-    """On CUDA only."""
+    """The 3D-CNN in bfloat16, on CUDA only; heads and loss stay in float32."""
+    compile: Literal["none", "kernels", "graphs"]
+    """Compile a training step by torch.compile; `graphs` also records it as CUDA graphs, for small networks."""
     threads: Count
     """Compute threads; results depend on their number in the last bits."""
     validate_every: Count
@@ -231,6 +233,8 @@ class Evaluate(Section):
     combine: Literal["max", "mean"]
     batch: Count
     """Views a batch."""
+    mixed_precision: bool
+    """As in training."""
     bootstrap: Count
     """Resamples for the intervals."""
     max_failure_rate: Rate

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from pipeline.foundations.params import Execution
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import say
 
 Device = Literal["auto", "cpu", "cuda"]
 PATIENCE = 10.0
@@ -29,11 +30,17 @@ class Devices(NamedTuple):
     """What the workers of a stage compute on; travels to them."""
 
     kind: Literal["cpu", "cuda"]
-    """What results may depend on."""
     gpus: int
     """Of a machine."""
     locks: Path
     """Folder of the locks, the same for all workers of a machine."""
+    deterministic: bool = True
+    """False where a GPU may take its fastest kernels."""
+
+    @property
+    def compute(self) -> tuple[str, bool]:
+        """What results depend on."""
+        return self.kind, self.deterministic
 
     def shared_by(self, execution: Execution) -> Execution:
         """The way to run tasks that compute on these devices: a worker a GPU, where it is not the CPU."""
@@ -66,7 +73,19 @@ def devices_of(execution: Execution) -> Devices:
             f"execution.gpus is {execution.gpus}, but PyTorch sees {torch.cuda.device_count()} here: lower it"
         )
     locks = files.cache_folder().absolute() / "gpus"
-    return Devices("cuda" if kind == "cuda" else "cpu", execution.gpus, locks)
+    deterministic = is_deterministic(execution, kind)
+    return Devices("cuda" if kind == "cuda" else "cpu", execution.gpus, locks, deterministic)
+
+
+def is_deterministic(execution: Execution, kind: str) -> bool:
+    """Whether kernels are held to the same bits each time on this kind of device; where not, the log says so.
+
+    A CPU's kernels always are.
+    """
+    if execution.deterministic or kind != "cuda":
+        return True
+    say("execution.deterministic is false: the GPU takes its fastest kernels, and a rerun gives other last bits")
+    return False
 
 
 def choose_device(device: Device, local_rank: int = 0) -> torch.device:

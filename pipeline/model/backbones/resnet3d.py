@@ -18,10 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.model.backbones.backbone import Backbone
+from pipeline.model.backbones.factored import Factored, Triple
 from pipeline.model.backbones.interlace import TemporalInterlace
 
-Triple = tuple[int, int, int]
-"""Time, height, width."""
 Kind = Literal["3d", "2+1d", "inflated", "bottleneck", "interlaced"]
 BOTTLENECK = 4  # a bottleneck puts out four times its inner width
 BOTTLENECKS = ("inflated", "bottleneck", "interlaced")
@@ -107,7 +106,7 @@ def middle_width(inputs: int, outputs: int) -> int:
 def _stem(kind: Kind, width: int, middle: int) -> nn.Sequential:
     stride = (1, 2, 2)
     if kind == "2+1d":
-        first: nn.Module = _factored(3, width, middle, side=7, stride=stride)
+        first: nn.Module = Factored(3, width, middle, side=7, stride=stride)
     else:
         frames = {"inflated": 5, "bottleneck": 7, "interlaced": 1}.get(kind, 3)
         first = _conv(3, width, (frames, 7, 7), stride)
@@ -146,7 +145,7 @@ def _basic(kind: Kind, inputs: int, width: int, stride: Triple) -> Residual:
 
     def conv(inputs: int, stride: Triple) -> nn.Module:
         if kind == "2+1d":
-            return _factored(inputs, width, middle_width(inputs, width), side=3, stride=stride)
+            return Factored(inputs, width, middle_width(inputs, width), side=3, stride=stride)
         return _conv(inputs, width, (3, 3, 3), stride)
 
     body = OrderedDict(
@@ -178,17 +177,6 @@ def _shortcut(inputs: int, outputs: int, stride: Triple) -> nn.Module:
     if inputs == outputs and stride == (1, 1, 1):
         return nn.Identity()
     parts = OrderedDict(conv=_conv(inputs, outputs, (1, 1, 1), stride), norm=nn.BatchNorm3d(outputs))
-    return nn.Sequential(parts)
-
-
-def _factored(inputs: int, outputs: int, middle: int, *, side: int, stride: Triple) -> nn.Sequential:
-    """A (2+1)D convolution: `side` x `side` in space to `middle` channels, then 3 frames in time."""
-    parts = OrderedDict(
-        spatial=_conv(inputs, middle, (1, side, side), (1, *stride[1:])),
-        norm=nn.BatchNorm3d(middle),
-        relu=nn.ReLU(inplace=True),
-        temporal=_conv(middle, outputs, (3, 1, 1), (stride[0], 1, 1)),
-    )
     return nn.Sequential(parts)
 
 

@@ -15,6 +15,7 @@ import torch
 from pipeline.foundations.runtime import devices
 from pipeline.foundations.runtime.devices import Devices, choose_device, devices_of, gpu_names, take
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.progress import said
 from pipeline.foundations.runtime.shards import shards
 from tests.extras import needs
 
@@ -52,6 +53,15 @@ def test_cuda_that_is_not_there_is_a_plain_error(params, monkeypatch):
     for ask in (choose_device, lambda device: devices_of(changed(params, device=device))):
         with pytest.raises(PlainError, match=r"execution\.device is cuda, but PyTorch sees no GPU"):
             ask("cuda")
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "held"), [(True, "cuda", True), (False, "cuda", False), (False, "cpu", True)]
+)
+def test_a_gpu_alone_may_take_its_fastest_kernels_and_the_log_says_so(params, two_gpus, asked, device, held):
+    before = len(said())
+    assert devices_of(changed(params, deterministic=asked, device=device)).deterministic == held
+    assert ["gives other last bits" in line for line in said()[before:]] == ([] if held else [True])
 
 
 def test_cuda_is_used_where_it_is_there_unless_told_otherwise(params, two_gpus):
