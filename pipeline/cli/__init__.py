@@ -1,4 +1,4 @@
-"""The `m3a` command: what a person runs beside `dvc repro`. One file a group of sub-commands."""
+"""The `m3a` command, one file for each group of sub-commands."""
 
 import sys
 from io import TextIOWrapper
@@ -25,9 +25,9 @@ __all__ = [
 
 
 def main() -> None:
-    """Run the command; an error for people is one line and status 1."""
+    """Run the command; a PlainError is printed as one line, with exit status 1."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a file's name may hold what the terminal's encoding has not
+        if isinstance(stream, TextIOWrapper):  # file names may have characters that the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
     try:
         app()

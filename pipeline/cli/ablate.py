@@ -1,4 +1,4 @@
-"""The paper's tables and their controls, with one command each."""
+"""`m3a ablate` and `m3a try`: the paper's tables, their controls, and changes of one's own."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -40,9 +40,13 @@ class Mode(StrEnum):
 @app.command(rich_help_panel=RESULTS, epilog="Example: m3a ablate controls --mode frozen --tune --seeds 5")
 def ablate(
     table: Annotated[Table, typer.Argument(metavar="TABLE", help=WHICH)],
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds a row; with one, no difference is told apart.")] = 3,
-    mode: Annotated[Mode, typer.Option(help="As the paper, or heads on features computed once.")] = Mode.joint,
-    rows: Annotated[str, typer.Option(help="Some rows alone, by name, with commas; ? names them.")] = "",
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Seeds for each row; with one there are no intervals for differences.")
+    ] = 3,
+    mode: Annotated[
+        Mode, typer.Option(help="joint: as in the paper; frozen: heads on features computed once.")
+    ] = Mode.joint,
+    rows: Annotated[str, typer.Option(help="Only these rows, by name, separated by commas; ? lists them.")] = "",
     tune: Annotated[
         bool, typer.Option("--tune", help="Tune every row first, with the same trials, on the validation split.")
     ] = False,
@@ -52,15 +56,15 @@ def ablate(
     ] = None,
     preset: Annotated[str, typer.Option(help="Run all rows with this preset; params.yaml stays as it is.")] = "",
 ) -> None:
-    """Remake a table of the paper, or run the controls that it did not run, on the data of params.yaml.
+    """Reproduce a table of the paper, or run controls that it did not run, on the data of params.yaml.
 
     Each row is a DVC experiment (one a seed, where all is trained jointly), queued under its name and run in a copy of
     the project; what rows share runs once, and one that fails does not keep the others from running. Ends with the
     table, each metric as mean, spread over seeds and 95% interval over videos and seeds, its difference to the first
     row, and the published numbers beside it; the same as CSV, Markdown and LaTeX in data/ablations, which the report
-    shows. All rows are trained alike; which of them learns fastest at that one rate decides much. With --tune each row
-    has the same budget of trials (on frozen features over the grid of frozen.tune_*), the best of which on the
-    validation split is trained with fresh seeds and scored; the untuned row stands beside it, and all trials in
+    shows. All rows are trained alike, so which of them learns fastest at that one learning rate decides much. With
+    --tune each row has the same budget of trials (on frozen features over the grid of frozen.tune_*), the best of which
+    on the validation split is trained with fresh seeds and scored; the untuned row stands beside it, and all trials in
     data/ablations/*-trials.tsv. Of imported features, whose labels machines may have made, two more tables: without
     labels that another implies, and of activities alone, where the folder's annotations/activities.txt names them.
     """
@@ -81,7 +85,7 @@ def ablate(
 
 
 def _of_preset(name: str) -> "dict[str, Value]":
-    """What a preset changes in params.yaml; how the work is done stays as it is here."""
+    """The changes of a preset to params.yaml, without section `execution`."""
     from pipeline.foundations.params import presets
 
     if not name:
@@ -95,10 +99,12 @@ def try_(
     setting: Annotated[
         list[str], typer.Option("--set", "-S", metavar="KEY=VALUE", help="A parameter to change; may be repeated.")
     ],
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of either; with one there is no verdict.")] = 3,
-    mode: Annotated[Mode, typer.Option(help="As the paper, or heads on features computed once.")] = Mode.joint,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds for each of the two; with one there is no verdict.")] = 3,
+    mode: Annotated[
+        Mode, typer.Option(help="joint: as in the paper; frozen: heads on features computed once.")
+    ] = Mode.joint,
 ) -> None:
-    """Ask whether a changed parameter makes the current run better, and by how much.
+    """Test whether a changed parameter improves the current run, and by how much.
 
     The parameters as they are and as changed are trained from several seeds each, in copies of this folder, in which
     nothing changes; what the current run has in DVC's cache is used. Ends with every metric of both, and a verdict with
@@ -138,13 +144,13 @@ def _with(changes: "Mapping[str, Value]") -> "Params":
     from pipeline.foundations.params import load_params, parse_params
     from pipeline.foundations.params.editing import edited
 
-    load_params()  # says what is wrong with the file before what is wrong with a change to it
+    load_params()  # report errors of the file before errors of a change to it
     return parse_params(edited(PARAMS.read_text(encoding="utf-8"), changes), PARAMS)
 
 
 def _setting(text: str) -> tuple[str, "Value"]:
     key, sign, value = text.partition("=")
     if not sign:
-        raise PlainError(f"--set {text}: write KEY=VALUE, as in train.epochs=12")
+        raise PlainError(f"--set {text}: write KEY=VALUE, such as train.epochs=12")
     parsed: Value = YAML(typ="safe", pure=True).load(value)
     return key, parsed

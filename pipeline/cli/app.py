@@ -1,4 +1,4 @@
-"""The command that the groups of sub-commands join, and how they speak: results to standard output, the rest not."""
+"""The `m3a` application: shared options and output; results go to standard output, messages to standard error."""
 
 import json
 from importlib import metadata
@@ -28,11 +28,11 @@ RESULTS, MODELS, DATA, LINEAGE = "Results", "Models", "Data", "Lineage"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 out = Console(highlight=False, soft_wrap=True)
-"""Standard output; coloured on a terminal alone, and never where NO_COLOR is set."""
+"""Standard output; coloured only on a terminal, and never where NO_COLOR is set."""
 
 
 def compute_as_stages() -> None:
-    """Set threads and arithmetic as params.yaml has them for stages; before NumPy and PyTorch are loaded.
+    """Set threads and arithmetic as stages do, from params.yaml; call it before NumPy and PyTorch are loaded.
 
     Raises:
         PlainError: params.yaml is absent or wrong.
@@ -46,7 +46,7 @@ def compute_as_stages() -> None:
 
 
 def params_with(preset: str | None) -> "Params":
-    """What params.yaml says; with a preset, as it would say after `m3a preset`, and stays as it is.
+    """The parameters in params.yaml; with a preset, as after `m3a preset`, but without writing the file.
 
     Raises:
         PlainError: params.yaml or the preset is absent or wrong.
@@ -56,7 +56,7 @@ def params_with(preset: str | None) -> "Params":
     if preset is None:
         return load_params()
     path = Path("params.yaml")
-    load_params(path)  # says what is wrong with the file before what is wrong with the preset in it
+    load_params(path)  # report errors of the file before errors of the preset in it
     text = path.read_text(encoding="utf-8")
     return parse_params(presets.applied(text, presets.changes(text, presets.read(preset))), path)
 
@@ -78,9 +78,9 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the versions and exit.")
     ] = False,
 ) -> None:
-    """What `m3a` itself takes; its help is above."""
+    """Options of `m3a` itself."""
 
 
 def no_results() -> PlainError:
-    """What to say where a command needs what a run writes, and nothing has run yet."""
+    """The error of a command that needs the results of a run before there are any."""
     return PlainError("no results yet: run `make repro`")

@@ -1,4 +1,4 @@
-"""How fast this machine does the work."""
+"""`m3a bench`: benchmarks on this machine."""
 
 from typing import Annotated, Literal
 
@@ -11,12 +11,12 @@ from pipeline.foundations.runtime.progress import say
 @app.command(rich_help_panel=RESULTS, epilog="Example: m3a bench sound loader")
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Which; all but `memory` where none is named.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Benchmarks to run; all but `memory` if not given.")
     ] = None,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to measure.")] = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Measure decoding, extraction, training and testing beside plain code that does the same, and print a table.
+    """Measure decoding, extraction, training and testing against plain code that does the same, and print a table.
 
     On the CPU: sound, sandbox, silence, vggish, loader, views, gcn, step, export, portable, bookkeeping; and
     `memory`, which runs by its name alone. With --device cuda: conv3d, train, test, vggish, feed. Run it while

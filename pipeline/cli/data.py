@@ -1,4 +1,4 @@
-"""Data in: the authors' files, and whether all that a run needs is there."""
+"""`m3a doctor`, `m3a numerics` and `m3a import-released`."""
 
 import shlex
 from pathlib import Path
@@ -18,7 +18,7 @@ NEXT, INDENT = "\n", " " * 28
 
 @app.command(rich_help_panel=DATA, epilog="Example: m3a doctor --json")
 def doctor(as_json: AsJson = False) -> None:
-    """Check that a run has what it needs, before hours are spent, and say what to do where it has not.
+    """Check before a run that everything it needs is there, and say what to do if not.
 
     Checks the folders of params.yaml, the annotations and their counts, the video files (decoding some of them), the
     weights, disk space, memory, GPU and versions. Green: fine. Yellow: look at it. Red: a run would stop, or its
@@ -76,7 +76,7 @@ def import_released(
     """Import the authors' published files instead of computing these tables.
 
     Needs `data/index` (`dvc repro index`). Pickles are not executed: only arrays and plain containers are read. Their
-    checkpoints belong to audio forms drawn with a certain seed: 1 in the first published version, 0 in later ones.
+    checkpoints need the audio forms that their seed draws: 1 in the first published version, 0 in later ones.
     """
     from pipeline.exchange import released
     from pipeline.foundations.params import load_params
@@ -107,5 +107,5 @@ def import_released(
         say(f"{target}: {released.import_adjacency(graph, target, actions=n, params=rule):,} edges")
         stages.append("build_adjacency")
     if not stages:
-        raise PlainError("name at least one file to import: --mini, --audio, --text or --graph")
-    say(f"to let DVC take them as these stages' results: dvc commit --force {' '.join(stages)}")
+        raise PlainError("give at least one file to import: --mini, --audio, --text or --graph")
+    say(f"to record them in DVC as these stages' results: dvc commit --force {' '.join(stages)}")

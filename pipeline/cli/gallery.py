@@ -1,4 +1,4 @@
-"""Videos with the actions that a model finds in them, on a page."""
+"""`m3a gallery`: a page of videos with predicted actions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +19,13 @@ def gallery(
     model: Annotated[Path, typer.Option(help="Folder of a trained or adopted model.")] = Path("models/m3a"),
     preset: Annotated[str | None, typer.Option(help=OTHER_PRESET)] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="What is known of the videos: tab-separated, columns file and labels.")
+        Path | None, typer.Option(help="Labels of the videos: tab-separated, columns file and labels.")
     ] = None,
     to: Annotated[Path, typer.Option(help="The page to write.")] = Path("data/gallery.html"),
     top: Annotated[int, typer.Option(min=1, help="How many actions to name.")] = 5,
-    layer: Annotated[str, typer.Option(help="Of the 3D-CNN, whose heat is drawn: layer1 to layer4.")] = "layer4",
+    layer: Annotated[str, typer.Option(help="Layer of the 3D-CNN for Grad-CAM: layer1 to layer4.")] = "layer4",
 ) -> None:
-    """Show a folder of videos with their sound, the best actions of each, and the heat of the best one (Grad-CAM).
+    """Show a folder of videos with their sound, the best actions of each, and Grad-CAM of the best one.
 
     One self-contained page: videos are decoded in the sandbox and encoded again, small. A video that cannot be read is
     named with the reason. Real videos with Kinetics' actions, offline: make install EXTRAS=i3d; m3a convert-weights

@@ -1,4 +1,4 @@
-"""The graph of a data set's labels, without any video."""
+"""`m3a graph`: the graph of a data set's labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.dataset.annotations import Annotations
 
 WORDS = Path("data/external")
-"""Where the vectors lie that come with the project, glove.*.txt."""
+"""Folder of the project's word vectors, glove.*.txt."""
 PAPER_THRESHOLD = 0.4
 
 
@@ -24,15 +24,18 @@ PAPER_THRESHOLD = 0.4
 def graph(
     annotations: Annotated[Path, typer.Argument(metavar="ANNOTATIONS", help="Folder of published annotation files.")],
     to: Annotated[Path, typer.Option(help="Folder for the page and the tables.")] = Path("data/labels"),
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="An edge is where P(j | i) passes it.")] = (
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Edges are pairs whose P(j | i) is above it.")] = (
         PAPER_THRESHOLD
     ),
-    at_least: Annotated[bool, typer.Option("--at-least", help="Passing is at or above it (released code).")] = False,
+    at_least: Annotated[
+        bool, typer.Option("--at-least", help="Edges also at the threshold itself (released code).")
+    ] = False,
     symmetrize: Annotated[
-        Literal["none", "or", "and"], typer.Option(help="Edges one way, or both where either or both ways pass.")
+        Literal["none", "or", "and"],
+        typer.Option(help="Directed edges, or undirected ones where either or both directions pass."),
     ] = "none",
     words: Annotated[
-        Path | None, typer.Option(help="GloVe or word2vec vectors for the text lexicon; the project's if not given.")
+        Path | None, typer.Option(help="GloVe or word2vec vectors for the text lexicon; default: the project's.")
     ] = None,
 ) -> None:
     """Draw how the actions of a data set relate, from its annotation files alone: no video is needed.
@@ -64,7 +67,7 @@ def graph(
 
 
 def _text(annotations: "Annotations", words: Sequence[Path]) -> "pa.Table | None":
-    """Table `text`, by the first vectors that know every action; None where none do, which is said of each."""
+    """Table `text` from the first vectors that cover every action; None, with a message on each file, where none do."""
     from pipeline.dataset.index import actions_table
     from pipeline.lexicon import text
     from pipeline.lexicon.words import size_of

@@ -1,4 +1,4 @@
-"""Where results came from, and whether they are still what they were."""
+"""`m3a audit`, `trace`, `runs`, `why`, `crate` and `croissant`: where results came from."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HERE = Path()
 TOLERANCE = 1e-4
 WIDEST = 100_000
-"""Characters of a line, where no terminal says how many there are."""
+"""Characters of a line where the output is not a terminal."""
 
 
 @app.command(rich_help_panel=LINEAGE, epilog="Example: m3a audit --against ../run-on-the-server --tolerance 1e-4")
@@ -27,11 +27,11 @@ def audit(
     ] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option(min=0.0, help=f"With --against: how far numbers may lie apart; {TOLERANCE:g} if not given."),
+        typer.Option(min=0.0, help=f"With --against: allowed difference between numbers; default {TOLERANCE:g}."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that everything is still what it was when it was made; one line a check, exit status 1 if any is red.
+    """Check that nothing has changed since it was made; one line a check, exit status 1 if any is red.
 
     Files, code, parameters, tables, videos and weights are hashed or read again, tables are checked against each
     other, and each stage's result must have the record of the run that made it. With `--against`, two runs are compared
@@ -43,7 +43,7 @@ def audit(
     from pipeline.lineage import tolerance as comparison
 
     if against is None and tolerance is not None:
-        raise PlainError("--tolerance: two runs are compared within it; name the other one with --against")
+        raise PlainError("--tolerance is for comparing two runs: name the other one with --against")
     if against is None:
         checks = auditor.audit(HERE, load_params())
     else:
@@ -78,11 +78,9 @@ def trace(
         str, typer.Argument(metavar="WHAT", help="A metric, a file, a stage, a video id, or an action's name.")
     ],
     as_json: AsJson = False,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page to click through instead, self-contained.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML page instead.")] = None,
 ) -> None:
-    """Show everything that went into a number, a file, a stage, a video or an action, and what it went into."""
+    """Show everything that a number, a file, a stage, a video or an action was made from, and what it was used in."""
     from pipeline.lineage import tree
     from pipeline.lineage.trace import trace as lineage_of
 
@@ -95,7 +93,7 @@ def trace(
     elif as_json:
         write_json(tree.to_json(node))
     else:
-        page = out if out.is_terminal else Console(width=WIDEST)  # else rich cuts a tree's lines to 80 characters
+        page = out if out.is_terminal else Console(width=WIDEST)  # otherwise rich cuts a tree's lines to 80 characters
         page.print(tree.to_rich(node), soft_wrap=False)
 
 
@@ -105,20 +103,20 @@ def runs(
         str | None, typer.Argument(metavar="[RUN]", help="A run, by its name, its experiment's, or `last`: its stages.")
     ] = None,
     diff: Annotated[
-        tuple[str, str] | None, typer.Option(metavar="A B", help="Tell what differs from run A to run B instead.")
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Show the differences from run A to run B instead.")
     ] = None,
     log: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Print what the stages of a run said; RUN:STAGE for one of them.")
+        str | None, typer.Option(metavar="RUN", help="Print the log of a run's stages; RUN:STAGE for one of them.")
     ] = None,
     track: Annotated[
-        bool, typer.Option("--track", help="Before a commit: bring records of restored results into data/runs.")
+        bool, typer.Option("--track", help="Before a commit: add records of restored results to data/runs.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the runs whose records are here: time, duration, revision, machine, parameters that differ, metrics.
+    """List recorded runs: time, duration, revision, machine, parameters that differ, metrics.
 
-    A run is one `dvc repro` or experiment, with the stages that really ran in it. The parameters shown are those that
-    differ from params.yaml as it is now; a + at the revision says that tracked files differed from it.
+    A run is one `dvc repro` or experiment, with the stages that really ran in it. Parameters are shown where they
+    differ from the present params.yaml; a + at the revision says that tracked files differed from it.
     """
     from pipeline.cli import runs_tables
     from pipeline.foundations.params import load_params
@@ -142,14 +140,14 @@ def runs(
 
 @app.command(rich_help_panel=LINEAGE, epilog="Example: m3a why train")
 def why(stage: Annotated[str, typer.Argument(metavar="STAGE", help="A stage of dvc.yaml.")]) -> None:
-    """Tell why a stage would run again: what differs from its last run, line by line, and what follows from it."""
+    """Show why a stage would run again: what differs from its last run, line by line, and the stages that follow."""
     from pipeline.foundations.params import load_params
     from pipeline.lineage import why as explanation
 
     reasons = explanation.why(HERE, load_params(), stage)
     made = f"its result was {explanation.last_run(HERE, stage)}"
     if not reasons:
-        out.print(f"{stage} would not run again: all is as it was; {made}", markup=False)
+        out.print(f"{stage} would not run again: nothing has changed; {made}", markup=False)
         return
     out.print(f"{stage} would run again ({made}):", markup=False, style="bold")
     for reason in reasons:
@@ -163,7 +161,7 @@ def why(stage: Annotated[str, typer.Argument(metavar="STAGE", help="A stage of d
 
 @app.command(rich_help_panel=LINEAGE, epilog="Example: m3a crate ../run-of-monday")
 def crate(target: Annotated[Path, typer.Argument(metavar="TARGET", help="The folder to write.")]) -> None:
-    """Pack the last run as a Provenance Run Crate: every file, and who made it from what, for others' tools."""
+    """Pack the last run as a Provenance Run Crate: every file, and the stage and inputs that made it."""
     from pipeline.lineage.crate import write_crate
 
     say(f"{target}: {write_crate(HERE, target):,} files; ro-crate-metadata.json tells what each is")
@@ -171,7 +169,7 @@ def crate(target: Annotated[Path, typer.Argument(metavar="TARGET", help="The fol
 
 @app.command(rich_help_panel=LINEAGE, epilog="Example: m3a croissant ../mini-split")
 def croissant(target: Annotated[Path, typer.Argument(metavar="TARGET", help="The folder to write.")]) -> None:
-    """Pack the mini split and the lexicons with Croissant metadata, for others' loaders, with PROV on where from."""
+    """Pack the mini split and the lexicons as a Croissant data set with PROV provenance."""
     from pipeline.lineage.croissant import write_croissant
 
     say(f"{target}: {write_croissant(HERE, target)} tables; croissant.json tells what each is")

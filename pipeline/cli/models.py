@@ -1,4 +1,4 @@
-"""Models in and out: published weights, exports, predictions."""
+"""`m3a convert-weights`, `adopt-weights`, `export` and `predict`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from pipeline.foundations.params import Params
 
-OTHER_PRESET = "Go by this preset's clips, views and design instead of params.yaml's; `m3a preset` lists them."
+OTHER_PRESET = "Use this preset's clips, views and design instead of params.yaml's; `m3a preset` lists presets."
 FLOOR = 0.1
-"""A score at which an action is not to be believed."""
+"""The score below which no action is credible."""
 
 
 @app.command(
@@ -60,7 +60,7 @@ def convert_weights(
 
 
 def yaml_of(value: object) -> str:
-    """A value as params.yaml has it."""
+    """A value in the form of params.yaml."""
     if isinstance(value, list):
         return f"[{', '.join(map(str, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -107,10 +107,10 @@ def export(
     model: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("models/m3a"),
     to: Annotated[Path, typer.Option(help="Folder to write the model into.")] = Path("models/exported"),
 ) -> None:
-    """Write the trained model as a folder that stands alone: ONNX, torch.export, and code that scores videos by them.
+    """Write the trained model as a standalone folder: ONNX, torch.export, and code that scores videos with them.
 
-    `python infer.py VIDEO` in it needs onnxruntime, av and numpy, and nothing of this project; `--check` holds it
-    against the trained model's scores of a reference video. README.md is a model card, filled from the run.
+    `python infer.py VIDEO` in it needs onnxruntime, av and numpy, and nothing of this project; `--check` compares it
+    with the trained model's scores of a reference video. README.md is a model card, filled from the run.
 
     Input: `clips`, batch x 3 x frames x crop x crop, RGB, normalized by the mean and std of `frames`. Output: `scores`,
     one an action, in [0, 1]. The audio and text relations are folded into one matrix. The actions' names and how
@@ -173,17 +173,17 @@ def predict(
     ] = Path("models/m3a"),
     top: Annotated[int, typer.Option(min=1, help="How many actions to name.")] = 5,
     preset: Annotated[str | None, typer.Option(help=OTHER_PRESET)] = None,
-    floor: Annotated[float, typer.Option(min=0, max=1, help="Say so where no action scores above it.")] = FLOOR,
+    floor: Annotated[float, typer.Option(min=0, max=1, help="Print a note where no action scores above it.")] = FLOOR,
     html: Annotated[
         Path | None,
-        typer.Option(help="Also write a page: players, each view's scores over time, Grad-CAM, neighbours."),
+        typer.Option(help="Also write a page: videos, each view's scores over time, Grad-CAM, neighbours."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict the actions of video files, with scores in [0, 1].
 
-    A video is scored as stage `evaluate` does, over the views that params.yaml names; an exported model carries its
-    own. Videos that cannot be read are named with the reason, and the exit status is then 1.
+    A video is scored as in stage `evaluate`, over the views of params.yaml; an exported model carries its own. Videos
+    that cannot be read are named with the reason, and the exit status is then 1.
     """
     compute_as_stages()
     from pipeline.exchange import predict as prediction
@@ -212,7 +212,7 @@ def predict(
 
 
 def _write_page(target: Path, videos: list[Path], model: Path, params: "Params", *, top: int, device: "device") -> None:
-    """Write the page of `m3a predict --html`; of a trained model, whose layers can be looked into."""
+    """Write the page of `m3a predict --html`; only for a trained model, since Grad-CAM needs its layers."""
     from pipeline.foundations.runtime.files import write_text
     from pipeline.report import predicted
     from pipeline.report.gallery import open_recognizer

@@ -1,4 +1,4 @@
-"""Presets: what a data set changes in params.yaml, shown and written."""
+"""`m3a preset`: list presets, show what one changes in params.yaml, write it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +24,7 @@ def preset(
     diff: Annotated[bool, typer.Option("--diff", help="Show what would change, and write nothing.")] = False,
     overwrite: Annotated[
         bool | None,
-        typer.Option("--overwrite/--keep", help="What to do with values that you changed by hand.", show_default=False),
+        typer.Option("--overwrite/--keep", help="Replace or keep values that you changed by hand.", show_default=False),
     ] = None,
 ) -> None:
     """Set params.yaml to a preset, or list the presets.
@@ -76,7 +76,7 @@ def _conflict(edited: "Sequence[Change]") -> str:
 
 
 def _shown(value: object) -> str:
-    """A value as YAML has it."""
+    """A value in YAML."""
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""What a run reached."""
+"""`m3a show`, `compare` and `baseline`: results of runs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,7 @@ REPORT = Path("data/report/index.html")
 
 @app.command(rich_help_panel=RESULTS, epilog="Example: m3a show --json")
 def show(as_json: AsJson = False) -> None:
-    """Print the metrics beside their references, and where the report is.
+    """Print the metrics beside their references, and the path of the report.
 
     The model, ranking by training frequency, chance, and the model's lead, each with its 95% interval. `dvc metrics
     show` prints the model's metrics alone, `dvc metrics diff` what a change did to them.
@@ -48,7 +48,7 @@ def compare(
     to: Annotated[Path, typer.Option(help="The page to write.")] = Path("data/compare.html"),
     as_json: AsJson = False,
 ) -> None:
-    """Lay two runs beside each other: metrics, settings, actions and learning curves, on a page of its own.
+    """Compare two runs on a page: metrics, parameters, actions and learning curves.
 
     Every lead is SECOND's over FIRST, on the videos that both have scored, with the 95% interval of a paired bootstrap
     over videos. A run is one training seed, and training noise is not in the interval: `m3a ablate` takes more seeds.

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pipeline.lineage.runs import Run
 
 SHOWN = ("map_sample", "map_action")
-"""Metrics that the list has room for; `--json` has all."""
+"""Metrics shown in the list; `--json` has all."""
 WIDEST = 100_000
-"""Characters of a line, where no terminal says how many there are."""
+"""Characters of a line where the output is not a terminal."""
 
 
 def print_runs(runs: Sequence["Run"], current: Mapping[str, Any], *, as_json: bool) -> None:

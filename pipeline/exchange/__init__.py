@@ -1,1 +1,1 @@
-"""Models and the authors' files, in and out: import, export, predict."""
+"""Import and export of models, published files and features; prediction for new videos."""

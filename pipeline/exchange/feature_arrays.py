@@ -1,4 +1,4 @@
-"""Features that come as arrays: NumPy's .npz (nothing is unpickled) or safetensors, a file a split.
+"""Read features from arrays: NumPy's .npz (nothing is unpickled) or safetensors, one file a split.
 
 id | video | video_id     B: names; in safetensors B x L bytes of UTF-8, filled up with zeros
 labels, label_offsets     flat label numbers, and where each video's start (B + 1);  or  targets: B x N, bool
@@ -19,11 +19,11 @@ from pipeline.foundations.runtime.errors import PlainError
 
 IDS, SOUNDS = ("id", "video", "video_id"), ("audio", "sound", "frames")
 MOST_BYTES = 64 * 2**30
-"""Of an array's header: a hostile one may claim any size."""
+"""Limit on an array's size, since a hostile header may claim any."""
 
 
 class Record(NamedTuple):
-    """A video as it arrives."""
+    """A video to import."""
 
     video_id: str
     labels: tuple[int, ...]

@@ -1,7 +1,7 @@
-"""Writing a folder of imported features (its layout: `pipeline.foundations.tables.manifest`).
+"""Write a folder of imported features (layout: `pipeline.foundations.tables.manifest`).
 
-Videos arrive in any order and the files rise by video id, so vectors go to a spool on disk first and are read back in
-their order: in memory are the ids, the labels and one row group, however many videos there are.
+Videos come in any order and the files are sorted by video id, so vectors go to a spool on disk first and are read
+back in order. Memory holds the ids, the labels and one row group, however many videos there are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,8 +35,8 @@ BLOCK = 65_536
 GROUP_BYTES, PART_BYTES = 16 * 2**20, 512 * 2**20
 """Stored bytes of a row group, and of a file."""
 SILENCE_VIDEOS, SILENCE_RATE = 10, 0.001
-"""Real sounds do not agree to the last bit: a form that at least so many videos share, and so large a fraction of them,
-is what the network makes of digital silence."""
+"""Real sounds never agree to the last bit, so a form that at least so many videos, and so large a fraction of them,
+share is the embedding of digital silence."""
 
 
 class Item(NamedTuple):
@@ -52,7 +52,7 @@ class Item(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """What the folder's manifest says beside what is counted."""
+    """The manifest's fields that are given, not counted."""
 
     title: str
     origin: str
@@ -64,7 +64,7 @@ class Origin(NamedTuple):
     preprocessing: str
     sound_preprocessing: str
     standardize: bool
-    """Have X read with mean 0 and equal deviations over the training videos."""
+    """Whether X is standardized when it is read: mean 0 and equal deviations over the training videos."""
     constant: float | None
     of_sound: bool
     whitened: bool
@@ -74,7 +74,7 @@ class Origin(NamedTuple):
 
 
 def write_folder(target: Path, items: Iterable[Item], actions: Sequence[str], origin: Origin) -> Manifest:
-    """Write `items` as the folder `target`, whole or not at all.
+    """Write `items` as the folder `target`, atomically.
 
     Raises:
         PlainError: there is no item, a video comes twice, or vectors are not all of one type and size.
@@ -100,7 +100,7 @@ def write_folder(target: Path, items: Iterable[Item], actions: Sequence[str], or
 
 
 class _Spooled(NamedTuple):
-    """Vectors on disk as they came; `rows` says which video each is of."""
+    """Vectors on disk in order of arrival; `rows` has the video of each."""
 
     memory: np.ndarray
     """R x size, mapped from the file."""
@@ -263,7 +263,7 @@ def _standard(spooled: _Spool, quantization: Quantization | None) -> Standard:
     """Mean and factor of each feature over the training videos' vectors, summed in float64, block by block."""
     training = np.array([split == "train" for split in spooled.splits])[spooled.visual.rows]
     if not training.any():
-        raise PlainError("found no training video, whose features' means and deviations are to be taken")
+        raise PlainError("there is no training video to compute the features' means and deviations from")
     size = spooled.visual.memory.shape[1]
     total, squares = np.zeros(size), np.zeros(size)
     for start in range(0, len(training), BLOCK):
@@ -279,7 +279,7 @@ def _standard(spooled: _Spool, quantization: Quantization | None) -> Standard:
 
 
 def silence(stored: np.ndarray) -> tuple[float, ...] | None:
-    """The form that so many videos share to the last bit that it must be silence; None where there is none.
+    """The form of digital silence, which many videos share to the last bit; None where there is none.
 
     Args:
         stored: R x P.

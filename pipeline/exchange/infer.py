@@ -24,7 +24,7 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
 
 TOLERANCE = 1e-4
-"""How far scores may lie from the expected ones: other processors round otherwise."""
+"""Largest difference to the expected scores: processors round differently."""
 SLACK = 0.002
 """Seconds; containers round times to as little as a millisecond."""
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
@@ -32,7 +32,7 @@ _FULL_COLOUR = Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 
 
 class Model:
-    """The ONNX file and how a video becomes what it takes."""
+    """The ONNX model with its preprocessing."""
 
     def __init__(self, folder: Path) -> None:
         self.how: dict[str, Any] = json.loads((folder / "preprocess.json").read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ class Model:
 
 
 def decoded(video: Path, how: dict[str, Any]) -> tuple[np.ndarray, float]:
-    """Upright pictures, uint8 L x Y x X x 3, of short side `short_side`, and how many there are a second."""
+    """Upright frames, uint8 L x Y x X x 3, of short side `short_side`, and frames per second."""
     pictures: list[np.ndarray] = []
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
@@ -58,13 +58,13 @@ def decoded(video: Path, how: dict[str, Any]) -> tuple[np.ndarray, float]:
         fps = how["fps"] if constant else float(stream.average_rate)
         frames = container.decode(stream)
         scaler = VideoReformatter()
-        for frame, turn, ticks in _time_line(frames, fps) if constant else _one_by_one(frames):
+        for frame, turn, ticks in _time_line(frames, fps) if constant else _next_frame(frames):
             pictures += [_upright(_scaled(frame, scaler, how), turn)] * ticks
     return np.stack(pictures), fps
 
 
 def _time_line(frames: Iterator[Any], fps: float) -> Iterator[tuple[Any, Any, int]]:
-    """Each picture that is shown, its display matrix, and for how many ticks of 1 / fps seconds."""
+    """Each displayed frame, its display matrix, and its duration in ticks of 1 / fps seconds."""
     shown, begin, end, ticks, turn = None, 0.0, 0.0, 0, None
     for frame in frames:
         time = frame.time if frame.time is not None else end
@@ -79,7 +79,7 @@ def _time_line(frames: Iterator[Any], fps: float) -> Iterator[tuple[Any, Any, in
         yield shown, turn, max(math.ceil((end - begin - SLACK) * fps) - ticks, 0 if ticks else 1)
 
 
-def _one_by_one(frames: Iterator[Any]) -> Iterator[tuple[Any, Any, int]]:
+def _next_frame(frames: Iterator[Any]) -> Iterator[tuple[Any, Any, int]]:
     turn = None
     for frame in frames:
         turn = frame.side_data.get(Type.DISPLAYMATRIX) or turn
@@ -96,12 +96,12 @@ def _scaled(frame: Any, scaler: VideoReformatter, how: dict[str, Any]) -> np.nda
     if how["scaling"] == "released":  # between the four nearest pixels, after the conversion to RGB
         flags = Interpolation.BILINEAR | Interpolation.BITEXACT
         whole = scaler.reformat(frame, frame.width, frame.height, "rgb24", interpolation=flags, threads=1).to_ndarray()
-        return np.asarray(_between(_between(whole, height, 0), width, 1, last=True))
+        return np.asarray(_interpolated(_interpolated(whole, height, 0), width, 1, last=True))
     flags = _EXACT | _FULL_COLOUR
     return np.asarray(scaler.reformat(frame, width, height, "rgb24", interpolation=flags, threads=1).to_ndarray())
 
 
-def _between(picture: np.ndarray, scaled: int, axis: int, *, last: bool = False) -> np.ndarray:
+def _interpolated(picture: np.ndarray, scaled: int, axis: int, *, last: bool = False) -> np.ndarray:
     size = picture.shape[axis]
     place = np.maximum((np.arange(scaled) + 0.5) * (size / scaled) - 0.5, 0)
     below = place.astype(np.int64)
@@ -112,7 +112,7 @@ def _between(picture: np.ndarray, scaled: int, axis: int, *, last: bool = False)
 
 
 def _upright(picture: np.ndarray, turn: Any) -> np.ndarray:
-    """A picture as it is to be shown: the nearest of the eight turns and mirrors to the display matrix."""
+    """An upright picture: by the one of eight rotations and reflections that is nearest to the display matrix."""
     if turn is None:
         return picture
     a, b, _, c, d = np.frombuffer(turn, np.int32, count=5).astype(np.float64)
@@ -142,20 +142,20 @@ def views(pictures: np.ndarray, fps: float, how: dict[str, Any]) -> np.ndarray:
 
 
 def normalized(clips: np.ndarray, how: dict[str, Any]) -> np.ndarray:
-    """Clips as the model takes them: float32, B x 3 x F x crop x crop."""
+    """The model's input: float32, B x 3 x F x crop x crop."""
     mean, std = (np.float32(how[name]).reshape(-1, 1, 1, 1) for name in ("mean", "std"))  # of all channels, or of each
     scaled = clips.transpose(0, 4, 1, 2, 3).astype(np.float32) / np.float32(255) - mean
     return np.ascontiguousarray(scaled / std)
 
 
 def check(model: Model, folder: Path) -> float:
-    """How far the reference video's scores lie from the expected ones, at most."""
+    """The largest difference of the reference video's scores to the expected ones."""
     expected = json.loads((folder / "reference.json").read_text(encoding="utf-8"))["scores"]
     return float(np.abs(model.scores(folder / "reference.mp4") - np.array(expected)).max())
 
 
 def main(arguments: list[str]) -> int:
-    """What the command line asks for; the exit status."""
+    """Run the command line; returns the exit status."""
     folder = Path(__file__).resolve().parent
     model = Model(folder)
     if arguments == ["--check"]:

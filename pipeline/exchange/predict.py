@@ -1,4 +1,4 @@
-"""The best actions of any video file: the views and scores of testing, for videos that no table knows.
+"""The best actions of any video file, by the views and scores of testing.
 
 video -> frames (guarded) -> views -> a trained or an exported model -> scores, combined -> the best actions
 """
@@ -25,11 +25,11 @@ from pipeline.model.place import place
 from pipeline.model.positions import counted_at
 
 THREADS = 1
-"""As in stage `evaluate`, so that its scores come out again."""
+"""As in stage `evaluate`, for equal scores."""
 
 
 class Action(NamedTuple):
-    """An action and how sure the model is of it."""
+    """An action and its score."""
 
     action: str
     score: float
@@ -37,7 +37,7 @@ class Action(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a video shows, or why that cannot be said."""
+    """The best actions of a video, or why it could not be read."""
 
     video: str
     actions: tuple[Action, ...]
@@ -47,7 +47,7 @@ class Prediction(NamedTuple):
 
 
 class Scorer(NamedTuple):
-    """A model of either kind, and how a video becomes what it takes."""
+    """A trained or exported model with its preprocessing."""
 
     actions: tuple[str, ...]
     frames: Frames
@@ -62,7 +62,7 @@ def predict(
     """Score videos one after the other; one that cannot be read has a reason in the place of actions.
 
     Args:
-        videos: the files. A link is followed, since somebody named it.
+        videos: the files. Symbolic links are followed, since the user named them.
         model: the folder of a trained model, or a file of `m3a export`.
         top: how many actions.
         evaluate: the views; an exported model brings its own, and takes only the batch from here.
@@ -101,7 +101,9 @@ def open_scorer(model: Path, *, evaluate: Evaluate, device: torch.device) -> Sco
 def _trained(folder: Path, evaluate: Evaluate, device: torch.device) -> Scorer:
     network, about = load_model(folder)
     if about.design.model.late_fusion:
-        raise PlainError(f"{folder}: hears each video's embedded sound (late_fusion); `dvc repro evaluate` scores it")
+        raise PlainError(
+            f"{folder}: needs each video's VGGish embedding (late_fusion), which only `dvc repro evaluate` computes"
+        )
     place(network, device, mixed_precision=evaluate.mixed_precision)
 
     def score(video: Pictures) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The authors' published files (zhenglab/multi-action-video, PREPARATION.md), into our tables.
+"""Import the authors' published files (zhenglab/multi-action-video, PREPARATION.md) into our tables.
 
 train-v1-mini.csv          folder/file.mp4,index[,index...]: which videos are Mini M-MiT
 audio-lexicon-v1-mini.pkl  {"label": {action: [folder/file.wav, ...]}, "audio": {folder/file.wav: 384 numbers}}

@@ -1,8 +1,8 @@
-"""A `.pt2` from elsewhere, looked through before PyTorch opens it (DESIGN.md, invariant 7).
+"""Check a `.pt2` from elsewhere before PyTorch opens it (DESIGN.md, invariant 7).
 
 `torch.export.load` trusts its file: it unpickles what the archive calls pickled, runs its guards as Python and
 evaluates its sizes as expressions. The models that `pipeline.exchange.export` writes need none of that: plain tensors,
-ATen's operations, sums and products of one symbol. An archive with anything else is refused.
+ATen's operations, sums and products of one symbol. Archives with anything else are refused.
 """
 
 import io
@@ -33,10 +33,10 @@ LARGEST_JSON = 64 * 2**20
 
 
 def screen(path: Path) -> None:
-    """Pass an archive that holds plain tensors and a graph of ATen's operations, and nothing else.
+    """Check that an archive holds plain tensors and a graph of ATen operations only.
 
     Raises:
-        PlainError: it is no such archive; the message says what was found.
+        PlainError: it holds anything else, which the message names.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -48,7 +48,7 @@ def screen(path: Path) -> None:
 
 
 class _Refused(Exception):  # noqa: N818
-    """What the archive does that it should not, as the rest of a sentence."""
+    """What is wrong with the archive, as the rest of a sentence."""
 
 
 def _screen(archive: zipfile.ZipFile) -> None:

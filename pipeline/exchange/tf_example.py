@@ -1,4 +1,4 @@
-"""Reading tf.train.Example and SequenceExample: the few messages of protobuf's wire format that they consist of.
+"""Parse tf.train.Example and SequenceExample from protobuf's wire format.
 
     Example          1: Features              Features         1: map of string to Feature
     SequenceExample  1: Features (context)    Feature          1: bytes list | 2: float list | 3: int64 list
@@ -20,12 +20,12 @@ _VARINT, _I64, _BYTES, _I32 = 0, 1, 2, 5
 
 
 class RecordError(ValueError):
-    """What is read is not what it claims to be; the sentence says why."""
+    """The file is not in the format that it claims; the message says why."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """What a record holds."""
+    """The features of a record."""
 
     context: dict[str, Value] = field(default_factory=dict)
     sequences: dict[str, list[bytes]] = field(default_factory=dict)

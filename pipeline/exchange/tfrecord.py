@@ -1,4 +1,4 @@
-"""TFRecords of YouTube-8M and AudioSet, without TensorFlow: framing, checksums, tf.train.Example and SequenceExample.
+"""Read TFRecords of YouTube-8M and AudioSet without TensorFlow: framing, checksums, tf.train.Example, SequenceExample.
 
     length (8 bytes, little-endian) | its CRC32C, masked | record | its CRC32C, masked
 
@@ -42,7 +42,7 @@ def read_tfrecord(path: Path) -> Iterator[Record]:
             packed = raw.read(2) == _GZIP
             raw.seek(0)
             file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
-            for number, record in enumerate(_framed(file), start=1):  # noqa: B007  the error below names it
+            for number, record in enumerate(_read_records(file), start=1):  # noqa: B007  the error below names it
                 yield _video(parse(record))
     except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
         raise PlainError(f"{path}: cannot be read after record {number:,}: {error}") from error
@@ -50,7 +50,7 @@ def read_tfrecord(path: Path) -> Iterator[Record]:
         raise PlainError(f"{path}: not TFRecords of videos: record {number + 1:,} or its content: {error}") from error
 
 
-def _framed(file: BinaryIO) -> Iterator[bytes]:
+def _read_records(file: BinaryIO) -> Iterator[bytes]:
     """The records of a file; both checksums are compared.
 
     Raises:
@@ -91,7 +91,7 @@ def _video(example: Example) -> Record:
 
 
 def _vectors(example: Example, names: tuple[str, ...]) -> np.ndarray | None:
-    """The first of some features that is there, as rows: float32 by video, uint8 by frame."""
+    """The first of `names` that the example has, as rows: float32 by video, uint8 by frame."""
     for name in names:
         if name in example.sequences:
             frames = example.sequences[name]

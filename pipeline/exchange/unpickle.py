@@ -1,9 +1,9 @@
-"""The one place that reads pickles: the authors' published lexicons and graph come as nothing else.
+"""Safe reader of pickles, for the authors' lexicons and graph, which are published in no other format.
 
-A pickle is a program. Here it may build plain containers, and records of what NumPy arrays it wants; any other
-name that it asks for is refused before it is looked up. Arrays are then made from the records' bytes, so that
-neither Python nor NumPy runs anything the file says. What comes out is in proportion to the file: a few bytes that
-name one list again and again would unfold to more than the memory holds.
+A pickle is a program. Here it may build plain containers and describe NumPy arrays; any other name that it refers to
+is refused before it is looked up. Arrays are then made from the described bytes, so neither Python nor NumPy runs
+anything from the file. The output is bounded in proportion to the file, since a few bytes that repeat one list could
+unfold to more than the memory holds.
 """
 
 import os
@@ -19,19 +19,19 @@ import numpy as np
 from pipeline.foundations.runtime.errors import PlainError
 
 FEW, FACTOR = 10_000, 16
-"""Values, and bytes of arrays, that any file may hold; a larger one so many for each of its bytes."""
+"""Limits on values, and on bytes of arrays, for any file; a larger file may hold so many for each of its bytes."""
 _NPY = b"\x93NUMPY"
 _NUMBERS = re.compile(r"[biuf]\d{1,2}")
-# What unpickling a damaged or hostile file raises, beside UnpicklingError.
+# Raised by unpickling a damaged or hostile file, beside UnpicklingError.
 _UNREADABLE = (EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, MemoryError,
                OverflowError, RecursionError)  # fmt: skip
 
 
 def read_arrays(path: Path) -> Any:
-    """What a pickle of number arrays, numbers, strings, lists, tuples and dicts holds; or a .npy file of such objects.
+    """Read a pickle of number arrays, numbers, strings, lists, tuples and dicts, or a .npy file of such objects.
 
     Raises:
-        PlainError: the file is absent or damaged, asks for anything else, or unfolds to far more than its own size.
+        PlainError: the file is absent or damaged, refers to anything else, or unfolds to far more than its own size.
     """
     try:
         with path.open("rb") as file:
@@ -40,7 +40,7 @@ def read_arrays(path: Path) -> Any:
             size = file.seek(0, os.SEEK_END)
             file.seek(start)
             found = _ArraysOnly(file).load()
-            return _Plain(max(FEW, FACTOR * size)).of(_sole(found) if start else found)
+            return _Plain(max(FEW, FACTOR * size)).of(_only_element(found) if start else found)
     except OSError as error:
         raise PlainError(f"{path}: cannot be read: {error.strerror}") from error
     except pickle.UnpicklingError as error:
@@ -50,7 +50,7 @@ def read_arrays(path: Path) -> Any:
 
 
 def _start(file: IO[bytes]) -> int:
-    """Where the pickle begins, and go there: at once, or behind the header of a .npy file of objects."""
+    """Seek to the start of the pickle, behind the header of a .npy file, and return it."""
     if file.read(len(_NPY)) != _NPY:
         return file.seek(0)
     major, _ = file.read(2)
@@ -60,7 +60,7 @@ def _start(file: IO[bytes]) -> int:
     return file.tell()
 
 
-def _sole(found: object) -> object:
+def _only_element(found: object) -> object:
     """The one object of a .npy file's array."""
     if isinstance(found, _Array) and isinstance(found.value, list) and len(found.value) == 1:
         return found.value[0]
@@ -73,9 +73,9 @@ def _bytes(content: object) -> bytes:
 
 
 class _Type:
-    """A number's type as pickled: a code such as `f8`, then its byte order.
+    """A pickled dtype: a code such as `f8`, then its byte order.
 
-    Or that of objects, which a .npy file has around all that it holds; `_Plain` refuses it elsewhere.
+    Also the dtype of objects, which wraps the content of a .npy file; `_Plain` refuses it elsewhere.
     """
 
     def __init__(self, code: object, *_: object) -> None:
@@ -93,7 +93,7 @@ class _Type:
 
 
 class _Array:
-    """An array as pickled: first an empty one, then its shape, type and bytes."""
+    """A pickled array: first empty, then with shape, type and bytes."""
 
     def __init__(self, *_: object) -> None:
         self.value: np.ndarray | list[Any] = np.empty(0)
@@ -107,7 +107,7 @@ class _Array:
 
 
 class _Number:
-    """A NumPy number as pickled: its type and bytes."""
+    """A pickled NumPy number: its type and bytes."""
 
     def __init__(self, kind: _Type, content: bytes) -> None:
         self.value = np.frombuffer(_bytes(content), kind.type)[0]
@@ -117,7 +117,7 @@ class _Number:
 
 
 class _Class:
-    """Stands for numpy.ndarray, which a pickle hands over and never calls."""
+    """Placeholder for numpy.ndarray, which a pickle passes on and never calls."""
 
 
 _KNOWN: dict[str, type] = {
@@ -133,26 +133,26 @@ _KNOWN: dict[str, type] = {
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """An unpickler to which nothing outside `_KNOWN` exists."""
+    """An unpickler that knows no names outside `_KNOWN`."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file, encoding="latin-1")  # bytes of Python 2 come as text, one character each
 
     def find_class(self, module: str, name: str) -> type:
         if f"{module}.{name}" not in _KNOWN:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}; expected arrays and plain containers alone")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}; only arrays and plain containers are read")
         return _KNOWN[f"{module}.{name}"]
 
 
 def _check_places(file: IO[bytes]) -> None:
-    """Refuse a memo place that is far beyond what was put away: the unpickler makes room for all before it."""
+    """Refuse memo indices far beyond the memo's size, for which the unpickler would allocate memory."""
     for number, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > FEW + number:
             raise pickle.UnpicklingError(f"it puts a value at place {argument:,}, after {number:,} steps")
 
 
 class _Plain:
-    """Makes arrays and numbers of records, up to so many values and bytes of arrays together."""
+    """Turns pickled records into arrays and numbers, within a limit on values and bytes."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -164,9 +164,7 @@ class _Plain:
             raise pickle.UnpicklingError("it holds values of type 'O8'; expected numbers")
         self._left -= 1 + (np.asarray(value.value).nbytes if isinstance(value, _Array) else 0)
         if self._left < 0:
-            raise pickle.UnpicklingError(
-                f"it unfolds to more than {self._most:,} values, far beyond its own size; expected each value once"
-            )
+            raise pickle.UnpicklingError(f"it unfolds to more than {self._most:,} values, far beyond its own size")
         if isinstance(value, _Array | _Number):
             return value.value
         if isinstance(value, dict):
@@ -175,4 +173,4 @@ class _Plain:
             return [self.of(each) for each in value]
         if value is None or isinstance(value, bool | int | float | str):
             return value
-        raise pickle.UnpicklingError(f"it holds {type(value).__name__}; expected arrays and plain containers alone")
+        raise pickle.UnpicklingError(f"it holds {type(value).__name__}; only arrays and plain containers are read")

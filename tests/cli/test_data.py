@@ -24,7 +24,7 @@ def test_import_released_puts_tables_in_place_and_says_how_dvc_learns_of_it(tmp_
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "data/lexicons/text.parquet: 2 forms of 2",
-        "to let DVC take them as these stages' results: dvc commit --force build_text_lexicon",
+        "to record them in DVC as these stages' results: dvc commit --force build_text_lexicon",
     ]
     assert tables.vectors(tables.read("text", Path("data/lexicons/text.parquet"))["form"]).tolist() == [[1, 0], [0, 1]]
     nothing = run.invoke(app, ["import-released"])

@@ -82,7 +82,7 @@ def test_a_run_is_audited_traced_and_explained(pipeline_run, monkeypatch, tmp_pa
     assert len(longest) > 200
     assert json.loads(run.invoke(app, ["trace", "train", "--json"]).stdout)["label"] == "train"
     answer = run.invoke(app, ["why", "train"]).stdout
-    assert answer.startswith("train would not run again: all is as it was; its result was made by run ")
+    assert answer.startswith("train would not run again: nothing has changed; its result was made by run ")
     assert run.invoke(app, ["trace", "map_sample", "--html", str(tmp_path / "trace.html")]).exit_code == 0
     assert "<summary><b>made by</b>" in (tmp_path / "trace.html").read_text()
     beside = (pipeline_run.root / "data/report/trace.html").read_text()  # written by `dvc repro` itself

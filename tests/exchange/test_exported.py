@@ -30,7 +30,7 @@ def test_the_memory_layout_of_clips_changes_nothing(exported_fc):
         ("m.onnx", None, "no such file"),
         ("m.onnx", b"no graph", r"m\.onnx: cannot be read as ONNX"),
         ("m.pt2", b"no archive", r"m\.pt2: cannot be read as a model of torch\.export"),
-        ("m.pth", b"", r"found the suffix '\.pth', expected \.onnx or \.pt2"),
+        ("m.pth", b"", r"its suffix is '\.pth', not \.onnx or \.pt2"),
     ],
 )
 def test_another_file_is_named(tmp_path, name, content, message):
