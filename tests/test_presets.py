@@ -86,7 +86,7 @@ def test_one_value_puts_every_path_into_the_folder(name):
     [
         ("train:\n  epoks: 3\n", "preset p: train.epoks: unknown parameter"),
         ("based_on: nowhere\n", "nowhere.yaml: no such preset; there are sample, p"),
-        ("based_on: p\n", "p.yaml: based_on goes round: p -> p"),
+        ("based_on: p\n", "p.yaml: based_on is circular: p -> p"),
         ("- a\n", "p.yaml: expected sections of parameters"),
         ("a: [\n", "p.yaml: not a preset: "),
     ],

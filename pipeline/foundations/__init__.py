@@ -1,1 +1,1 @@
-"""What everything else stands on, and what knows nothing of actions: how work runs, params, tables, media."""
+"""The lowest floor, which knows nothing of actions: runtime, params, tables, media."""

@@ -28,7 +28,7 @@ def test_import_released_puts_tables_in_place_and_says_how_dvc_learns_of_it(tmp_
     ]
     assert tables.vectors(tables.read("text", Path("data/lexicons/text.parquet"))["form"]).tolist() == [[1, 0], [0, 1]]
     nothing = run.invoke(app, ["import-released"])
-    assert "name at least one file" in str(nothing.exception)
+    assert "give at least one file" in str(nothing.exception)
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ class Payload:
 def test_a_pickle_that_is_more_than_arrays_is_refused_and_never_run(tmp_path):
     source = tmp_path / "i3d.ckpt"
     source.write_bytes(pickle.dumps({"params": Payload(tmp_path / "owned")}, 4))
-    with pytest.raises(PlainError, match=r"i3d\.ckpt: refused: it asks for .*mkdir"):
+    with pytest.raises(PlainError, match=r"i3d\.ckpt: refused: it refers to .*mkdir"):
         convert(source, tmp_path / "w.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["i3d.ckpt"]
 

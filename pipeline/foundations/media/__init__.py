@@ -1,1 +1,1 @@
-"""The only code that opens media. Nothing here knows of actions, tables or stages."""
+"""The only code that opens media files. It knows nothing of actions, tables or stages."""

@@ -26,16 +26,16 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.processes import die_with_parent
 
 OUT_OF_MEMORY = 12
-"""Exit status where the memory limit was hit; a fresh process takes over, since this one may be in any state."""
+"""Exit status after hitting the memory limit; a new process takes over, since this one may be in any state."""
 KINDS: dict[type[PlainError], str] = {NoAudioStream: "no_audio_stream", Undecodable: "undecodable", PlainError: "plain"}
-"""What a function may raise that is no defect, as it travels."""
+"""Exceptions of functions that are not defects, by their names on the wire."""
 
 
 def main(descriptor: int, parent: int, seconds: float, megabytes: int, modules: Sequence[str]) -> None:
     """Import `modules`, enter the sandbox, report its status, and serve."""
     die_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; the pipe tells
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever the parent does with its own alarms
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and closes the pipe
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # even if the parent ignores alarms
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
     pipe = Pipe(socket.socket(fileno=descriptor))
     try:
@@ -46,7 +46,7 @@ def main(descriptor: int, parent: int, seconds: float, megabytes: int, modules: 
         return
     os.environ.clear()
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in range(3):  # a terminal obeys what is written to it
+    for standard in range(3):  # terminals interpret escape sequences
         os.dup2(nowhere, standard)
     status = sandbox.lock(megabytes=2 * megabytes)
     pipe.send(["ready", list(status)])
@@ -54,7 +54,7 @@ def main(descriptor: int, parent: int, seconds: float, megabytes: int, modules: 
 
 
 def _warm_up() -> None:
-    """Make libraries load now what they would load at first use."""
+    """Have libraries load now what they would load at first use."""
     wire.import_modules([module.name for module in pkgutil.walk_packages(av.__path__, "av.")])
     hashlib.sha256(b"").hexdigest()
     try:
@@ -109,7 +109,7 @@ def _answer(pipe: Pipe, call: wire.Call, seconds: float) -> None:
 
 
 def _in_time(seconds: float, call: wire.Call) -> Any:
-    """The function's result, within a time; that of sending it is the parent's, which may have other work just then."""
+    """The function's result, within a time limit that does not cover sending it, since the parent may be busy."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         return call.function(*call.args, **call.kwargs)
@@ -120,7 +120,7 @@ def _in_time(seconds: float, call: wire.Call) -> Any:
 
 
 def _defect(error: Exception) -> list[str]:
-    """An error of ours, with its trace, which would stay behind here."""
+    """An unexpected error with its traceback, as text for the parent."""
     return ["defect", f"{type(error).__name__}: {error}", traceback.format_exc()]
 
 

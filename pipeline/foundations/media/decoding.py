@@ -1,15 +1,14 @@
-"""Indexed videos decoded side by side, each in a decoding process of its own, and given back in their order.
+"""Decode indexed videos in parallel, each in its own process, and yield them in order.
 
-Three at once, of which the worker has the first in hand; it holds no more than that one, the others wait where they
-were decoded:
+With three at once, the worker holds only the video that it works on; the others wait in the processes that decoded
+them:
 
     process 0    |--video 0--|             |---video 3---| waits
     process 1    |----video 1----| waits       |------video 4--- ...
     process 2    |-video 2-| waits                 |--video 5-- ...
     the worker                |work on 0   |on 1   |on 2     |on 3 ...
 
-No thread is needed for it: the processes are at work by themselves, so the mathematics stays on its one thread, and
-a process lives as long as the worker.
+No threads are needed, so mathematics stays on one thread; a process lives as long as the worker.
 """
 
 from collections import deque
@@ -30,15 +29,15 @@ T = TypeVar("T")
 def decoded(
     videos: Iterable[unchanged.Indexed], read: Callable[[Path, Media], T], media: Media, *, threads: int
 ) -> Iterator[Iterator[T | Finding]]:
-    """Give what `read` makes of each video, in their order; where it cannot be read, what was found instead.
+    """Yield the result of `read` for each video, in order; for one that cannot be read, the finding.
 
     Args:
-        videos: with what `index` found them to be; each is checked first.
-        read: importable by name, or a `partial` of what is.
+        videos: with size and digest from `index`, which are checked first.
+        read: importable by name, or a `partial` of such a function.
         media: the bounds.
-        threads: so many are decoded at once; with one, each when it is asked for.
+        threads: how many are decoded at once; with 1, each when it is asked for.
 
-    Leaving by an error, Ctrl-C too, ends the processes at once; else they serve again.
+    An error or Ctrl-C inside ends the processes at once; otherwise they are reused.
     """
     with ExitStack() as stack:
         guards = [stack.enter_context(Guard(media, kept=max(KEPT, threads))) for _ in range(threads)]
@@ -48,7 +47,7 @@ def decoded(
 def _answers(
     guards: Sequence[Guard], files: Iterable[unchanged.Recorded], read: Callable[[Path, Media], T], media: Media
 ) -> Iterator[T | Finding]:
-    """The guards take turns, so that the one whose answer was had last is the next to begin."""
+    """The guards take turns: the one that answered last starts the next video."""
     waiting: deque[Callable[[], T]] = deque()
     for number, file in enumerate(files):
         if len(waiting) == len(guards):

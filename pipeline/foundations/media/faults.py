@@ -1,12 +1,12 @@
-"""What can be wrong with a video: two findings about one file, never a reason to stop a stage."""
+"""Findings about one video file; neither stops a stage."""
 
 from pipeline.foundations.runtime.errors import PlainError
 
 
 class NoAudioStream(PlainError):  # noqa: N818  a finding, named as its verdict
-    """The file is in order and holds no sound track."""
+    """The file is intact and has no audio stream."""
 
-    def __init__(self, reason: str = "no audio stream") -> None:  # an argument, so that it travels between processes
+    def __init__(self, reason: str = "no audio stream") -> None:  # an argument, so that it can be pickled
         super().__init__(reason)
 
 
@@ -22,4 +22,4 @@ class Undecodable(PlainError):  # noqa: N818
 
 
 Finding = NoAudioStream | Undecodable
-"""Either, where it stands for what a video should have given."""
+"""Either of them, in the place of a decoded video."""

@@ -1,4 +1,4 @@
-"""A video's pictures, on a constant time line or one by one."""
+"""Decode a video's frames, on a constant time line or one by one."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -38,11 +38,11 @@ class Pictures(NamedTuple):
     pixels: Annotated[np.ndarray, Array("uint8", 4)]
     """uint8, T x H x W x 3, RGB."""
     fps: float
-    """How many there are a second: of the time line, or of the video's own."""
+    """Frames a second, of the time line or of the video."""
 
 
 def reader(frames: Frames, short_side: int) -> Callable[[Path, Media], Pictures]:
-    """What a decoding process does with a video, as the parameters say."""
+    """`read_frames` with the settings of `frames`."""
     fps = frames.fps if frames.timeline == "constant" else None
     return partial(read_frames, fps=fps, short_side=short_side, scaling=frames.scaling)
 
@@ -73,7 +73,7 @@ def read_frames(
         Undecodable: anything that is wrong with the file.
     """
     pictures: list[np.ndarray] = []
-    budget = media.memory_mb * 2**20 // 4  # for the array; it exists twice while it is made and while it travels
+    budget = media.memory_mb * 2**20 // 4  # of the array, which exists twice while it is made and while it is sent
     with shown(path, media, fps=fps, short_side=short_side, scaling=scaling) as (line, rate):
         for picture, ticks in line:
             pictures += [picture] * ticks
@@ -208,7 +208,7 @@ def _ticks_before(seconds: float, fps: float) -> int:
 
 
 class _Scaler:
-    """Makes pictures of frames: scaled, upright, and all as large as the first, as the ffmpeg program shows them."""
+    """Converts frames to upright RGB pictures of the first frame's size, as the ffmpeg program does."""
 
     def __init__(
         self, short_side: int | None, scaling: Scaling | Literal["sharp"], max_pixels: int, aspect: Fraction | None
@@ -234,7 +234,7 @@ class _Scaler:
         return upright(scaled, orientation)
 
     def _own_size(self, frame: VideoFrame) -> tuple[int, int]:
-        """Height and width that a frame has as a picture, before it is upright."""
+        """Height and width of a frame's picture before rotation."""
         height, width = displayed_size(frame.height, frame.width, self._aspect)
         if self._short_side is not None:
             scaling: Scaling = "antialiased" if self._scaling == "sharp" else self._scaling

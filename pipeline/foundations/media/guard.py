@@ -3,8 +3,8 @@
     stage      --call, open file-->   decoding process, sandboxed
                <--answer, checked--   pixels and samples, of the type that the function declares (`wire`)
 
-The process is a plain interpreter, not one of multiprocessing's: the workers of joblib and Dask cannot start those, and
-a fork would inherit the stage's memory, threads and locks. Its environment holds only settings of numerics and threads.
+The process is a plain interpreter and not one of multiprocessing: workers of joblib and Dask cannot start those, and a
+fork would inherit the stage's memory, threads and locks. Its environment holds only settings of numerics and threads.
 """
 
 import atexit
@@ -32,18 +32,18 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.processes import sigint_blocked
 
 KEPT = 2
-"""Children that may wait between two guards, where no more are at work side by side."""
+"""Idle children that are kept for the next guard."""
 GRACE = 30.0
 """Seconds beyond `media.timeout_seconds` that the stage waits: a process under attack may have disabled its alarm."""
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # of PyArrow's allocator, which starts as it is imported
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # of PyArrow's allocator, which starts upon import
 }
-"""Landlock holds the thread that asks for it, so there should be no other."""
+"""Landlock restricts the calling thread, so there should be no other."""
 INHERITED = (*numerics.SETTINGS, "LD_LIBRARY_PATH")
-"""Environment variables passed on: settings of numerics, and where shared libraries are."""
+"""Environment variables passed on: settings of numerics, and the path of shared libraries."""
 _START = "import sys; sys.path[:] = sys.argv[6:]; import runpy; runpy.run_module(sys.argv.pop(6), run_name='__main__')"
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,21 +56,20 @@ class DecoderError(RuntimeError):
 class Guard:
     """Runs media functions in a child process with a memory limit and a watchdog.
 
-    A child costs its start once, not once a video: it serves until it dies, one guard of this process after the
-    other. What it returns depends on the call alone: where a child dies that has served before, the call is made
-    once more, in a fresh one, and only that one's death counts.
+    A child is reused by one guard after the other until it dies, so its start is paid once. Results depend on the call
+    alone: when a reused child dies, the call is repeated in a new one, and only that one's death counts.
     """
 
-    program = "pipeline.foundations.media.child"  # the module that runs there; a benchmark has another
+    program = "pipeline.foundations.media.child"  # the child's main module; a benchmark has another
 
     def __init__(self, media: Media, *, kept: int = KEPT) -> None:
         self._media = media
         self._kept = kept
         self._child: _Child | None = None
         self._pending = False
-        """Whether the child has a call whose answer nobody has had yet."""
+        """Whether a call is pending."""
         self._held = ExitStack()
-        """The files of that call, which a second child may need too."""
+        """The files of the pending call, for a second attempt."""
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +81,7 @@ class Guard:
             _idle.append(self._child)
             if len(_idle) > self._kept:
                 _idle.pop(0).end()
-        elif self._child:  # interrupted, maybe in the middle of a call, whose answer nobody should get
+        elif self._child:  # interrupted, maybe during a call, whose answer must not go to the next one
             self._child.end(patience=0.0)
         self._child, self._pending = None, False
         self._held.close()
@@ -98,10 +97,10 @@ class Guard:
         return self.begin(function, *args, **kwargs)()
 
     def begin(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
-        """Have the child begin with a call, and do not wait; what comes back waits, and then does as `call`.
+        """Start a call without waiting; returns a function that waits for the result as `call` does.
 
-        A path among the arguments, or of a video that `index` recorded, is opened here: the child opens nothing. The
-        next call may begin when the answer has been had.
+        Paths among the arguments, also those of indexed videos, are opened here, since the child opens nothing. The
+        next call may start after the result has been fetched.
         """
         self._held.close()
         try:
@@ -159,7 +158,7 @@ class Guard:
                 if fresh:
                     self._pending = False
                     self._held.close()
-                    raise Undecodable(self._why(code, error)) from error
+                    raise Undecodable(self._death_reason(code, error)) from error
                 incidents.count(incidents.REPEATED_CALLS)
             else:
                 self._pending = False
@@ -168,7 +167,7 @@ class Guard:
                     raise answer
                 return answer
 
-    def _why(self, code: int, error: Exception) -> str:
+    def _death_reason(self, code: int, error: Exception) -> str:
         if isinstance(error, Malformed):
             return f"the decoder crashed: its answer is malformed: {error}"
         if code == OUT_OF_MEMORY:
@@ -179,7 +178,7 @@ class Guard:
 
 
 class _Child:
-    """A running child and the pipe to it; it ends when the pipe closes, thus with this process at the latest.
+    """A running child and the pipe to it; it ends when the pipe closes, at the latest with this process.
 
     Raises:
         PlainError: it does not start.
@@ -189,7 +188,7 @@ class _Child:
         self.media = media
         self.program = program
         self.modules = modules
-        """Modules that it has imported; it can import no others."""
+        """Modules that it has imported; it cannot import others."""
         self.calls = 0
         ours, theirs = socket.socketpair()
         self._pipe = Pipe(ours)
@@ -221,13 +220,13 @@ class _Child:
         return SandboxStatus(*rest[0])
 
     def submit(self, call: wire.EncodedCall) -> None:
-        """Have a call begin there; where the child is dead, `result` says so."""
+        """Send a call; if the child is dead, `result` raises."""
         self.calls += 1
         with suppress(OSError):
             self._pipe.send(call.head, call.content, call.files)
 
     def result(self, expected: Any) -> Any:
-        """Wait for the call's result; what it raises comes back as the answer.
+        """Wait for the call's result; exceptions of the function are returned.
 
         Args:
             expected: the type of the result.
@@ -253,14 +252,14 @@ class _Child:
                     return _defect(sentence, trace)
         except TimeoutError:
             raise
-        except OSError as error:  # the pipe is broken rather than at its end
+        except OSError as error:  # a broken pipe counts as its end
             raise EOFError from error
         raise Malformed(f"found {str(head)[:60]!r}")
 
     def end(self, *, patience: float = 1.0) -> int:
         """Stop the child; returns its exit status, or minus the signal that ended it.
 
-        An end of its own, within `patience` seconds, comes first: it says why.
+        It gets `patience` seconds to end by itself, so that its exit status tells the reason.
         """
         self._pipe.close()
         try:
@@ -271,12 +270,12 @@ class _Child:
 
 
 _idle: list[_Child] = []
-"""Children between two guards. A fork of this process must not speak to them."""
+"""Idle children. A fork of this process must not use them."""
 os.register_at_fork(after_in_child=_idle.clear)
 
 
 def _idle_child(media: Media, modules: frozenset[str], program: str) -> _Child | None:
-    """A child that waits for work under the same bounds, and has imported what this work needs."""
+    """An idle child with the same limits that has imported the modules."""
     for child in _idle:
         if child.media == media and modules <= child.modules and child.program == program:
             _idle.remove(child)

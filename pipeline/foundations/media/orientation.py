@@ -12,7 +12,7 @@ from av.sidedata.sidedata import Type
 
 
 class Orientation(NamedTuple):
-    """How a decoded picture becomes the one that is shown: its axes swapped first, then flipped."""
+    """How to turn a decoded picture upright: swap its axes, then flip them."""
 
     swapped: bool
     left_right: bool
@@ -25,7 +25,7 @@ AS_STORED = Orientation(swapped=False, left_right=False, top_bottom=False)
 
 
 class Oriented(NamedTuple):
-    """A decoded frame and how it is to be shown."""
+    """A decoded frame and its orientation."""
 
     frame: Any
     orientation: Orientation
@@ -54,7 +54,7 @@ def nearest(matrix: np.ndarray) -> Orientation:
 
 
 def upright(picture_YXC: np.ndarray, orientation: Orientation) -> np.ndarray:
-    """A view of the picture as it is to be shown."""
+    """A view of the picture, upright."""
     if orientation.swapped:
         picture_YXC = picture_YXC.swapaxes(0, 1)
     if orientation.left_right:

@@ -43,7 +43,7 @@ class Pipe:
         self._end.close()
 
     def send(self, head: object, content: Sequence[memoryview] = (), files: Sequence[int] = ()) -> None:
-        """Send a head, what belongs to it, and open files.
+        """Send a head, its binary content, and open files.
 
         Raises:
             OSError: the other end is gone.

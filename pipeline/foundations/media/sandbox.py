@@ -71,7 +71,7 @@ class SandboxStatus(NamedTuple):
 
 
 def lock(*, megabytes: int) -> SandboxStatus:
-    """Restrict this process for good. It must have one thread, and have imported and opened all that it will need.
+    """Restrict this process permanently. It must have one thread and have imported and opened everything it needs.
 
     Args:
         megabytes: hard limit on address space beyond what the process has now.

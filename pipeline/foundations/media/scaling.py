@@ -1,4 +1,4 @@
-"""How large a picture becomes, and the released code's way to make it so."""
+"""Sizes of scaled pictures, and the released code's scaling."""
 
 from fractions import Fraction
 
@@ -22,7 +22,7 @@ def scaled_size(height: int, width: int, short_side: int, scaling: Scaling) -> t
 def between_pixels(picture_YXC: np.ndarray, height: int, width: int) -> np.ndarray:
     """A picture, uint8, scaled between its four nearest pixels without antialiasing: `F.interpolate`'s bilinear mode.
 
-    The released code scales so, by PyTorch, which has no place in the processes that decode.
+    The released code does this with PyTorch, which decoding processes do not load.
     """
     below_Y, above_Y, part_Y = _neighbours(len(picture_YXC), height)
     below_X, above_X, part_X = _neighbours(picture_YXC.shape[1], width)

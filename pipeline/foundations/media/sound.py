@@ -14,7 +14,7 @@ from pipeline.foundations.media.wire import Array
 from pipeline.foundations.params import Media
 
 BLOCK = 16_384
-"""Samples that are resampled at once; decoders give about 1,024, and each call has its price."""
+"""Samples that are resampled at once; decoders give about 1,024, and each call has a fixed cost."""
 
 
 RATES = range(2_000, 768_001)

@@ -1,9 +1,9 @@
-"""Opening a video that nobody vouches for, and decoding one of its streams within bounds (invariant 7).
+"""Open an untrusted video and decode one of its streams within limits (DESIGN.md, invariant 7).
 
     path --regular file--> open file --whitelisted demuxer--> packets --whitelisted decoder--> frames
 
-FFmpeg never sees a name: it reads from a file that is already open, so that `concat:` or `subfile:` mean nothing,
-and a demuxer that tries to open a second file is refused.
+FFmpeg never gets a file name: it reads from an open file, so `concat:` and `subfile:` have no effect, and a demuxer
+that tries to open a second file is refused.
 """
 
 import os
@@ -44,7 +44,7 @@ decode one to describe its stream, which takes longer than all the sound of a th
 
 WHOLE, TOLERANCE_SECONDS = 0.9, 0.25
 """A stream that ends before 0.9 of its declared duration, less a quarter second for sloppy headers, is truncated."""
-_UNKNOWN_SIZE = 0x7FFFFFFF  # what recorders write that never came back to the header
+_UNKNOWN_SIZE = 0x7FFFFFFF  # left by recorders that did not finish the header
 DAMAGED = 0.1
 """A stream of whose packets more than this part cannot be decoded is damaged; up to it, they are skipped."""
 
@@ -68,7 +68,7 @@ def open_regular(path: Path | FileIO) -> Iterator[FileIO]:
         before = os.lstat(path)
         if not stat.S_ISREG(before.st_mode):
             raise Undecodable(f"not a regular file but a {_kind_of_file(before.st_mode)}")
-        # Between the two looks the name may come to mean something else: not followed, not waited for, and compared.
+        # The path may be replaced between stat and open: do not follow links, do not block, and compare both.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise Undecodable(f"cannot be opened: {plain(error)}") from error
@@ -87,7 +87,7 @@ def _kind_of_file(mode: int) -> str:
 
 
 def plain(error: Exception) -> str:
-    """An error of FFmpeg or the system in one clause, without file name and log."""
+    """An error of FFmpeg or the system in short, without file name and log."""
     return (getattr(error, "strerror", None) or str(error)).partition("\n")[0].lower()
 
 
@@ -151,7 +151,7 @@ def _is_transport_stream(file: FileIO) -> bool:
 
 
 def _check_riff(file: FileIO) -> None:
-    """Compare an AVI file's size with what its header declares; its demuxer would make the best of the rest."""
+    """Compare an AVI file's size with its header, since the demuxer accepts truncated files."""
     head, held = os.pread(file.fileno(), 8, 0), os.fstat(file.fileno()).st_size
     declared = 8 + int.from_bytes(head[4:], "little")
     if head[:4] == b"RIFF" and held < WHOLE * declared and declared < _UNKNOWN_SIZE:

@@ -1,4 +1,4 @@
-"""A video is what `index` recorded, or it is not used: DVC does not watch files outside the project."""
+"""Check that a video is unchanged since `index`, since DVC does not watch files outside the project."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Indexed(Protocol):
-    """A video with what `index` found its file to be, and whatever else."""
+    """A video with size and digest from `index`."""
 
     @property
     def path(self) -> str | Path:
@@ -30,7 +30,7 @@ class Indexed(Protocol):
 
 
 class Recorded(NamedTuple):
-    """That alone, as it travels to the decoding process."""
+    """Path, size and digest alone, as sent to the decoding process."""
 
     path: Path
     bytes: int
@@ -38,15 +38,15 @@ class Recorded(NamedTuple):
 
 
 def recorded(video: Indexed) -> Recorded:
-    """What is recorded of a video's file."""
+    """Path, size and digest of a video."""
     return Recorded(Path(video.path), video.bytes, video.sha256)
 
 
 def read(file: Recorded, function: Callable[[Path, Media], T], media: Media) -> T:
-    """What `function` makes of a file that is what was recorded; runs in the decoding process.
+    """Apply `function` to a file after checking that it is unchanged; runs in the decoding process.
 
     Raises:
-        Undecodable: it is not; or as the function.
+        Undecodable: it has changed; or as the function.
     """
     check(file.path, bytes=file.bytes, sha256=file.sha256)
     return function(file.path, media)

@@ -1,8 +1,8 @@
 """Encode calls and answers without pickle: nothing that arrives is executed.
 
-What is plain in JSON stands for itself. An answer is read by the type that the called function declares to return, so
-that neither a class nor a function is ever named by it; lengths, dtypes and shapes are checked before room is made.
-A call, which comes from the stage, may also name functions and sections of parameters, and bring open files along.
+Plain values are JSON. An answer is decoded by the declared return type of the function, so it never names a class or a
+function; lengths, dtypes and shapes are checked before memory is allocated. A call, which comes from the stage, may
+also name functions and sections of parameters, and carry open files.
 """
 
 import importlib
@@ -19,23 +19,23 @@ from pipeline.foundations.media.pipe import Malformed, Pipe
 from pipeline.foundations.params import Section
 
 DEPTH = 32
-"""Lists in lists that an answer may have."""
+"""Largest nesting depth of lists in an answer."""
 _PLAIN = (bool, int, float, str)
 
 
 class Array(NamedTuple):
-    """Annotates an array that travels: its dtype, by NumPy's name, and number of axes."""
+    """Annotation of an array in a return type: dtype, by NumPy's name, and number of axes."""
 
     dtype: str
     axes: int
 
 
 class Opened(FileIO):
-    """A video as a decoding process gets it: open already, in the place of its path."""
+    """An open video, which replaces its path in a decoding process."""
 
 
 class Call(NamedTuple):
-    """A call as the decoding process gets it."""
+    """A call received by the decoding process."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -58,7 +58,7 @@ class _Encoder:
             return value if value is None or type(value) in _PLAIN else _base(value)
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in "biuf":
-                raise TypeError(f"an array of {value.dtype} cannot travel between processes")
+                raise TypeError(f"an array of {value.dtype} cannot be sent between processes")
             if value.size:
                 self.content.append(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
             return {"array": [value.dtype.str, list(value.shape)]}
@@ -74,7 +74,7 @@ class _Encoder:
             return {"pairs": [[self.node(key), self.node(each)] for key, each in value.items()]}
         if self._call:
             return self._of_a_call(value)
-        raise TypeError(f"{type(value).__name__} cannot travel between processes")
+        raise TypeError(f"{type(value).__name__} cannot be sent between processes")
 
     def _of_a_call(self, value: Any) -> Any:
         if isinstance(value, FileIO):
@@ -86,18 +86,18 @@ class _Encoder:
             return {"partial": [self.node(each) for each in (value.func, value.args, value.keywords)]}
         if callable(value):
             return {"function": self._name(value)}
-        raise TypeError(f"{type(value).__name__} cannot travel between processes")
+        raise TypeError(f"{type(value).__name__} cannot be sent between processes")
 
     def _name(self, value: Any) -> str:
         name, module = str(value.__qualname__), str(value.__module__)
         if "<" in name:
-            raise TypeError(f"{name} cannot travel between processes: expected what can be imported by name")
+            raise TypeError(f"{name} cannot be sent between processes: it cannot be imported by name")
         self.modules[module] = None
         return f"{module}:{name}"
 
 
 def _base(value: Any) -> Any:
-    """A number or text of a class of its own (an enumeration's) as what it is."""
+    """A number or string of a subclass (an enumeration) as its base type."""
     return next(kind(value) for kind in _PLAIN if isinstance(value, kind))
 
 
@@ -108,14 +108,14 @@ class EncodedCall(NamedTuple):
     content: list[memoryview]
     files: list[int]
     modules: frozenset[str]
-    """That the decoding process must have imported."""
+    """Modules that the decoding process must have imported."""
 
 
 def encode_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
     """Encode a call.
 
     Raises:
-        TypeError: an argument cannot travel, or a function cannot be imported by its name.
+        TypeError: an argument cannot be sent, or a function cannot be imported by its name.
     """
     encoder = _Encoder(call=True)
     head = [encoder.node(function), [encoder.node(each) for each in args],
@@ -124,7 +124,7 @@ def encode_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Map
 
 
 def send_answer(pipe: Pipe, value: Any) -> None:
-    """Send what a function returned; nothing has been sent where that cannot travel.
+    """Send a function's result; nothing is sent if it cannot be encoded.
 
     Raises:
         TypeError: it cannot.
@@ -182,7 +182,7 @@ def named(name: str) -> Any:
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Import what calls will need.
+    """Import the modules of calls.
 
     Raises:
         ImportError: a module is unknown here.
@@ -299,7 +299,7 @@ def _whole(value: Any) -> int:
 
 
 def printable(value: Any, most: int = 2000) -> str:
-    """Text with control characters replaced, cut to `most` characters."""
+    """Text with control characters replaced, at most `most` characters long."""
     if not isinstance(value, str):
         raise Malformed("found no text")
     return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in value[:most])

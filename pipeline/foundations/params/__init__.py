@@ -124,7 +124,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _imported_features_are_whole(self) -> Self:
-        """What goes with `dataset.source: features`, and with nothing else."""
+        """Parameters that belong to `dataset.source: features`."""
         features = self.dataset.source == "features"
         goes_with = {
             "backbone.name": (self.backbone.name, "imported"),
@@ -185,13 +185,13 @@ def _sentence(fault: Any) -> str:
         return f"{key}: unknown parameter"
     if fault["type"] == "missing":
         return f"{key}: missing parameter"
-    if fault["type"] == "value_error":  # a rule of ours over a whole section, in our own words
+    if fault["type"] == "value_error":  # a rule over a whole section, with its own message
         return f"{key}: {fault['ctx']['error']}" if fault["loc"] else str(fault["ctx"]["error"])
     return f"{key}: found {_short(fault['input'])}; {_expected(fault)}"
 
 
 def _expected(fault: Any) -> str:
-    """What pydantic expected, without its own words for it."""
+    """What was expected, as a sentence."""
     context = fault.get("ctx", {})
     match fault["type"]:
         case "too_short":
@@ -211,6 +211,6 @@ def _expected(fault: Any) -> str:
 
 
 def _short(value: object) -> str:
-    """A value as found, cut where it is long."""
+    """A value as text, shortened."""
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= 80 else f"{text[:60]} [...] {text[-15:]}"

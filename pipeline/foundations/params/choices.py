@@ -1,6 +1,6 @@
-"""The names that parameters choose among, so that params.yaml is checked without loading what they build.
+"""The names that parameters may take, so that params.yaml is checked without importing what they build.
 
-What a name builds stands in one table of the package that it belongs to; a test pairs names and tables.
+What a name builds stands in one table of its package; a test compares names and tables.
 
     HeadName         pipeline.model.heads.HEADS
     BackboneName     pipeline.model.backbones.BACKBONES
@@ -31,14 +31,14 @@ ClipCodec = Literal["jpeg", "h264"]
 
 
 class WordKind(NamedTuple):
-    """What to know of a source of word vectors before they are there."""
+    """Properties of a source of word vectors that are known before it is loaded."""
 
     local: bool
     """`words.name` is a path, which must exist."""
     address: str | None = None
-    """Where they are downloaded from; None where they are not."""
+    """Where they are downloaded from; None for local files."""
     extra: str | None = None
-    """What brings the library that it needs (`pipeline.foundations.runtime.extras`)."""
+    """The extra that installs its library (`pipeline.foundations.runtime.extras`)."""
 
 
 WORD_KINDS: Mapping[WordSource, WordKind] = {

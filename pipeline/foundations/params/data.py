@@ -89,7 +89,7 @@ class Index(Section):
 
 
 class FilterSilent(Section):
-    """Which videos have a sound worth describing."""
+    """Which videos count as audible."""
 
     rule: Literal["loudness", "released"]
     """`released`: silent where any two of the first three log-mel patches are equal."""
@@ -110,7 +110,7 @@ class Vggish(Section):
     handle: str
     """TF-Hub handle, or the local path of its SavedModel."""
     short: Literal["pad", "drop"]
-    """What a clip under 46,320 samples gets: zeros at its end, or no embedding (counted and named)."""
+    """For clips under 46,320 samples: padding with zeros, or no embedding (counted and named)."""
     mixed_precision: bool
     """In bfloat16, on CUDA only."""
     max_failure_rate: Rate

@@ -1,9 +1,9 @@
-"""Change values of a parameter file and nothing else: comments, order and layout stay.
+"""Change values of a parameter file; comments, order and layout stay.
 
-Values are written as ruamel.yaml lays them out, which is how `dvc exp run --set-param` writes params.yaml too: a blank
-for null, a line for each item of a list. params.yaml is kept in this form, so that a change to one value, by whichever
-of the two, is a change to its lines alone. The whole file does not go through ruamel.yaml: where a list becomes empty,
-release 0.19 joins other lines to text that is no YAML.
+Values are written in ruamel.yaml's layout, as `dvc exp run --set-param` writes them: a blank for null, a line for each
+item of a list. params.yaml is kept in this form, so that either tool changes only the lines of the value. The whole
+file does not go through ruamel.yaml: where a list becomes empty, release 0.19 joins other lines to text that is no
+YAML.
 """
 
 import re

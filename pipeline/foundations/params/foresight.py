@@ -1,6 +1,6 @@
-"""Checks of parameters against the number of videos, before any stage has run.
+"""Check parameters against the number of videos before any stage runs.
 
-Here because they read parameters of several stages: stage `index` prints the result without depending on them.
+The checks are here because they read parameters of several stages, which stage `index` must not declare.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ class Training(NamedTuple):
     labels: Mapping[int, int]
     """How many have each action."""
     strange: tuple[str, ...]
-    """Paths of those whose first folder names no action."""
+    """Paths whose first folder is not the name of an action."""
 
 
 class Foreseen(NamedTuple):
@@ -35,7 +35,7 @@ class Foreseen(NamedTuple):
 
 
 def drawn_at_most(training: Training, split_mini: SplitMini) -> tuple[int, int]:
-    """Into how many pools the training videos fall, and how many the draw lets through if all have sound."""
+    """The number of categories of the training videos, and the number of videos sampled if all have sound."""
     if split_mini.draw == "all":
         return 1, training.videos
     pools = training.folders if split_mini.draw == "folder" else training.labels
@@ -43,7 +43,7 @@ def drawn_at_most(training: Training, split_mini: SplitMini) -> tuple[int, int]:
 
 
 def downloads(params: Params) -> dict[str, str]:
-    """The addresses that stage `fetch_weights` will ask, by the parameters that name them."""
+    """The addresses that stage `fetch_weights` will download from, by parameter."""
     handle, weights = params.vggish.handle.partition("#")[0], (params.backbone.weights or "").partition("#")[0]
     named = {
         "vggish.handle": handle if params.vggish.source == "hub" else "",
@@ -86,5 +86,5 @@ def foresee(training: Training, params: Params) -> Iterator[Foreseen]:
 
 
 def _starts_from_a_seed(params: Params) -> bool:
-    """Whether the backbone must learn all it knows in training; imported features are learnt already."""
+    """Whether the backbone is trained from random weights; not with imported features."""
     return params.backbone.weights is None and params.dataset.source != "features"

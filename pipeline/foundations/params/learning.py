@@ -28,7 +28,7 @@ class Clips(Section):
 
 
 class Frames(Section):
-    """What one clip is, for training and testing alike."""
+    """The clip, for training and testing."""
 
     fps: Positive
     """Frames a second that videos are sampled at, whatever the file's own rate."""
@@ -67,10 +67,10 @@ class Lexicon(Section):
     """How a lexicon is queried for an action's forms (Section 3.2, Table 2)."""
 
     draw: Literal["fixed", "mean", "resample"]
-    """One draw for good, the mean of all forms, or a new draw each epoch."""
+    """One form drawn once, the mean of all forms, or a new draw each epoch."""
     forms: Annotated[int, Field(ge=1, le=3)]
     combine: Literal["concat", "mean", "one"]
-    """Several drawn forms laid side by side, averaged, or one of them, another each epoch."""
+    """Several drawn forms concatenated, averaged, or one of them, another each epoch."""
 
 
 class Gcn(Section):
@@ -98,7 +98,7 @@ class Transformer(Section):
 
 
 class Model(Section):
-    """Which relation learners are summed (Equation 3)."""
+    """Which heads are summed (Equation 3)."""
 
     heads: Annotated[tuple[HeadName, ...], Field(strict=False, min_length=1)]
     relation: Literal["gcn", "transformer"]
@@ -120,7 +120,7 @@ class Model(Section):
 
 
 class Schedule(Section):
-    """How long training takes, and its learning rate along the way."""
+    """Length of training and learning-rate schedule."""
 
     epochs: Count
     batch: Count
@@ -163,11 +163,11 @@ class Train(Schedule):
     flip: Rate
     precise_bn_batches: Annotated[int, Field(ge=0)]
     freeze_backbone: bool
-    """The 3D-CNN stays as it came, its batch norms' statistics too: only what is on it learns."""
+    """The 3D-CNN keeps its initial weights and batch norm statistics; only the heads learn."""
     freeze_batch_norm: bool
-    """Its statistics stay as they came with the weights: neither updated nor measured."""
+    """Its batch norm statistics stay as loaded: neither updated nor measured."""
     sync_batch_norm: bool
-    """Where GPUs share a batch: statistics of all of it, or of each GPU's own clips (released: 8 clips, 8 GPUs)."""
+    """On several GPUs: statistics over the whole batch, or over each GPU's clips (released: 8 clips on each of 8)."""
     mixed_precision: bool
     """The 3D-CNN in bfloat16, on CUDA only; heads and loss stay in float32."""
     compile: Literal["none", "kernels", "graphs"]
@@ -177,7 +177,7 @@ class Train(Schedule):
     validate_every: Count
     """Epochs between validations."""
     seed_offset: Annotated[int, Field(ge=0)]
-    """Added to the seed of training alone: the same data and draws of splits, another run."""
+    """Added to the seed of training alone: the data and splits stay the same."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

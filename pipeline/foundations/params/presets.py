@@ -1,7 +1,7 @@
-"""Presets: the files of params/, each naming the values that a data set asks for and no others.
+"""Presets: files of params/ with the values that a data set or experiment changes.
 
-A preset builds on another (`based_on`), and at last on `sample`, which holds the committed value of every parameter
-that any of them sets. So a preset always gives the same parameters, whichever params.yaml followed before.
+A preset builds on another (`based_on`), and finally on `sample`, which holds the committed value of every parameter
+that any preset sets. So a preset always gives the same parameters, whichever one was set before.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ SAMPLE = "sample"
 
 
 class Preset(NamedTuple):
-    """A preset with all that it builds on."""
+    """A preset, including the presets that it builds on."""
 
     name: str
     about: str
@@ -53,7 +53,7 @@ def read(name: str, folder: Path = FOLDER) -> Preset:
 def _read(name: str, folder: Path, above: tuple[str, ...]) -> Preset:
     path = folder / f"{name}.yaml"
     if name in above:
-        raise PlainError(f"{path}: based_on goes round: {' -> '.join((*above, name))}")
+        raise PlainError(f"{path}: based_on is circular: {' -> '.join((*above, name))}")
     try:
         text = path.read_text(encoding="utf-8")
         content = parse_yaml(text)
@@ -89,11 +89,11 @@ def changes(text: str, preset: Preset) -> list[Change]:
 
 
 def by_hand(found: Iterable[Change], presets: Iterable[Preset]) -> list[Change]:
-    """Those of some changes whose present value comes from no preset, so that somebody chose it."""
+    """The changes whose present value comes from no preset, so it was set by hand."""
     known = [preset.values for preset in presets]
     return [change for change in found if not any(values.get(change.key) == change.now for values in known)]
 
 
 def applied(text: str, found: Iterable[Change]) -> str:
-    """A parameter file's text after some changes."""
+    """A parameter file's text with changes applied."""
     return edited(text, {change.key: change.then for change in found})

@@ -1,4 +1,4 @@
-"""YAML as parameter files are read: plain values, each written out."""
+"""Read YAML with plain values only, without aliases."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from ruamel.yaml.events import AliasEvent
 
 
 def read_yaml(path: Path) -> Any:
-    """What a file of parameters says.
+    """Read a parameter file.
 
     Raises:
         OSError: it cannot be read.
@@ -18,13 +18,13 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    """What a text says, in which every value is written out.
+    """Parse YAML without aliases.
 
     Raises:
-        YAMLError, ValueError, RecursionError: it is not YAML, or one value stands for another (`*name`): of a few such
-            lines, each twice the one before, nobody could wait for the end.
+        YAMLError, ValueError, RecursionError: it is not YAML, or has an alias (`*name`), since a few nested aliases
+            can expand to more than memory holds.
     """
-    if "&" in text:  # without an anchor there is no alias
+    if "&" in text:  # no anchor, no alias
         for event in YAML(typ="safe", pure=True).parse(text):
             if isinstance(event, AliasEvent):
                 raise ValueError(f"line {event.start_mark.line + 1:,}: found the alias *{event.anchor}; write it out")

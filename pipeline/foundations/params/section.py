@@ -1,4 +1,4 @@
-"""What every section of params.yaml is made of."""
+"""Base class and value types of the sections of params.yaml."""
 
 from typing import Annotated
 

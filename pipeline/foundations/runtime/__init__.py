@@ -1,1 +1,1 @@
-"""How the work runs, never what it makes: files, processes, engines, shards, devices."""
+"""How work runs, without effect on results: files, processes, engines, shards, devices."""

@@ -1,4 +1,4 @@
-"""Run tasks on a Dask cluster, by Dask's own futures: joblib's Dask backend waits for ever for a killed worker."""
+"""Run tasks on a Dask cluster by Dask's futures, since joblib's Dask backend waits forever for a killed worker."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -15,21 +15,21 @@ from pipeline.foundations.runtime.processes import why_no_locks
 from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.runtime.tasks import KILLED, Ended, Task, on_one_thread
 
-LOOK = 1.0
-"""Seconds between two looks at which workers are there."""
-PATIENCE = 300.0
-"""Seconds to wait while there is no worker: a cluster that grows by need may take minutes to start its first."""
+CHECK_EVERY = 1.0
+"""Seconds between two checks of the workers."""
+MAX_WAIT = 300.0
+"""Seconds to wait while there is no worker: an adaptive cluster may take minutes to start its first."""
 ANSWER = "10s"
-"""How long the scheduler may take to answer."""
+"""Timeout of the scheduler's answers."""
 
 
 def run_on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[Ended]:
     """Run tasks on the cluster at `execution.address`, or on one that is started here.
 
-    What a lost worker was at is done again by another; each that is lost is told, and counted in the stage's record.
+    Tasks of a lost worker are run again by another; each loss is logged and counted in the stage's record.
 
     Raises:
-        PlainError: a task's workers were killed again and again, no worker has been there for `PATIENCE` seconds, or
+        PlainError: a task's workers were killed again and again, no worker has been there for `MAX_WAIT` seconds, or
             the scheduler is gone; or whatever a task raises.
     """
     with _client(execution) as client:
@@ -60,24 +60,24 @@ def run_on_dask(tasks: Sequence[Task], execution: Execution) -> Iterator[Ended]:
 def _next(done: "SimpleQueue[Any]", workers: "_Workers", left: int) -> Any:
     """The next future that has ended."""
     while True:
-        workers.look_sometimes(left)
+        workers.check_regularly(left)
         with suppress(Empty):
-            return done.get(timeout=LOOK)
+            return done.get(timeout=CHECK_EVERY)
 
 
 def _result(future: Any, workers: "_Workers", left: int) -> Ended:
-    """What a future's task gave. It lies with the worker until it is asked for: lost with it, it is made again."""
+    """The result of a future; if its worker is lost before the result is fetched, it is computed again."""
     while True:
         try:
-            ended: Ended = future.result(timeout=LOOK)
+            ended: Ended = future.result(timeout=CHECK_EVERY)
         except TimeoutError:
-            workers.look_sometimes(left)
+            workers.check_regularly(left)
         else:
             return ended
 
 
 class _Workers:
-    """The workers of a cluster: which have come and gone."""
+    """Watches which workers of a cluster are there."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -85,19 +85,19 @@ class _Workers:
         self._looked = self._last_seen = time.monotonic()
         self._said = False
 
-    def look_sometimes(self, left: int) -> None:
-        """Look once a while, as `look`."""
-        if time.monotonic() - self._looked >= LOOK:
+    def check_regularly(self, left: int) -> None:
+        """Call `look` at intervals."""
+        if time.monotonic() - self._looked >= CHECK_EVERY:
             self.look(left)
 
     def look(self, left: int) -> None:
-        """Tell which workers were lost since the last look, while `left` tasks are to be done.
+        """Log workers lost since the last check, while `left` tasks are to be done.
 
         Raises:
             PlainError: there has been none for too long, or the scheduler does not answer.
         """
         try:
-            if self._client.scheduler is None:  # the client has closed itself, having tried to join again
+            if self._client.scheduler is None:  # the client closed itself after failing to reconnect
                 raise ConnectionError("the connection was lost")
             here = set(self._client.sync(self._client.scheduler.ncores, workers=None, callback_timeout=ANSWER))
         except (OSError, TimeoutError) as error:
@@ -109,16 +109,16 @@ class _Workers:
         lost, self._known = self._known - here, here
         for address in sorted(lost):
             incidents.count(incidents.LOST_WORKERS)
-            say(f"a Dask worker was lost: {address}; {left:,} tasks go on with {len(here):,} workers")
+            say(f"a Dask worker was lost: {address}; {left:,} tasks continue on {len(here):,} workers")
         if here or not left:
             self._last_seen, self._said = self._looked, False
-        elif self._looked - self._last_seen >= PATIENCE:
+        elif self._looked - self._last_seen >= MAX_WAIT:
             raise PlainError(
-                f"no Dask worker has been there for {PATIENCE:g} s, and {left:,} tasks are left; what was finished is "
+                f"no Dask worker has been there for {MAX_WAIT:g} s, and {left:,} tasks are left; what was finished is "
                 "kept. Start workers (--nthreads 1), and run again"
             )
         elif not self._said:
-            say(f"no Dask worker is there; {left:,} tasks wait for one, for {PATIENCE:g} s at most")
+            say(f"no Dask worker is there; {left:,} tasks wait for one, for {MAX_WAIT:g} s at most")
             self._said = True
 
 
@@ -150,10 +150,10 @@ def _client(execution: Execution) -> Iterator[Any]:
 
 
 def _on_worker(task: Task, numerics: Numerics) -> Ended:
-    """Run a task where no other runs in the same process: what PyTorch is set to, and the GPU, are the process's.
+    """Run a task in a process without other tasks, since PyTorch's settings and the GPU belong to the process.
 
     Raises:
-        PlainError: others may run there, or the worker computes otherwise than the stage.
+        PlainError: the worker has several threads, or other arithmetic than the stage.
     """
     from dask.distributed import get_worker
 

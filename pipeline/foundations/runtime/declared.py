@@ -1,4 +1,4 @@
-"""What dvc.yaml declares of a stage: dependencies, parameters with their values, outputs."""
+"""Read what dvc.yaml declares of a stage: dependencies, parameters with their values, outputs."""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def declared(root: Path, stage: str) -> Declared | None:
 
 
 def kept_by_git(root: Path) -> set[str]:
-    """Outputs that DVC leaves to git (`cache: false`), which a run therefore changes in git's eyes.
+    """Outputs that git tracks instead of DVC (`cache: false`), which a run therefore shows as changed.
 
     Raises:
         OSError: a file cannot be read.

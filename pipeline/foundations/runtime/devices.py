@@ -1,7 +1,7 @@
 """Choose devices: the CPU, or the GPUs of a machine, one worker for each.
 
-A worker takes the first GPU that no other has, by a lock that it keeps for as long as it lives: the kernel frees it
-when the process ends, however it ends. So the same rule serves joblib's workers and Dask's, which nobody numbers.
+A worker takes the first free GPU by a lock that the kernel releases when the process ends, however it ends. This works
+for workers of joblib and Dask alike, which have no numbers.
 """
 
 import os
@@ -20,14 +20,14 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
 
 Device = Literal["auto", "cpu", "cuda"]
-PATIENCE = 10.0
-"""Seconds to wait for a free GPU: a worker that was killed may have to let go of its own first."""
+MAX_WAIT = 10.0
+"""Seconds to wait for a free GPU: a killed worker may take a while to release its own."""
 _held: dict[Path, FileLock] = {}
 """The locks of this process, which end with it."""
 
 
 class Devices(NamedTuple):
-    """What the workers of a stage compute on; travels to them."""
+    """The devices of a stage's workers; sent to them."""
 
     kind: Literal["cpu", "cuda"]
     gpus: int
@@ -35,7 +35,7 @@ class Devices(NamedTuple):
     locks: Path
     """Folder of the locks, the same for all workers of a machine."""
     deterministic: bool = True
-    """False where a GPU may take its fastest kernels."""
+    """False where a GPU may use its fastest, nondeterministic kernels."""
 
     @property
     def compute(self) -> tuple[str, bool]:
@@ -43,11 +43,11 @@ class Devices(NamedTuple):
         return self.kind, self.deterministic
 
     def shared_by(self, execution: Execution) -> Execution:
-        """The way to run tasks that compute on these devices: a worker a GPU, where it is not the CPU."""
+        """`execution` with one worker for each GPU."""
         return execution if self.kind == "cpu" else execution.model_copy(update={"workers": self.gpus})
 
     def own(self) -> torch.device:
-        """The device of the worker that asks, and its alone until it ends.
+        """The device of this worker, reserved until it ends.
 
         Raises:
             PlainError: torch sees no GPU here, or others have them all.
@@ -58,10 +58,10 @@ class Devices(NamedTuple):
 
 
 def devices_of(execution: Execution) -> Devices:
-    """What a stage is to compute on.
+    """The devices of a stage.
 
-    Of a cluster that is there already the workers' machines are not this one: what is asked for by name is theirs
-    to have, and `auto` is what this machine has.
+    The workers of a running cluster are on other machines: a device that is asked for by name must exist there, and
+    `auto` is what this machine has.
 
     Raises:
         PlainError: CUDA is asked for, and there is none, or there are fewer GPUs than `execution.gpus`.
@@ -89,7 +89,7 @@ def is_deterministic(execution: Execution, kind: str) -> bool:
 
 
 def choose_device(device: Device, local_rank: int = 0) -> torch.device:
-    """The device of a process that computes by itself, or as one of torchrun's: its own of several GPUs.
+    """The device of a single process, or of one process of torchrun by its local rank.
 
     Raises:
         PlainError: CUDA was asked for and there is none.
@@ -104,9 +104,8 @@ def choose_device(device: Device, local_rank: int = 0) -> torch.device:
 def gpu_names(count: int) -> list[str]:
     """The names of this machine's first GPUs, at most `count`, in the order of their numbers here.
 
-    A GPU's number tells it only within one process: where CUDA_VISIBLE_DEVICES, or a job's control group, shows each
-    process its own, that has number 0 in all of them. So it goes by its UUID; a part of one (MIG) shares that with
-    the other parts, and goes by what makes it visible, too.
+    Numbers are not unique: where CUDA_VISIBLE_DEVICES or a cgroup shows each process its own GPU, that has number 0 in
+    all of them. So the name is the UUID; MIG instances share that, and are told apart by what makes them visible.
     """
     host, visible = socket.gethostname(), os.environ.get("CUDA_VISIBLE_DEVICES", "").replace("/", "_")
     part = f"-{visible}" if "MIG" in visible else ""
@@ -114,8 +113,8 @@ def gpu_names(count: int) -> list[str]:
     return [f"{host}-{torch.cuda.get_device_properties(number).uuid}{part}" for number in numbers]
 
 
-def take(locks: Path, names: Sequence[str], *, patience: float = PATIENCE) -> int:
-    """Take the first of the named things that no other process has, until this process ends; returns its number.
+def take(locks: Path, names: Sequence[str], *, patience: float = MAX_WAIT) -> int:
+    """Lock the first free name until this process ends; returns its number.
 
     The one that this process has already is taken again.
 

@@ -1,7 +1,7 @@
 """MD5 digests of files and folders as DVC defines them, computed here so that an auditor need not trust DVC.
 
 A file's digest is the MD5 of its bytes; a folder's is the MD5 of the JSON list of its files' digests and relative
-paths, sorted, with `.dir` at its end. MD5 is DVC's identifier, no proof against forgery.
+paths, sorted, with `.dir` at its end. MD5 identifies content in DVC; it is not secure against forgery.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 PAGE = "README.md"
-"""Of a package: prose, which .dvcignore leaves out."""
+"""The page of a package, which .dvcignore excludes."""
 
 
 def md5(path: Path, *, of_file: Callable[[Path], str] | None = None) -> str:

@@ -1,7 +1,6 @@
 """Run tasks in processes of this machine (joblib), or on a Dask cluster.
 
-The mathematics of a task runs on one thread wherever it runs, so that results do not depend on the engine or
-on the number of workers.
+Tasks compute on one thread, so that results depend neither on the engine nor on the number of workers.
 """
 
 import os
@@ -22,7 +21,7 @@ from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.runtime.tasks import KILLED, Ended, Task, on_one_thread
 
 LOSSES = 3
-"""Killed workers that a run gets over: one may have bad luck, but a task that kills each has a fault. Dask's number."""
+"""Killed workers that a run recovers from, as in Dask: a task that kills several is faulty."""
 
 
 def run_tasks(tasks: Sequence[Task], execution: Execution) -> Generator[Path, None, None]:
@@ -36,15 +35,16 @@ def run_tasks(tasks: Sequence[Task], execution: Execution) -> Generator[Path, No
     run = run_on_dask if execution.engine == "dask" else _on_this_machine
     for ended in run(tasks, execution):
         memory.report(ended.memory_mb)
-        if ended.process != os.getpid():  # else they are counted already
+        if ended.process != os.getpid():  # in other processes they are counted already
             incidents.add(ended.incidents)
         yield ended.made
 
 
 def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[Ended]:
-    """By processes here. Where one is killed, the tasks that were at work are done once more, in fresh ones.
+    """Run in local processes. After one is killed, the tasks that were running are repeated in new ones.
 
-    Without locks, one after the other in this process: joblib would take threads, which share PyTorch's settings.
+    Without locks, they run one after the other in this process: joblib would use threads, which share PyTorch's
+    settings.
     """
     if (reason := why_no_locks()) and execution.workers > 1:
         say(f"{reason}; so tasks run one after the other in this process, not {execution.workers} side by side")
@@ -52,7 +52,7 @@ def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[En
         yield from map(on_one_thread, tasks)
         return
     waiting, losses = dict(enumerate(tasks)), 0
-    workers = min(execution.workers, len(tasks))  # and not fewer for the last: one alone would be this very process
+    workers = min(execution.workers, len(tasks))  # even for few tasks: with one worker, joblib would use this process
     while waiting:
         try:
             with closing(_in_processes(waiting, workers)) as results:
@@ -64,7 +64,7 @@ def _on_this_machine(tasks: Sequence[Task], execution: Execution) -> Iterator[En
             incidents.count(incidents.LOST_WORKERS)
             if losses > LOSSES:
                 raise PlainError(KILLED) from error
-            say(f"a worker process was killed; {len(waiting):,} tasks go on in fresh ones")
+            say(f"a worker process was killed; {len(waiting):,} tasks continue in new ones")
 
 
 def _in_processes(tasks: Mapping[int, Task], workers: int) -> Generator[tuple[int, Ended], None, None]:
@@ -73,7 +73,7 @@ def _in_processes(tasks: Mapping[int, Task], workers: int) -> Generator[tuple[in
         backend="loky",
         return_as="generator_unordered",
         batch_size=1,
-        max_nbytes=None,  # no memory maps in /dev/shm: a killed run would leave them there
+        max_nbytes=None,  # no memory maps in /dev/shm, which a killed run would leave there
         initializer=die_with_parent,
         initargs=(os.getpid(),),
     )

@@ -1,4 +1,4 @@
-"""The one exception of the project: a sentence for the person who reads it."""
+"""The project's exception for errors that a user can act on."""
 
 
 class PlainError(Exception):

@@ -11,7 +11,7 @@ class Extra(NamedTuple):
     """One entry of pyproject.toml's optional dependencies."""
 
     library: str
-    """As a sentence names it."""
+    """Its name in messages."""
     modules: tuple[str, ...]
     """What the code imports of it."""
 
@@ -30,30 +30,30 @@ EXTRAS = {
 
 
 def installed(extra: str) -> bool:
-    """Whether all its modules are there; none is imported."""
+    """Whether all its modules are installed; none is imported."""
     return all(_there(module) for module in EXTRAS[extra].modules)
 
 
 def remedy(extra: str) -> str:
-    """The command that brings it."""
+    """The command that installs it."""
     return f"make install EXTRAS={extra}"
 
 
 def lack(extra: str, purpose: str) -> str | None:
-    """That an extra is not installed, as a sentence; None where it is.
+    """A sentence that the extra is not installed; None if it is.
 
     Args:
         extra: a key of EXTRAS.
-        purpose: what needs it, as the sentence begins: `words.source: sentences`.
+        purpose: what needs it, as the start of the sentence: `words.source: sentences`.
     """
     return None if installed(extra) else f"{purpose} needs {EXTRAS[extra].library}, which is not installed"
 
 
 def require(extra: str, purpose: str) -> None:
-    """Go on only where an extra is installed; asked before its library is imported, inside the function that needs it.
+    """Check that an extra is installed; call it before importing its library in the function that needs it.
 
     Raises:
-        PlainError: it is not; how to install it.
+        PlainError: it is not installed; says how to install it.
     """
     sentence = lack(extra, purpose)
     if sentence is not None:

@@ -10,13 +10,13 @@ NAMED = 5
 
 
 def check(reasons: Iterator[tuple[str, str]], *, failed: int, total: int, allowed: float, name: str) -> None:
-    """Stop where too many videos failed; below that, they are left out by name, in a table.
+    """Stop if too many videos failed; fewer are left out by name, in a table.
 
     Args:
         reasons: video id and reason of each that failed; the first few are read.
         failed: how many there are, of `total`.
         total: how many were tried.
-        allowed: the largest part of `total`.
+        allowed: the largest fraction of `total`.
         name: of the parameter that allows it.
 
     Raises:

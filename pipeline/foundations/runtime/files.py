@@ -14,7 +14,7 @@ from pipeline.foundations.runtime.errors import PlainError
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OTHER_FILES = 256
-"""That a process has open beside those it keeps: libraries, pipes, sockets."""
+"""Other open files of a process: libraries, pipes, sockets."""
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -52,7 +52,7 @@ def remove_partial(target: Path) -> None:
 
 
 def _draft(target: Path) -> Path:
-    """Where `target` is made: under a fixed name, so that what a killed run left is cleared by the next."""
+    """The temporary path of `target`: a fixed name, so that the next run removes what a killed one left."""
     return target.with_name(f".{target.name}.draft")
 
 
@@ -71,7 +71,7 @@ def is_disk_or_permission_error(error: OSError) -> bool:
 
 
 def _needed(error: OSError, draft: Path) -> str:
-    """What would be needed to write `draft`, where that can be said."""
+    """What is needed to write `draft`, where that is known."""
     if error.errno in _NO_PERMISSION:
         return f"; expected a place where user {os.geteuid()} may write"
     if error.errno not in _NO_SPACE:
@@ -81,7 +81,7 @@ def _needed(error: OSError, draft: Path) -> str:
     free = shutil.disk_usage(there).free / 1e6
     return (
         f"; it needs more than the {written:,.1f} MB that were written of it and the {free:,.1f} MB that are free "
-        "there. Make room and run again: what is finished is kept"
+        "there. Free disk space and run again: finished work is kept"
     )
 
 
@@ -108,7 +108,7 @@ def sha256(path: Path) -> str:
 
 
 def cache_folder() -> Path:
-    """Where work in progress lives: beside the outputs, on their file system, outside what DVC tracks."""
+    """The folder for work in progress: on the file system of the outputs, not tracked by DVC."""
     return Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
 
 
@@ -126,7 +126,7 @@ def remove_work(folder: Path) -> None:
 
 @contextmanager
 def keep_work_until_success() -> Iterator[None]:
-    """Delay `remove_work` until the context ends well: a stage may still be killed after its shards are done."""
+    """Delay `remove_work` until the context ends without an error: a stage may be killed after its shards are done."""
     token = _TO_REMOVE.set([])
     try:
         yield

@@ -1,6 +1,6 @@
-"""Count what went wrong and was got over while a stage ran: lost workers, decoders started again.
+"""Count faults that a stage recovered from: lost workers, restarted decoders.
 
-A worker's counts travel to the stage with each result; the stage's record tells them.
+A worker sends its counts to the stage with each result; they are in the stage's record.
 """
 
 from collections import Counter

@@ -1,13 +1,13 @@
-"""Handle Ctrl-C while a stage still loads its libraries."""
+"""Handle Ctrl-C while a stage loads its libraries."""
 
 import os
 import sys
 
 INTERRUPTED = 130
-"""The shell's exit status for a process that Ctrl-C ended."""
+"""Exit status of a process that Ctrl-C ended."""
 
 
 def stop_early(*_: object) -> None:
-    """End this process while it still loads its libraries: some make an error of their own of an interrupt."""
+    """Make Ctrl-C end this process while it loads its libraries, since some turn an interrupt into another error."""
     os.write(sys.stderr.fileno(), b"stopped before it began\n")
     os._exit(INTERRUPTED)

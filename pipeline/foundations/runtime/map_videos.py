@@ -19,7 +19,7 @@ class Failures(NamedTuple):
     reasons: Callable[[Path], Iterable[tuple[str, str]]]
     """Video id and reason of each in a shard's file."""
     allowed: float
-    """The largest part of all videos."""
+    """The largest fraction of all videos."""
     name: str
     """Of the parameter that allows it."""
 

@@ -1,6 +1,6 @@
 """Peak resident memory of processes, from the kernel (VmHWM).
 
-Not what `getrusage` tells: there a program inherits the peak of the one that started it.
+Unlike `getrusage`, where a program inherits the peak of its parent.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ _reported: list[float] = []
 
 
 def report(megabytes: float) -> None:
-    """Take note of what a worker had at most, by its own word."""
+    """Note a worker's peak, as it reported it."""
     _reported.append(megabytes)
 
 
@@ -26,21 +26,21 @@ def peak_mb(process: int | str = "self") -> float:
     for line in Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace").splitlines():
         if line.startswith("VmHWM:"):
             return float(line.split()[1]) * KIBIBYTE / 1e6
-    return 0.0  # it has ended, and waits for its parent to ask: the kernel has let go of its memory
+    return 0.0  # a zombie: its memory is freed already
 
 
 def largest_child_mb() -> float | None:
-    """The most that any one of this process's workers and living descendants had; None where there are none.
+    """The largest peak of this process's workers and living descendants; None where there are none.
 
-    Children that ended without a word are not counted: nobody knows their own.
+    Children that ended without a report are not counted.
     """
     peaks = list(_reported)
     for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(OSError):  # it ends this moment
+        with contextlib.suppress(OSError):  # it has just ended
             peaks.append(peak_mb(child.pid))
     return max(peaks, default=None)
 
 
 def largest_mb() -> float:
-    """The most that this process or any one of its living descendants had: a worker's word."""
+    """The largest peak of this process and its living descendants, as a worker reports it."""
     return max(peak_mb(), largest_child_mb() or 0.0)

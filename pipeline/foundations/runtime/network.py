@@ -1,4 +1,4 @@
-"""Hosts that weights will come from: asked once each whether they answer at all."""
+"""Check whether the hosts of weights can be reached."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -9,17 +9,17 @@ SECONDS = 5.0
 
 
 def unreachable(address: str) -> str:
-    """The host of an address where it does not answer from here, or nothing."""
+    """The host of an address if it cannot be reached, else an empty string."""
     parts = urlsplit(address)
     return "" if _answers(f"{parts.scheme}://{parts.netloc}/") else parts.netloc
 
 
 def ask_aside(addresses: Mapping[str, str], tell: Callable[[str, str], None]) -> Thread:
-    """Ask for hosts in a thread that holds nobody up, not even the end of the process.
+    """Check hosts in a daemon thread.
 
     Args:
         addresses: by the parameters that name them.
-        tell: called with the parameter and the host of each that does not answer.
+        tell: called with the parameter and host of each that cannot be reached.
     """
 
     def ask() -> None:

@@ -1,14 +1,14 @@
 """Portable arithmetic: the same bytes on every x86-64 CPU with AVX2.
 
 NumPy, PyTorch and the libraries below them choose their kernels by the CPU they find, and another kernel adds in
-another order: the last bits differ, and training amplifies them. The settings below hold each library to kernels that
-all such CPUs have. They are read once, when a library loads, so they come before any import of NumPy or PyTorch.
+another order: the last bits differ, and training amplifies them. The settings below restrict each library to kernels
+that all such CPUs have. They are read once, when a library loads, so they come before any import of NumPy or PyTorch.
 
-torch.sqrt alone stays out: MKL's vector library starts it from the CPU's approximate reciprocal root, which each maker
-rounds otherwise. torch.rsqrt and NumPy's sqrt are exact to rounding everywhere, and are what stages use (a test).
+torch.sqrt is the exception: MKL's vector library computes it from the CPU's approximate reciprocal root, which differs
+between makers. Stages use torch.rsqrt and NumPy's sqrt, which are correctly rounded everywhere (a test).
 
-tests/foundations/runtime/numerics/operations.py prints what each operation gives, to compare machines. On CUDA none of
-this says anything.
+tests/foundations/runtime/numerics/operations.py prints what each operation gives, to compare machines. None of this
+applies to CUDA.
 """
 
 import os
@@ -27,9 +27,9 @@ SETTINGS = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",  # NumPy's functions, sums and sorts with AVX-512
     "ARROW_USER_SIMD_LEVEL": "AVX2",  # sums of Arrow's columns
 }
-"""Environment variables, and the value at which each library computes the same everywhere."""
+"""Environment variables and the values with which each library computes the same on every CPU."""
 MARK = "M3A_NUMERICS"
-"""Set beside them, so that a process that is told `native` can take back what its parent set."""
+"""Marks that these were set here, so that a process with `native` can unset its parent's settings."""
 CPUINFO = Path("/proc/cpuinfo")
 NO_AVX2 = (
     "numerics: portable needs an x86-64 CPU with AVX2, which this one lacks: computing natively, so results agree with "
@@ -38,7 +38,7 @@ NO_AVX2 = (
 
 
 def use_numerics(choice: Numerics) -> str | None:
-    """Set how this process, and those it starts, compute.
+    """Set the arithmetic of this process and its children.
 
     `portable` overrides what the user has set. A process that has loaded NumPy or PyTorch goes on as it began.
 
@@ -57,12 +57,12 @@ def use_numerics(choice: Numerics) -> str | None:
 
 
 def numerics_in_use() -> Numerics:
-    """How this process computes, by its environment."""
+    """The arithmetic of this process, from its environment."""
     return "portable" if SETTINGS.items() <= os.environ.items() else "native"
 
 
 def has_avx2(cpuinfo: Path = CPUINFO) -> bool:
-    """Whether the CPU is an x86-64 one with AVX2, by the kernel's word."""
+    """Whether the CPU is x86-64 with AVX2, from /proc/cpuinfo."""
     return "avx2" in _first("flags", cpuinfo).split()
 
 

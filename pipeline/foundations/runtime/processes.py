@@ -27,10 +27,9 @@ _PREFIX = "m3a-"  # of temporary folders
 _LONGEST = 107 - len("/m3a-12345678/pymp-12345678/listener-12345678")
 """Bytes of the folder in which multiprocessing still makes its sockets: a socket's path has 107 at most (unix(7))."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_LAST = -1000  # in the order in which multiprocessing clears up; its own folder of sockets comes at -100
+_LAST = -1000  # priority of multiprocessing's finalizers; that of its socket folder is -100
 _until_the_end: list[ExitStack] = []
-"""What this process holds. A forked child drops multiprocessing's references; were they the only ones, the lock would
-go there, for its parent too."""
+"""Locks of this process, kept because forked children drop multiprocessing's references."""
 
 
 def why_no_locks() -> str | None:
@@ -43,7 +42,7 @@ def why_no_locks() -> str | None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent, process `parent`, ends; at once if it has ended already.
+    """Have the kernel kill this process when process `parent`, its parent, ends; at once if it has ended already.
 
     The kernel watches the thread that started this process, so that should be the main thread.
 
@@ -67,8 +66,8 @@ def sigint_blocked(*, pool: bool = True) -> Iterator[None]:
         pool: whether multiprocessing or loky starts them, which need their resource tracker running first.
     """
     if pool:
-        resource_tracker.ensure_running()  # by itself it would start inside, and let Ctrl-C in again (Python 3.11)
-    with _interrupt_held_back():
+        resource_tracker.ensure_running()  # started inside, it would unblock SIGINT (Python 3.11)
+    with _interrupt_deferred():
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
@@ -77,7 +76,7 @@ def sigint_blocked(*, pool: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupt_held_back() -> Iterator[None]:
+def _interrupt_deferred() -> Iterator[None]:
     """Defer SIGINT in this process: a signal mask covers one thread only, and Python always interrupts the main one."""
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
@@ -121,7 +120,7 @@ def stage_lock(name: str, folder: Path, *, whole_process: bool) -> Iterator[None
     note = path.with_suffix(".running")
     with ExitStack() as held:
         held.enter_context(lock)
-        _clear_after(note)
+        _clean_up_after(note)
         held.callback(note.unlink, missing_ok=True)
         temporary = _temporary_folder() if whole_process else ""
         if whole_process:  # multiprocessing has files there, which it removes as the process ends
@@ -133,17 +132,17 @@ def stage_lock(name: str, folder: Path, *, whole_process: bool) -> Iterator[None
 
 
 def _temporary_folder() -> str:
-    """Give this process and those that it starts a folder for all their temporary files."""
+    """Set one folder for all temporary files of this process and its children."""
     parent = tempfile.gettempdir()
-    if len(os.fsencode(parent)) > _LONGEST:  # the loader's workers could not send a batch, and it would wait for ever
+    if len(os.fsencode(parent)) > _LONGEST:  # the loader's workers could not send a batch, and it would wait forever
         parent = _SYSTEMS
     folder = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
     return folder
 
 
-def _clear_after(note: Path) -> None:
-    """Remove what a killed process could not: its temporary folder, and what joblib names by the process's number."""
-    with suppress(OSError, UnicodeDecodeError, ValueError):  # no note: none was killed; or it was while it wrote that
+def _clean_up_after(note: Path) -> None:
+    """Remove what a killed process left: its temporary folder and joblib's files with its process id."""
+    with suppress(OSError, UnicodeDecodeError, ValueError):  # no note: no run was killed, or only while writing it
         process, temporary = note.read_text(encoding="utf-8").splitlines()
         if Path(temporary).name.startswith(_PREFIX):
             shutil.rmtree(temporary, ignore_errors=True)

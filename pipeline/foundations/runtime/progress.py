@@ -29,7 +29,7 @@ def track(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
 
 
 def say(line: str) -> None:
-    """Print one line for the reader of the log (standard error, so that pipes stay clean)."""
+    """Print one line to the log (standard error, so that pipes stay clean)."""
     _said.append(line)
     console.print(line, markup=False)
 

@@ -1,6 +1,6 @@
-"""Record each run of a stage: what it read and wrote, when, how long, with which versions, on which machine.
+"""Record each run of a stage: inputs, outputs, time, duration, versions, machine.
 
-The record is no output: same bytes stay same bytes. Where records are kept: record_store.py.
+The record is not an output, so outputs stay byte-identical. It is kept by record_store.py.
 """
 
 import importlib.metadata
@@ -35,17 +35,17 @@ from pipeline.foundations.tables import tables
 HERE = Path()
 PACKAGES = ("av", "dvc", "gensim", "numpy", "pandas", "pyarrow", "scikit-learn", "tensorflow", "tensorflow-cpu",
             "torch")  # fmt: skip
-"""Of which versions are told even where the project itself is not installed."""
+"""Packages whose versions are recorded even where the project is not installed."""
 TOOLS = ("dev", "lock")
-"""Extras that no result depends on."""
+"""Extras without effect on results."""
 SHELLS = {"sh", "bash", "dash", "zsh"}
 LONGEST_LOG = 1000
-"""Lines of a stage's log that are kept; of a longer one the beginning and the end."""
+"""Lines of a stage's log that are kept, half from the start and half from the end."""
 
 
 @contextmanager
 def recorded(stage: str, params: Params) -> Iterator[None]:
-    """Leave a record of what runs inside, however it ends; of torchrun's processes, the first does."""
+    """Record what runs inside, however it ends; with torchrun, only in the first process."""
     if os.environ.get("RANK", "0") != "0":
         yield
         return
@@ -71,10 +71,10 @@ def recorded(stage: str, params: Params) -> Iterator[None]:
 
 
 def result(stage: str, start: datetime) -> dict[str, Any]:
-    """What a run read, with which parameters, and what it wrote, by the digests that DVC is about to write down.
+    """Inputs, parameters and outputs of a run, by the digests that DVC will write to dvc.lock.
 
-    What has changed since `start` is named: it is not known which version the stage read. Empty for a stage that
-    dvc.yaml does not have.
+    Inputs that changed since `start` are named, since it is not known which version the stage read. Empty for a stage
+    that dvc.yaml lacks.
     """
     found = declared(HERE, stage)
     if found is None:
@@ -115,7 +115,7 @@ def _metrics(found: Declared) -> dict[str, Any]:
 
 
 def _beginning(stage: str, params: Params, start: datetime) -> dict[str, Any]:
-    """What is known when a run begins."""
+    """The fields that are known when a run begins."""
     return {
         "id": f"{start:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
         "stage": stage,
@@ -133,7 +133,7 @@ def _beginning(stage: str, params: Params, start: datetime) -> dict[str, Any]:
 
 
 def _costs(clock: float) -> dict[str, Any]:
-    """What the run took, until now."""
+    """Resources used so far."""
     gpus = resources.gpus()
     return {
         "ended": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -150,7 +150,7 @@ def _costs(clock: float) -> dict[str, Any]:
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
-    """How a run ended that did not finish, with what there is to say of it, line by line."""
+    """The outcome of a run that did not finish, and its error as lines."""
     if isinstance(error, KeyboardInterrupt):
         return {"outcome": "stopped", "exit": INTERRUPTED}
     plain = isinstance(error, PlainError)
@@ -166,7 +166,7 @@ def _shortened(lines: list[str]) -> list[str]:
 
 
 def _attempt(write: Callable[[], object]) -> None:
-    """A result without a record is still a result; `m3a audit` will say that its record is absent."""
+    """Write a record; a failure is logged only, since `m3a audit` reports absent records."""
     try:
         write()
     except (PlainError, OSError) as error:
@@ -179,7 +179,7 @@ def _outside_work(rows: Mapping[str, int]) -> dict[str, int]:
 
 
 def _session() -> str:
-    """A name for the `dvc repro` that this run belongs to; a stage that is run by hand is one by itself."""
+    """An id of the `dvc repro` that this run belongs to; a stage run by hand has its own."""
     process = psutil.Process()
     if "DVC_STAGE" in os.environ:
         with suppress(psutil.Error):
@@ -211,13 +211,13 @@ def _ask(*command: str) -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Of all libraries that the project runs with, extras included, those that are there."""
+    """Versions of the installed libraries that the project uses, extras included."""
     names = {*PACKAGES, *_requirements()}
     return {name: version for name in sorted(names) if (version := _version(name)) is not None}
 
 
 def _requirements() -> Iterator[str]:
-    """The libraries that the project asks for, but for its developers' tools."""
+    """The project's requirements without development tools."""
     with suppress(importlib.metadata.PackageNotFoundError):
         for line in importlib.metadata.requires("m3a") or ():
             requirement = Requirement(line)

@@ -1,7 +1,7 @@
 """Store records of runs: all of them beside DVC's cache, and one for each result in git.
 
-A record belongs to the result that it describes and is found by that: its key is the SHA-256 of the stage's name, the
-digests of what it read, its parameters and the digests of what it wrote. Records are written once and never changed.
+A record is found by the result that it describes: its key is the SHA-256 of the stage's name, its parameters and the
+digests of its inputs and outputs. Records are written once and never changed.
 
 - Every run's record goes to `m3a/runs/STAGE/` in DVC's cache folder, which clones and experiments share: a result that
   DVC restores from there finds the record of the run that made it. `dvc gc` leaves that folder alone.
@@ -47,7 +47,7 @@ def result_text(stage: str, deps: Mapping[str, str], params: Mapping[str, Any], 
 
 
 def pretty(record: Record) -> str:
-    """A record as a file of its own."""
+    """A record as indented JSON."""
     return json.dumps(record, indent=1) + "\n"
 
 
@@ -67,7 +67,7 @@ def tracked(root: Path, stage: str) -> Path:
 
 
 def begin(place: Path, record: Record) -> None:
-    """Note in the folder `place` that a run has begun: all that a killed one leaves.
+    """Write a note in the folder `place` that a run has begun; it stays if the run is killed.
 
     Raises:
         PlainError: it cannot be written.
@@ -78,7 +78,7 @@ def begin(place: Path, record: Record) -> None:
 
 
 def end(place: Path, record: Record) -> None:
-    """Keep the record of a run that has ended in the folder `place`, read-only.
+    """Write the record of a run that has ended to the folder `place`, read-only.
 
     Raises:
         PlainError: it cannot be written.
@@ -106,7 +106,7 @@ def track(root: Path, record: Record) -> bool:
 
 
 def parse(lines: str) -> Iterator[Record]:
-    """The records of a file of git's; a line that is none (half a merge) is left out."""
+    """Parse a file of records in git; malformed lines (merge conflicts) are skipped."""
     for line in lines.splitlines():
         try:
             record = json.loads(line)
@@ -128,7 +128,7 @@ def read(root: Path, stage: str) -> list[Record]:
 
 
 def begun(root: Path) -> list[Record]:
-    """What runs left that have not ended: they are at work still, or were killed."""
+    """Notes of runs that have not ended: still running, or killed."""
     files = sorted(folder(root).glob(f"*/*{BEGUN}"))
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 

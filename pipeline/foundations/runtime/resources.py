@@ -12,24 +12,24 @@ from pipeline.foundations.runtime import memory
 
 
 def cpu_seconds() -> dict[str, float]:
-    """Processor time of this process, and of its children, those that have ended and those that live."""
+    """Processor time of this process, and of its ended and living children."""
     own = os.times()
     children = own.children_user + own.children_system
     for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):  # it ends this moment
+        with suppress(psutil.Error):  # it has just ended
             times = child.cpu_times()
             children += times.user + times.system + times.children_user + times.children_system
     return {"self": round(own.user + own.system, 3), "children": round(children, 3)}
 
 
 def io_mb() -> dict[str, float]:
-    """Megabytes that this process and its children asked to read and write, and that came from or went to a disk.
+    """Megabytes that this process and its children read and wrote, in total and from or to a disk.
 
-    The kernel adds a child's to its parent's once that has waited for it (proc_pid_io(5)).
+    The kernel adds a child's counts when its parent has waited for it (proc_pid_io(5)).
     """
     totals = dict.fromkeys(("rchar", "wchar", "read_bytes", "write_bytes"), 0)
     for process in (os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))):
-        with suppress(OSError):  # it ends this moment, or the kernel keeps no account
+        with suppress(OSError):  # it has just ended, or the kernel keeps no account
             for line in Path(f"/proc/{process}/io").read_text(encoding="ascii").splitlines():
                 name, value = line.split(": ")
                 if name in totals:
@@ -39,13 +39,13 @@ def io_mb() -> dict[str, float]:
 
 
 def peak_memory_mb() -> dict[str, float]:
-    """Largest resident set of this process, and of its largest child where it had one that told; megabytes."""
+    """Peak resident memory of this process, and of its largest child where one reported; megabytes."""
     peaks = {"self": memory.peak_mb(), "largest_child": memory.largest_child_mb()}
     return {name: round(peak, 1) for name, peak in peaks.items() if peak is not None}
 
 
 def gpus() -> list[dict[str, Any]]:
-    """The GPUs that this process computed on: name, memory, and the most that PyTorch held of it; megabytes."""
+    """The GPUs that this process used: name, memory, and PyTorch's peak; megabytes."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return []

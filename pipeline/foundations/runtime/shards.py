@@ -1,12 +1,13 @@
 """Resumable parallel map over videos, in shards, on any engine (DESIGN.md, invariant 5).
 
-Items are cut into shards; a shard's task writes its own file, which is renamed to what is known of it. A run continues
-where a killed one stopped: complete shards are kept, damaged ones are made again. Work in progress lies outside what
-DVC tracks, one file a shard in folders of a thousand, under an exclusive lock, since a stage can outlive a killed DVC:
+Items are cut into shards; a shard's task writes its own file, which is then renamed with its counts and digest. A run
+continues where a killed one stopped: complete shards are kept, damaged ones are made again. Work in progress lies
+outside what DVC tracks, one file a shard in folders of a thousand, under an exclusive lock, since a stage can outlive a
+killed DVC:
 
     .cache/<stage>/<key of the inputs>/012/012345-excluded=1,videos=63-<sha256>.bin
 
-What is made depends on the items alone, never on workers, engine or order.
+Results depend on the items alone, never on workers, engine or order.
 """
 
 import re
@@ -29,8 +30,8 @@ from pipeline.foundations.runtime.numerics import numerics_in_use
 from pipeline.foundations.runtime.progress import say, track
 
 HOW = ("pipeline.foundations.runtime", "pipeline.foundations.params")
-"""Packages that no stage declares; REVISION in foundations/tables counts in their place."""
-FACES = ("pipeline", "pipeline.foundations", "stages")
+"""Packages that no stage declares; REVISION in foundations/tables stands for them."""
+PACKAGE_INIT = ("pipeline", "pipeline.foundations", "stages")
 PER_FOLDER = 1000
 _FINISHED = re.compile(r"(?P<number>\d{6,})-(?P<counts>(?:\w+=\d+,?)*)-[0-9a-f]{64}")
 T = TypeVar("T")
@@ -48,24 +49,24 @@ class Shard:
 
 @dataclass(frozen=True)
 class _Job(Generic[T]):
-    """What travels to a worker."""
+    """A task with its items, as sent to a worker."""
 
     task: Task[T]
     items: Sequence[T]
     target: Path
-    """Under this name it is made; once finished it has another."""
+    """The path while it is written; a finished shard has another name."""
 
     def __call__(self) -> Path:
         self.target.parent.mkdir(exist_ok=True)
-        with self._lock:  # a worker of a run that was lost, elsewhere in a cluster, may have made it
+        with self._lock:  # a lost worker elsewhere in the cluster may have made it
             shard = _finished(self.target.parent).get(self.target.stem)
-            if shard is None or not _whole(shard):
+            if shard is None or not _is_intact(shard):
                 shard = self._make()
             Path(self._lock.lock_file).unlink(missing_ok=True)  # who waits for it will find the shard finished
         return shard.path
 
     def clear(self) -> None:
-        """Remove what a stopped worker left half-made; one that is still at it, elsewhere in a cluster, is let be."""
+        """Remove a stopped worker's partial file, unless a worker elsewhere in the cluster is still writing it."""
         with suppress(Timeout), self._lock.acquire(blocking=False):
             files.remove_partial(self.target)
 
@@ -82,10 +83,10 @@ class _Job(Generic[T]):
 
 
 def input_key(*parts: object) -> str:
-    """A name for the inputs of a stage: parameters, items, arithmetic and the project's code as loaded now.
+    """A digest of a stage's inputs: parameters, items, arithmetic and the project's code as loaded now.
 
-    Sections count by their values; everything else by its `repr`, so pass plain values. Of the code, what dvc.yaml
-    declares counts: a comment changed in how the work runs must not start a million videos anew.
+    Sections count by their values; everything else by its `repr`, so pass plain values. Only code that dvc.yaml
+    declares counts: a changed comment in foundations/runtime must not restart a million videos.
     """
     digest = new_sha256()
     for part in (numerics_in_use(), *parts):
@@ -94,14 +95,14 @@ def input_key(*parts: object) -> str:
         digest.update(b"\x1f")
     for name in sorted(sys.modules):
         source = getattr(sys.modules[name], "__file__", None)
-        if _decides_what(name) and source:
+        if _counts_as_input(name) and source:
             digest.update(Path(source).read_bytes())
     return digest.hexdigest()[:20]
 
 
-def _decides_what(module: str) -> bool:
-    """Whether a module is the project's and is more than a folder's face, or how the work runs."""
-    if module in FACES:
+def _counts_as_input(module: str) -> bool:
+    """Whether a module of the project counts: not an empty `__init__`, and not of `HOW`."""
+    if module in PACKAGE_INIT:
         return False
     return module.split(".", maxsplit=1)[0] in ("pipeline", "stages") and not any(
         module == package or module.startswith(f"{package}.") for package in HOW
@@ -109,7 +110,7 @@ def _decides_what(module: str) -> bool:
 
 
 class Sharding(TypedDict):
-    """How work is cut, where it is kept meanwhile, and how it is run."""
+    """How work is cut into shards, where these are kept, and how they are run."""
 
     stage: str
     key: str
@@ -127,7 +128,7 @@ class Sharding(TypedDict):
 def shards(task: Task[T], items: Sequence[T], **how: Unpack[Sharding]) -> Iterator[list[Shard]]:
     """Run `task` over `items` in shards and yield the finished shards in the items' order.
 
-    The files live until the context ends well; then the whole work folder goes. After a failure or a kill
+    The files exist until the context ends without an error; then the work folder is removed. After a failure or kill
     they stay, and the next run with the same key uses them.
 
     Raises:
@@ -141,7 +142,7 @@ def shards(task: Task[T], items: Sequence[T], **how: Unpack[Sharding]) -> Iterat
         ]
         earlier = _all_finished(targets)
         with ThreadPoolExecutor(how["execution"].workers) as threads:  # reading and hashing let others go on
-            kept = list(threads.map(_whole, map(earlier.get, [target.stem for target in targets])))
+            kept = list(threads.map(_is_intact, map(earlier.get, [target.stem for target in targets])))
         jobs = [
             _Job(task, items[start : start + size], target)
             for start, target, whole in zip(starts, targets, kept, strict=True)
@@ -153,7 +154,7 @@ def shards(task: Task[T], items: Sequence[T], **how: Unpack[Sharding]) -> Iterat
             with closing(run_tasks(jobs, how["execution"])) as ended:
                 for _ in track(ended, total=len(jobs), label=label):
                     pass
-        except BaseException:  # of one worker, or Ctrl-C: the others were stopped, wherever they were
+        except BaseException:  # an error of one worker, or Ctrl-C: the others were stopped
             for job in jobs:
                 job.clear()
             raise
@@ -163,24 +164,24 @@ def shards(task: Task[T], items: Sequence[T], **how: Unpack[Sharding]) -> Iterat
 
 @contextmanager
 def locked_work_dir(stage: str, key: str) -> Iterator[Path]:
-    """The folder for a stage's work in progress on these inputs, locked; removed when the context ends well.
+    """The locked folder for a stage's work in progress on these inputs; removed when the context ends without an error.
 
     Raises:
         PlainError: another process works in the same folder.
     """
-    folder = files.cache_folder().absolute() / stage / key  # a worker kept from earlier may stand elsewhere
+    folder = files.cache_folder().absolute() / stage / key  # a reused worker may have another working directory
     folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(folder.parent / f"{key}.lock").acquire(blocking=False)
     except Timeout as error:
         raise PlainError(f"{folder}: another process is at work there; wait for it, or stop it") from error
-    with lock:  # acquired once, so that leaving releases it
+    with lock:  # acquired once, so that leaving the context releases it
         yield folder
         files.remove_work(folder)
 
 
 def total(finished: Sequence[Shard]) -> dict[str, int]:
-    """The counts of all shards, added up, by name."""
+    """The sums of all shards' counts, by name."""
     sums: dict[str, int] = {}
     for shard in finished:
         for name, count in shard.counts.items():
@@ -196,7 +197,7 @@ def _all_finished(targets: Sequence[Path]) -> dict[str, Shard]:
 
 
 def _finished(folder: Path) -> dict[str, Shard]:
-    """The shards in a folder that are finished, by their number as it is written; their bytes are not looked at."""
+    """The finished shards in a folder by their six-digit number; their bytes are not checked."""
     found = {}
     for path in folder.iterdir() if folder.is_dir() else ():
         if known := _FINISHED.fullmatch(path.stem):
@@ -205,8 +206,8 @@ def _finished(folder: Path) -> dict[str, Shard]:
     return found
 
 
-def _whole(shard: Shard | None) -> bool:
-    """Whether a shard is there and its bytes are what they were; a damaged one is removed, to be made again."""
+def _is_intact(shard: Shard | None) -> bool:
+    """Whether a shard is there and unchanged; a damaged one is removed."""
     if shard is None:
         return False
     if shard.path.stem.endswith(f"-{files.sha256(shard.path)}"):

@@ -1,4 +1,4 @@
-"""A task and what comes back from the worker that ran it, whichever engine that belongs to."""
+"""Tasks and their results, for any engine."""
 
 import os
 from collections import Counter
@@ -12,25 +12,25 @@ from pipeline.foundations.runtime import incidents, memory
 
 Task = Callable[[], Path]
 KILLED = (
-    "a worker process was killed, by the system for want of memory most likely; what was finished is kept. "
+    "a worker process was killed, most likely because the system ran out of memory; finished work is kept. "
     "Run again, with fewer execution.workers or smaller shards"
 )
 
 
 class Ended(NamedTuple):
-    """What comes back from a worker."""
+    """The result of a task."""
 
     made: Path
     memory_mb: float
-    """At most, up to now, of the worker or one of its own children."""
+    """Peak so far, of the worker or one of its children."""
     incidents: Counter[str]
-    """What went wrong and was got over during the task."""
+    """Faults that the task recovered from (`incidents`)."""
     process: int
-    """That ran it."""
+    """Id of the process that ran it."""
 
 
 def on_one_thread(task: Task) -> Ended:
-    """Run a task with every mathematics library held to one thread."""
+    """Run a task with every mathematics library limited to one thread."""
     before = incidents.so_far()
     with threadpool_limits(limits=1):
         made = task()

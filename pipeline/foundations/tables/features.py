@@ -1,4 +1,4 @@
-"""Reading a folder of imported features, a row group at a time (its layout: manifest.py).
+"""Read a folder of imported features, a row group at a time (layout: manifest.py).
 
 The files come from outside and are checked as they are read: columns, widths, sizes, keys, finite numbers.
 """
@@ -23,7 +23,7 @@ FLOATS = (pa.float16(), pa.float32())
 """Types of stored numbers beside bytes."""
 COLUMNS: dict[Kind, tuple[str, ...]] = {"visual": ("video_id", "view", "vector"), "sound": ("video_id", "form")}
 MOST_GROUP_BYTES = 512 * 2**20
-"""Of a row group as stored: it is in memory at once."""
+"""Largest stored row group, since one is in memory at once."""
 
 
 class Rows(NamedTuple):
@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     stored: np.ndarray
     """Rows x size, as the file has them."""
     values: np.ndarray
-    """Rows x size, float32: what they stand for; of X with the manifest's constant, rows x C."""
+    """Rows x size, float32, dequantized; of X with the manifest's constant, rows x C."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class FeatureFolder:
 
     @classmethod
     def open(cls, annotations: Path, features: Path) -> "FeatureFolder":
-        """Read the manifest; no vector yet.
+        """Read the manifest, but no vectors yet.
 
         Raises:
             PlainError: the manifest cannot be read.
@@ -75,7 +75,7 @@ class FeatureFolder:
                 raise PlainError(f"{path}: not the file that the manifest describes (size or SHA-256); import it again")
 
     def about(self, kind: Kind) -> Vectors | None:
-        """What vectors of a kind are; None where there are none."""
+        """The manifest's entry on vectors of a kind; None where there are none."""
         return self.manifest.visual if kind == "visual" else self.manifest.sound
 
     def read(self, kind: Kind) -> Iterator[Rows]:
@@ -136,7 +136,7 @@ def features_of(dataset: Dataset) -> FeatureFolder:
 
 
 def dequantized(stored: np.ndarray, quantization: Quantization | None) -> np.ndarray:
-    """What stored numbers stand for, float32; computed in float64 and rounded once."""
+    """Dequantized numbers, float32; computed in float64 and rounded once."""
     if quantization is None:
         return stored.astype(np.float32)
     table = np.arange(256, dtype=np.float64) * quantization.scale + quantization.offset

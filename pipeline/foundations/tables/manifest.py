@@ -1,4 +1,4 @@
-"""What a folder of imported features says of itself: manifest.json.
+"""The manifest of a folder of imported features: manifest.json.
 
     FOLDER/annotations/manifest.json     origin, licence, models, widths, and the digest of every file below
     FOLDER/annotations/actions.txt       the vocabulary, a name a line, in the order of action ids
@@ -38,7 +38,7 @@ class _Entry(BaseModel):
 
 
 class Quantization(_Entry):
-    """What a stored uint8 stands for: stored x scale + offset."""
+    """Value of a stored uint8: stored x scale + offset."""
 
     scale: float
     offset: float
@@ -65,7 +65,7 @@ class Standard(_Entry):
 
 
 class Visual(Vectors):
-    """What stands in the place of the 3D-CNN's features X."""
+    """What replaces the 3D-CNN's features X."""
 
     views: Annotated[int, Field(ge=1, le=1000)]
     """Of every video."""
@@ -75,14 +75,14 @@ class Visual(Vectors):
     """Appended to each vector: whitened features have mean 0, and the heads of audio and text no bias, so that without
     it no score can say how frequent an action is. A 3D-CNN's features are means of ReLUs, which need none."""
     of_sound: bool
-    """They describe the video's own sound, not its pictures."""
+    """Whether they describe the video's sound instead of its pictures."""
 
 
 class Sound(Vectors):
-    """What stands in the place of VGGish."""
+    """What replaces VGGish embeddings."""
 
     whitened: bool
-    """They arrive decorrelated, with their final scale."""
+    """Whether they are whitened already."""
     silence: Annotated[tuple[float, ...], Field(strict=False)] | None
     """The stored form of digital silence, where it is known: one that many videos share to the last bit."""
 

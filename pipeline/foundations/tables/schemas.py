@@ -32,7 +32,7 @@ class Schema:
     row_group: int = ROW_GROUP
 
     def __repr__(self) -> str:
-        """The whole of it, since shards of earlier runs are told apart by it."""
+        """Everything, since shards of earlier runs are identified by it."""
         return f"{self.key}: {self.columns.to_string(truncate_metadata=False)}"
 
 

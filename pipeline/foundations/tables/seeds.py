@@ -1,7 +1,6 @@
-"""Every random choice, from the seed and a stable name (DESIGN.md, invariant 3).
+"""Random choices from the seed and a stable key (DESIGN.md, invariant 3).
 
-A choice never depends on order, on the number of workers or on what was drawn before: it is named by what it
-is about (a video id, an epoch), so that it is the same whoever draws it and whenever.
+A choice depends only on its key (a video id, an epoch), never on order, the number of workers or earlier draws.
 """
 
 import hashlib

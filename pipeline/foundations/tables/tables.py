@@ -1,4 +1,4 @@
-"""The tables that stages exchange: the one reader and the one writer of Parquet. Their columns: schemas.py.
+"""The reader and the writer of all tables that stages exchange, as Parquet. Their columns: schemas.py.
 
 Same rows, same bytes: rows sorted by key, a fixed row-group size, no pandas metadata, no dictionary arrays,
 canonical NaN, no timestamps (DESIGN.md, invariant 3).
@@ -42,7 +42,7 @@ __all__ = [
     "write_stream",
 ]  # fmt: skip
 rows_read: dict[str, int] = {}
-"""Rows of each table that this process has opened, by path: for the record of the run, never for its result."""
+"""Rows of each table that this process has read, by path; for the record of the run only."""
 rows_written: dict[str, int] = {}
 
 
@@ -89,7 +89,7 @@ def as_found(name: str, found: pa.Schema) -> pa.Schema:
 
 
 def width(name: str, path: Path, column: str) -> int:
-    """How wide the forms in a column of a table are; read from the file's end alone.
+    """The width of the forms in a column of a table, from the file's footer.
 
     Raises:
         PlainError: as `read`.
@@ -98,7 +98,7 @@ def width(name: str, path: Path, column: str) -> int:
 
 
 def _as_wide_as(field: pa.Field, width: int | None) -> pa.Field:
-    """A field of forms with another width; any other field, and one of no known width, as it is."""
+    """A field of forms with another width; other fields, and any field if `width` is None, unchanged."""
     if width is None or not pa.types.is_fixed_size_list(field.type):
         return field
     return field.with_type(pa.list_(field.type.value_field, width))
@@ -113,7 +113,7 @@ def _width_of(values: object) -> int | None:
 
 
 def _check_nulls(column: pa.ChunkedArray, field: pa.Field) -> None:
-    """Arrow lets nulls into columns that may have none, and writes what no reader can read."""
+    """Refuse nulls where the schema has none: Arrow accepts them and writes files that cannot be read."""
     nulls = 0 if field.nullable else column.null_count
     if pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type):
         nulls += pc.list_flatten(column).null_count
@@ -148,7 +148,7 @@ def write(name: str, path: Path, table: pa.Table) -> None:
 def write_stream(name: str, path: Path, tables: Iterable[pa.Table]) -> int:
     """Write tables that are sorted by key, one after the other, as one file; returns the number of rows.
 
-    Memory stays flat: row groups are cut to one size whatever the sizes of the tables that come in.
+    Memory stays constant: row groups are cut to one size, whatever the sizes of the tables.
 
     Raises:
         PlainError: a table is not of schema `name`, or the keys do not rise from row to row.
@@ -264,7 +264,7 @@ def lists(rows: Sequence[np.ndarray], dtype: type[np.generic]) -> pa.ListArray:
 
 
 def length(name: str, path: Path) -> int:
-    """How many rows a table has; read from the file's end alone.
+    """The number of rows of a table, from the file's footer.
 
     Raises:
         PlainError: as `read`.

@@ -22,7 +22,7 @@ def test_a_defect_passes_through_with_its_trace(guard: Guard):
 
 
 def test_an_answer_that_cannot_travel_is_a_defect_and_no_finding(guard: Guard):
-    with pytest.raises(DecoderError, match=r"^TypeError: object cannot travel between processes"):
+    with pytest.raises(DecoderError, match=r"^TypeError: object cannot be sent between processes"):
         guard.call(object)
     assert guard.call(len, "abc") == 3
 

@@ -20,7 +20,7 @@ from pipeline.foundations.runtime.shards import shards
 from tests.extras import needs
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 60.0
+MAX_WAIT = 60.0
 """Seconds within which a second worker has begun."""
 
 
@@ -156,7 +156,7 @@ def test_processes_take_different_ones_and_a_killed_one_leaves_its_own(tmp_path)
 def note(items, target, *, locks: Path):
     """A task: which of two GPUs this worker has; it ends once both are taken, however late the other worker begins."""
     number = take(locks, ["a", "b"])
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + MAX_WAIT
     while not (locks / "b.lock").exists() and time.monotonic() < end:
         time.sleep(0.05)
     target.write_text(f"{os.getpid()} {number}\n")

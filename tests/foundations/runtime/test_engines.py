@@ -108,7 +108,7 @@ def alone(root, tmp_path):
 
 @pytest.mark.timeout(120)
 def test_where_no_worker_is_left_it_says_so_and_gives_up(alone, work, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(dask_engine, "PATIENCE", 3.0)
+    monkeypatch.setattr(dask_engine, "MAX_WAIT", 3.0)
     monkeypatch.setattr(incidents, "_counts", Counter())
     from dask.distributed import Client
 
@@ -120,7 +120,7 @@ def test_where_no_worker_is_left_it_says_so_and_gives_up(alone, work, tmp_path, 
     with pytest.raises(PlainError, match=r"no Dask worker has been there for 3 s, and \d tasks are left; what was"):
         work(engine="dask", address=address, fails="dies once")
     said = capfd.readouterr().err
-    assert re.search(r"a Dask worker was lost: tcp://.*; \d tasks go on with 0 workers", said)
+    assert re.search(r"a Dask worker was lost: tcp://.*; \d tasks continue on 0 workers", said)
     assert "tasks wait for one, for 3 s at most" in said
     assert incidents.so_far() == {"lost_workers": 1}
 
