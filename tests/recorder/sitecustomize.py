@@ -61,8 +61,8 @@ def _watch_tables(module: object) -> None:
 
     class Noting(dict[str, object]):
         def __getitem__(self, name: str) -> object:
-            callers = {sys._getframe(depth).f_code.co_name for depth in (1, 2)}
-            if not callers & {"read_stream", "verify"}:
+            callers = [sys._getframe(1), sys._getframe(2)]
+            if not {caller.f_code.co_name for caller in callers} & {"read_stream", "verify"}:
                 _note("table", name)
             return super().__getitem__(name)
 
