@@ -1,1 +1,1 @@
-"""The paper's ablations, and the controls that it did not run: rows as DVC experiments, and tables of what came out."""
+"""The paper's ablations and further controls: rows as DVC experiments, results as tables."""

@@ -1,4 +1,4 @@
-"""An ablation from its name to its tables: experiments queued, run, read back, measured, written."""
+"""Run an ablation: queue and run its experiments, read their results, measure and write the tables."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from pipeline.foundations.runtime.progress import say
 
 
 class Scored(NamedTuple):
-    """What became of one row, tuned or not."""
+    """The result of a row, tuned or untuned."""
 
     row: Row
     tuning: Role
@@ -56,8 +56,8 @@ def ablate(
         tune: choose each row's rates, decay and epochs on the validation split as well.
 
     Raises:
-        PlainError: a name of `only` is none of the rows', the validation split is the one to be scored and `tune` asks
-            to choose on it, or not a single row ended well.
+        PlainError: `only` names an unknown row, `tune` is set while the validation split is the scored one, or every
+            row failed.
     """
     rows = chosen(ablation, only)
     if tune and params.evaluate.split == "val":
@@ -92,7 +92,7 @@ def chosen(ablation: Ablation, only: Sequence[str]) -> list[Row]:
 def _frozen(
     ablation: Ablation, rows: Sequence[Row], *, seeds: int, extra: Mapping[str, Value], tune: bool, trials: list[Trial]
 ) -> list[Scored]:
-    """One experiment a row, which tunes it too."""
+    """One experiment for each row, which also tunes it."""
     jobs = experiments.plan(ablation, rows, mode="frozen", seeds=seeds, extra=extra, tune=tune)
     failed = _run(jobs)
     scored = []
@@ -121,7 +121,7 @@ def _joint(
     tune: bool,
     trials: list[Trial],
 ) -> list[Scored]:
-    """An experiment a seed; before it, where rows are tuned, one a trial."""
+    """An experiment for each seed; if rows are tuned, first one for each trial."""
     jobs: dict[tuple[str, Role], list[Job]] = {}
     untuned = experiments.plan(ablation, rows, mode="joint", seeds=seeds, extra=extra)
     plain: Role = "untuned" if tune else ""
@@ -177,7 +177,7 @@ def _joint_trials(ablation: Ablation, rows: Sequence[Row], extra: Mapping[str, V
 
 
 def _as_set(params: Params) -> Changes:
-    """What tuning would choose of, as params.yaml has it."""
+    """The tuned parameters with their values in params.yaml."""
     return {"train.head_rate": params.train.head_rate, "train.head_weight_decay": params.train.head_decay}
 
 
@@ -186,7 +186,7 @@ def _roles(tune: bool) -> tuple[Role, ...]:
 
 
 def _run(jobs: Sequence[Job]) -> dict[str, str]:
-    """Run experiments; the reasons of those that failed, by name."""
+    """Run experiments; returns the reasons of failed ones, by name."""
     experiments.queue(jobs)
     experiments.run([job.name for job in jobs])
     done = experiments.finished()
@@ -203,14 +203,14 @@ def collect(
     budget: str,
     part: Labels = "",
 ) -> Result:
-    """Measure what the experiments left and write the tables of it; tuned rows stand before untuned ones.
+    """Measure the experiments' predictions and write the tables; tuned rows come before untuned ones.
 
     Raises:
-        PlainError: not a single row ended well.
+        PlainError: every row failed.
     """
     if not any(one.predictions for one in scored):
         reason = next((one.failed for one in scored if one.failed), "no row was run")
-        raise PlainError(f"{ablation.name}: no experiment ended well; the first: {reason}")
+        raise PlainError(f"{ablation.name}: every experiment failed; the first: {reason}")
     source = params.dataset.source
     named = Path(params.dataset.folder).name if source == "features" else source
     data = f"{named}, {params.evaluate.split} split"
@@ -259,7 +259,7 @@ def trials_text(trials: Sequence[Trial]) -> str:
 
 
 def limits(ablation: Ablation, params: Params) -> dict[str, float]:
-    """The achievable by metric: of a bundled sample that hides something, where no row has data of its own."""
+    """The best possible value of each metric on the bundled sample; empty for other data, also of a single row."""
     own_data = any(row.preset for row in ablation.rows)
     if params.dataset.source != "sample" or not params.render.hidden or own_data:
         return {}

@@ -1,4 +1,4 @@
-"""Estimate of a table's work: the number of trainings, and minutes by the records of the stages' last runs."""
+"""Estimate a table's cost: the number of trainings, and minutes from the records of earlier runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +54,7 @@ def _joint_seconds(root: Path, ahead: Work) -> float | None:
 
 
 def _frozen_seconds(root: Path, ahead: Work) -> float | None:
-    """By the time that stage heads took for each training; freezing is once for all rows."""
+    """From the time of stage heads for each training; features are extracted once for all rows."""
     freeze, heads = _last(root, "freeze"), _last(root, "heads")
     trained = heads["rows_written"].get(TRIALS, 0) if heads else 0
     if freeze is None or heads is None or not trained:

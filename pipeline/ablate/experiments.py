@@ -1,7 +1,7 @@
-"""Rows as DVC experiments: queued under names, run one after the other, and what they left read back.
+"""Rows as DVC experiments: queue them by name, run them one after the other, read their results.
 
-Experiments run in DVC's own copies of the project, so the working tree stays as it is; stages that rows share run
-once, since DVC's run cache hands on what the first row's made. One that fails does not keep the next from running.
+Experiments run in DVC's copies of the project, so the working tree does not change. Stages that rows share run once,
+since DVC's run cache has the results. A failed experiment does not stop the next.
 """
 
 import signal
@@ -25,14 +25,14 @@ from pipeline.foundations.tables import tables
 Mode = Literal["joint", "frozen"]
 TARGETS: Mapping[Mode, str] = {"joint": "evaluate", "frozen": "data/frozen/dvc.yaml:heads"}
 TRIAL_TARGET = "train"
-"""Of a joint trial: nothing of the test split is scored."""
+"""Target of a joint trial, which does not score the test split."""
 PREDICTIONS = "data/predictions/predictions.parquet"
 HEADS, TRIALS = "data/frozen/predictions", "data/frozen/trials.parquet"
 VALIDATION = "data/curves/plots/metrics/val/map_sample.tsv"
 SWITCH = "data/frozen/params.yaml:runs"
-"""Gives data/frozen/dvc.yaml its stages; none of params.yaml's own."""
+"""Parameter that enables the stages of data/frozen/dvc.yaml."""
 LOCKS = ("dvc.lock", "data/raw/dvc.lock", "data/frozen/dvc.lock")
-"""What tells DVC that a stage is as it was; taken along where git does not know them."""
+"""Lock files, copied into experiments where git does not track them."""
 
 WATCH_SECONDS, PATIENCE = 60.0, 3
 """Between two looks at DVC's workers, and how many find none before another is started: a busy one answers late."""
@@ -41,14 +41,14 @@ NO_WORKER = "Worker status: 0 active, 0 idle"
 
 
 class Job(NamedTuple):
-    """One experiment of a row: a single seed where all is trained jointly, all seeds where heads are trained alone."""
+    """One experiment of a row: one seed of joint training, or all seeds of heads on frozen features."""
 
     row: str
     name: str
     overrides: tuple[str, ...]
     """For `dvc exp run --set-param`."""
     target: str
-    """What DVC is to make."""
+    """The target of `dvc exp run`."""
 
 
 class Left(NamedTuple):
@@ -92,13 +92,13 @@ def plan(
 
 
 def joint_seeds(row: str, stem: str, changes: Changes, seeds: int) -> list[Job]:
-    """A joint training for each of so many seeds."""
+    """A joint training for each seed."""
     numbered = [(f"{stem}-{number + 1}", changes | {"train.seed_offset": number}) for number in range(seeds)]
     return [Job(row, name, _overrides(values), TARGETS["joint"]) for name, values in numbered]
 
 
 def joint_trials(row: Row, stem: str, extra: Mapping[str, Value], settings: Sequence[Changes], seed: int) -> list[Job]:
-    """A joint training for each setting, all from one seed, and no further than the validation split."""
+    """A joint training for each setting, from one seed, scored on the validation split only."""
     changes = changes_of(row, extra) | {"train.seed_offset": seed}
     return [
         Job(row.name, f"{stem}-trial-{number + 1}", _overrides(changes | setting), TRIAL_TARGET)
@@ -112,7 +112,7 @@ def changes_of(row: Row, extra: Mapping[str, Value]) -> Changes:
 
 
 def queue(jobs: Sequence[Job]) -> None:
-    """Queue experiments; those of the same names, of an earlier call, make room.
+    """Queue experiments; earlier ones of the same names are removed.
 
     Raises:
         PlainError: DVC refuses.
@@ -128,7 +128,7 @@ def queue(jobs: Sequence[Job]) -> None:
 
 
 def run_temporary(job: Job) -> None:
-    """Run one experiment now, in a copy of the project, and show what it says.
+    """Run one experiment now, in a copy of the project, and print its output.
 
     Raises:
         PlainError: it failed; with the stage's own reason, or DVC's.
@@ -147,13 +147,13 @@ def run_temporary(job: Job) -> None:
 
 
 def remove(names: Iterable[str]) -> None:
-    """Remove experiments, where there are any of these names; DVC's cache keeps what they made."""
+    """Remove experiments of these names, if any; DVC's cache keeps their results."""
     if known := set(names) & finished():
         _dvc("exp", "remove", *sorted(known))
 
 
 def _arguments(job: Job) -> list[str]:
-    """What `dvc exp run` needs to know of an experiment."""
+    """The arguments of `dvc exp run` for an experiment."""
     taken = [part for path in _untracked(LOCKS) for part in ("--copy-paths", path)]
     sets = [part for override in job.overrides for part in ("--set-param", override)]
     return ["--name", job.name, *taken, *sets, job.target]
@@ -198,7 +198,7 @@ def _follow() -> bool:
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """Inside, SIGTERM ends this process as an exception does: what it began is cleared up."""
+    """Inside, SIGTERM raises an exception, so that cleanup runs."""
 
     def end(number: int, _: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
@@ -211,7 +211,7 @@ def _sigterm_raises() -> Iterator[None]:
 
 
 def finished() -> set[str]:
-    """The names of all experiments that have ended well."""
+    """The names of all experiments that succeeded."""
     return set(_dvc("exp", "list", "--all-commits", "--name-only").split())
 
 
@@ -222,7 +222,7 @@ def reason(name: str) -> str:
 
 
 def _told(lines: Sequence[str]) -> str:
-    """The reason among the lines of an experiment that failed: the stage's own, or DVC's; empty where there is none."""
+    """The error in the output of a failed experiment, of the stage or of DVC; empty where there is none."""
     told = [line for line in lines if ": error: " in line] or [line for line in lines if line.startswith("ERROR: ")]
     return told[-1].strip() if told else ""
 
@@ -234,7 +234,7 @@ def predictions(name: str) -> pa.Table:
 
 
 def heads(name: str) -> Left:
-    """What an experiment on frozen features left."""
+    """The results of an experiment on frozen features."""
     with _fetched(name, HEADS) as folder:
         untuned, tuned = (
             [tables.read("predictions", path) for path in sorted((folder / role).glob("*.parquet"))]
@@ -260,7 +260,7 @@ def validation(name: str) -> float:
 
 @contextmanager
 def _fetched(name: str, path: str) -> Iterator[Path]:
-    """A file or folder that an experiment left, for as long as it is needed."""
+    """A temporary copy of a file or folder of an experiment."""
     from dvc.api import DVCFileSystem
 
     files = DVCFileSystem(rev=name)
@@ -271,7 +271,7 @@ def _fetched(name: str, path: str) -> Iterator[Path]:
 
 
 def _preset(row: Row) -> dict[str, Value]:
-    """Where a row's preset differs from params.yaml; how the work is done stays as it is here."""
+    """The changes of a row's preset to params.yaml, without section `execution`."""
     if row.preset is None:
         return {}
     found = presets.changes(Path("params.yaml").read_text(encoding="utf-8"), presets.read(row.preset))
@@ -297,10 +297,10 @@ def _untracked(paths: Iterable[str]) -> list[str]:
 
 
 def _dvc(*arguments: str, check: bool = True) -> str:
-    """What a DVC command prints.
+    """Run a DVC command; returns its output.
 
     Raises:
-        PlainError: it failed, and `check` asks for success.
+        PlainError: it failed and `check` is set.
     """
     done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
     if check and done.returncode:

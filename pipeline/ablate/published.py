@@ -1,7 +1,7 @@
-"""What the paper and the authors' model zoo publish, in percent, under the metrics' own names (mAP is `map_sample`).
+"""Results published in the paper and the authors' model zoo, in percent, by metric (mAP is `map_sample`).
 
-On M-MiT, with R(2+1)D-34 from IG-65M unless a row says otherwise: no figure of another data set stands beside them as
-its equal, so every one carries its data set.
+On M-MiT, with R(2+1)D-34 from IG-65M unless a row says otherwise. Every figure names its data set, since figures of
+different data sets cannot be compared.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ class Published(NamedTuple):
     """One published row; None where a figure is not given."""
 
     source: str
-    """Who, and on which data set."""
+    """Publication and data set."""
     top1: float | None
     top5: float | None
     map_sample: float | None
@@ -78,5 +78,5 @@ PUBLISHED: dict[str, dict[str, tuple[Published, ...]]] = {
 
 
 def published(ablation: str, row: str) -> dict[str, Published]:
-    """What is published of a row, by source."""
+    """Published results of a row, by source."""
     return {entry.source: entry for entry in PUBLISHED.get(ablation, {}).get(row, ())}

@@ -1,4 +1,4 @@
-"""An ablation's outcome as a CSV file, one line a row and metric: what tables and the report are made from."""
+"""An ablation's results as a CSV file, one line for each row and metric, which tables and the report are made from."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ class Line(NamedTuple):
     """Why, or empty."""
     tuning: Role = ""
     settings: str = ""
-    """What a tuned row chose, of how many trials, and how many diverged; what an untuned one was trained with."""
+    """Settings of the row; of a tuned one also the numbers of trials and of diverged ones."""
 
 
 class Result(NamedTuple):
@@ -62,7 +62,7 @@ class Result(NamedTuple):
     """The data set and the split that was scored."""
     lines: tuple[Line, ...]
     achievable: dict[str, float]
-    """By metric, the best that sight allows on the bundled sample, in percent; empty where it is not known."""
+    """By metric, the best possible value on the bundled sample, in percent; empty where it is not known."""
     budget: str = ""
     """Of the tuning of every row, in words; empty where the table was not tuned."""
     labels: Labels = ""
@@ -97,7 +97,7 @@ class Result(NamedTuple):
         return max((figure.seeds for line in self.lines for figure in line.figures.values()), default=0)
 
     def first(self, tuning: Role = "") -> Line | None:
-        """What the others of a role are held against: the first that did not fail; None where all did."""
+        """The reference row of a role: the first that did not fail; None if all did."""
         return next((line for line in self.lines if line.figures and line.tuning == tuning), None)
 
     @property
@@ -116,7 +116,7 @@ def line(
     tuning: Role = "",
     settings: str = "",
 ) -> Line:
-    """A row with what is published of it."""
+    """A row with its published results."""
     known = {
         source: {name: value for name in METRICS if (value := getattr(entry, name, None)) is not None}
         for source, entry in published(ablation, row).items()

@@ -20,7 +20,7 @@ class Row(NamedTuple):
 
 
 class Ablation(NamedTuple):
-    """A table: rows that differ in what is asked, the first being what the others are held against."""
+    """A table of rows; the first is the reference of the others."""
 
     name: str
     title: str
@@ -70,7 +70,7 @@ RIVALS = (
         | {"frames.span": 8, "frames.count": 8, "evaluate.temporal_views": 1},
     ),
 )
-"""Those that the paper compares itself with (Section 4.4), as they are published, from the seed."""
+"""Methods that the paper compares with (Section 4.4), from random weights."""
 
 TABLE1 = Ablation(
     "table1",

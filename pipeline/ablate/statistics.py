@@ -1,4 +1,4 @@
-"""From the predictions of several seeds to a row of a table.
+"""Statistics of a row from the predictions of several seeds.
 
 Of a row with S seeds, each metric is given as its mean over the seeds; its spread, their sample standard deviation;
 and a 95% interval of the mean over videos and seeds together (`pipeline.metrics.intervals`). The difference to the
@@ -41,7 +41,7 @@ class Figure(NamedTuple):
 def figures(
     predictions: Mapping[str, Sequence[pa.Table]], *, actions: int, bootstrap: int, seed: int
 ) -> dict[str, dict[str, Figure]]:
-    """Every metric of every row, the first being what the others are held against.
+    """Every metric of every row, with differences to the first.
 
     Args:
         predictions: tables of that name by row, one a seed.

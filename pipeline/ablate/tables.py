@@ -1,4 +1,4 @@
-"""A result as Markdown and as LaTeX: figures, differences to the first row, and the published numbers apart."""
+"""A result as Markdown and LaTeX: figures, differences to the first row, published numbers."""
 
 import math
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ ONE_SEED = "With one seed training noise is not in the interval, so no differenc
 
 
 class Grid(NamedTuple):
-    """A table as text: a heading, and rows of as many cells."""
+    """A table as text: headings and rows."""
 
     heading: list[str]
     rows: list[list[str]]
 
 
 def caption(result: Result) -> str:
-    """What the numbers are; the table's title is not part of it."""
+    """The caption, without the table's title."""
     seeds = result.seeds
     mode = MODES[result.mode]
     spread = "± their standard deviation, " if seeds > 1 else ""
@@ -41,7 +41,7 @@ def caption(result: Result) -> str:
 
 
 def measured(result: Result) -> Grid:
-    """Each row's figures, with the published ones in columns of their own."""
+    """Each row's figures, with published ones in separate columns."""
     sources = result.sources
     tuned = bool(result.budget)
     heading = [
@@ -76,7 +76,7 @@ def differences(result: Result) -> list[Grid]:
 
 
 def markdown(result: Result) -> str:
-    """The whole, as Markdown."""
+    """The result as Markdown."""
     parts = [f"## {result.title}", caption(result), _markdown(measured(result))]
     if told := differences(result):
         parts += ["In percentage points, paired on the same videos; told apart from 0 where in bold:"]
@@ -85,14 +85,14 @@ def markdown(result: Result) -> str:
 
 
 def latex(result: Result) -> str:
-    """The whole, as a LaTeX table; plain tabular, no package."""
+    """The result as a LaTeX table; plain tabular, no package."""
     body = [_latex(grid) for grid in (measured(result), *differences(result))]
     text, about = "\n\n\\medskip\n\n".join(body), _escaped(f"{_sentence(result.title)} {caption(result)}")
     return f"\\begin{{table}}\n\\centering\\small\n{text}\n\\caption{{{about}}}\n\\end{{table}}\n"
 
 
 def cell(figure: Figure, achievable: float | None = None) -> str:
-    """A figure: mean, spread, interval, and what percentage of the achievable it is, where that is known."""
+    """A figure: mean, spread, interval, and percentage of the best possible value where that is known."""
     spread = "" if math.isnan(figure.spread) else f" ± {figure.spread:.1f}"
     part = "" if achievable is None else f" [{100 * figure.mean / achievable:.0f}%]"
     return f"{figure.mean:.1f}{spread} ({figure.interval.low:.1f} to {figure.interval.high:.1f}){part}"
@@ -111,7 +111,7 @@ def _failed(line: Line) -> str:
 
 
 def published(line: Line, source: str) -> str:
-    """What a source publishes of a row: top-1 / top-5 / mAP; empty where nothing."""
+    """Published results of a row by one source: top-1 / top-5 / mAP; empty where there are none."""
     told = line.published.get(source)
     return " / ".join(str(told.get(metric, "-")) for metric in PUBLISHED) if told else ""
 

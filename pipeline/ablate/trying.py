@@ -1,7 +1,7 @@
-"""A changed parameter against the run as it is: both trained from several seeds, in copies of the project.
+"""Compare changed parameters with the current ones, both trained from several seeds, in copies of the project.
 
-Every run is a temporary DVC experiment: made in a copy, read back and removed. Nothing in the working tree changes, and
-what the current run has in DVC's cache is not made again.
+Every run is a temporary DVC experiment, which is read and removed. The working tree does not change, and results in
+DVC's cache are used.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ HEADLINE = "map_sample"
 
 
 class Verdict(NamedTuple):
-    """What the change did."""
+    """Metrics with the current and the changed parameters."""
 
     current: dict[str, Figure]
     """By metric."""
@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The verdict by `map_sample`, in the words that its interval allows."""
+        """The verdict by `map_sample`, as far as its interval supports one."""
         figure = self.changed[HEADLINE]
         if figure.lead is None:
             raise PlainError(

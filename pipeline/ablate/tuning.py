@@ -1,9 +1,9 @@
-"""Tuning the rows of a table: the same trials for every row, chosen on the validation split alone.
+"""Tune the rows of a table: the same trials for every row, chosen on the validation split only.
 
 Where heads are trained on frozen features, stage `heads` tunes them itself (`frozen.tune`), and its table of trials is
 read here. Where all is trained jointly, each trial is a DVC experiment up to stage `train`, over the grid below. A
-trial that diverged is a trial: it counts towards the budget and is never chosen. What was chosen is then trained with
-seeds that no trial had, and scored on the test split.
+trial that diverged is a trial: it counts towards the budget and is never chosen. The chosen setting is then trained
+with new seeds and scored on the test split.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ JOINT_GRID: Mapping[str, tuple[Value, ...]] = {
     "train.head_rate": (1.0, 10.0, 100.0),
     "train.head_weight_decay": (1.0e-4, 1.0e-6),
 }
-"""Of joint training: the rate of the head's parameters, as a factor of `train.learning_rate`, and their decay. Epochs
-are `train.epochs`, since each trial makes the 3D-CNN anew."""
+"""Of joint training: the learning rate of the head, as a factor of `train.learning_rate`, and its weight decay. Epochs
+are `train.epochs`, since each trial trains the 3D-CNN again."""
 TRIAL_SEED = 1000
 """`train.seed_offset` of a joint trial; the seeds that are scored start at 0."""
 CHOSEN_BY = "mAP (by video) on the validation split"
 
 
 class Trial(NamedTuple):
-    """One training of a row that the validation split judged."""
+    """One training of a row, scored on the validation split."""
 
     row: str
     number: int
@@ -70,7 +70,7 @@ def of_table(row: str, trials: pa.Table) -> list[Trial]:
 
 
 def settings_of(trials: pa.Table, role: str) -> Changes | None:
-    """What the heads of a role, tuned or untuned, were trained with at last; None where there are none."""
+    """The final settings of the heads of a role, tuned or untuned; None where there are none."""
     rows = [row for row in trials.to_pylist() if row["role"] == role and (row["chosen"] or role == "untuned")]
     if not rows:
         return None
@@ -78,7 +78,7 @@ def settings_of(trials: pa.Table, role: str) -> Changes | None:
 
 
 def budget(params: Params, mode: str) -> str:
-    """What tuning grants every row, in a sentence."""
+    """The tuning budget of every row, in a sentence."""
     frozen = params.frozen
     grid: Mapping[str, Sequence[Value]] = JOINT_GRID
     seeds = 1
@@ -107,7 +107,7 @@ def trials_of(params: Params, mode: str) -> int:
 
 
 def told(settings: Mapping[str, Value], trials: Sequence[Trial] = ()) -> str:
-    """Settings in a few words, and how many of the trials they were chosen from have no score."""
+    """Settings in short, with the number of trials and of those without a score."""
     words = ", ".join(f"{key.partition('.')[2]} {written(value)}" for key, value in settings.items())
     diverged = sum(trial.failed == "diverged" for trial in trials)
     failed = sum(bool(trial.failed) for trial in trials) - diverged
@@ -116,5 +116,5 @@ def told(settings: Mapping[str, Value], trials: Sequence[Trial] = ()) -> str:
 
 
 def written(value: Value) -> str:
-    """A value as short as it is exact."""
+    """A value in its shortest exact form."""
     return f"{value:g}" if isinstance(value, float) else "null" if value is None else str(value)

@@ -1,1 +1,1 @@
-"""`m3a doctor`: checks that a run has what it needs, before hours are spent."""
+"""`m3a doctor`: check before a run that everything it needs is there."""

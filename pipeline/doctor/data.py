@@ -30,7 +30,7 @@ UNLIKELY = 0.05
 
 
 class Seen(NamedTuple):
-    """What later checks use."""
+    """Results that later checks use."""
 
     annotations: Annotations
     present: tuple[Path, ...]
@@ -91,7 +91,7 @@ def check_folders(root: Path, dataset: Dataset) -> Iterator[Finding]:
             what = "is no folder" if (root / folder).exists() else "does not exist"
             advice = f"mount it, or name the right folder in params.yaml, dataset.{key}"
             yield Finding("red", f"dataset.{key}", f"the folder {folder} {what}", advice)
-            if key == "folder":  # what lies in it is absent too, and one finding says so
+            if key == "folder":  # its content is absent, too; one finding is enough
                 return
 
 
@@ -192,7 +192,7 @@ def _judge(probes: Sequence[Probe], reasons: Sequence[str], present: int, params
     line += f"; not {'; '.join(reasons[:NAMED])}"
     advice = f"the stages leave such files out by name, up to {allowed:.2%} (max_failure_rate)"
     if too_many(len(reasons), tried, allowed, everything=tried == present):
-        return Finding("red", "decoding", line, f"{advice}; more would stop them: mend the files")
+        return Finding("red", "decoding", line, f"{advice}; more would stop them: repair the files")
     return Finding("yellow", "decoding", line, advice)
 
 

@@ -1,7 +1,7 @@
-"""Testing heads on frozen features, which the fixed 3D-CNN extracts from every test view of a video once.
+"""Test heads on frozen features, which the fixed 3D-CNN extracts once from every test view.
 
-What a head then scores is what stage `evaluate` would score with the whole model: the same views, the same rule for
-joining them. Shapes: V views, L pooling positions, C backbone features, N actions.
+Scores are those of stage `evaluate` with the whole model: the same views, combined alike. Shapes: V views, L pooling
+positions, C backbone features, N actions.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

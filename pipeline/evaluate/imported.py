@@ -1,4 +1,4 @@
-"""Testing on imported features: no video is decoded; a video's views are those that were imported.
+"""Test on imported features: no video is decoded; a video's views are the imported ones.
 
 Shapes: B videos, V views, C features, N actions.
 """

@@ -18,9 +18,9 @@ from pipeline.metrics.metrics import METRICS
 def frequency(training_actions: np.ndarray, targets_BN: np.ndarray, draws_BR: np.ndarray, *, seed: int) -> Measured:
     """Ranking by training frequency: the commonest action first, for every video; equals in any order.
 
-    Equal scores taken as one step would be held against the ranking, and a model of random scores would seem to lead
-    it. So equally common actions stand in an order that is drawn for each video; and an action's ranking of videos,
-    of which it says nothing, is any order: `map_action` is what any order reaches on average.
+    Ties counted as one step would penalize the ranking, so that random scores would seem better. So equally common
+    actions are in random order for each video. The ranking says nothing about videos, so `map_action` is the average
+    over all orders.
 
     Args:
         training_actions: the training videos' actions, rows x N, boolean.

@@ -1,4 +1,4 @@
-"""From predictions to metrics with intervals, beside the reference rankings."""
+"""Compute metrics with intervals from predictions, beside the reference rankings."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class Figures(NamedTuple):
     per_action: pa.Table
     """Schema `per_action`."""
     headline: dict[str, float]
-    """The model's metrics and what they rest on, flat, for metrics.json."""
+    """The model's metrics and counts of videos and actions, flat, for metrics.json."""
 
 
 def figures(predictions: pa.Table, training: pa.Table, actions: pa.Table, *, bootstrap: int, seed: int) -> Figures:

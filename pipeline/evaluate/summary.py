@@ -37,7 +37,7 @@ def show(metrics: pa.Table, console: Console) -> None:
 
 
 def lay(table: Table, console: Console) -> None:
-    """Print a table as wide as the terminal, or as a page where there is none."""
+    """Print a table as wide as the terminal, or `WIDTH` where there is none."""
     paper = console if console.is_terminal else Console(file=console.file, width=WIDTH)
     paper.print(table)
 

@@ -41,7 +41,7 @@ class Video(NamedTuple):
     sha256: str
     actions: tuple[int, ...]
     sound: tuple[float, ...] = ()
-    """Its whitened VGGish, where the model hears it."""
+    """Its whitened VGGish embedding, for late fusion."""
 
 
 def videos_of(split: pa.Table, videos: pa.Table, root: Path) -> list[Video]:
@@ -55,7 +55,7 @@ def videos_of(split: pa.Table, videos: pa.Table, root: Path) -> list[Video]:
 
 
 def with_sounds(videos: Sequence[Video], whitened: Path) -> list[Video]:
-    """The videos with their own sounds, for a model with late fusion; zeros where one cannot be heard."""
+    """The videos with their whitened VGGish, for late fusion; zeros for silent ones."""
     sounds = sounds_of(pa.array([video.video_id for video in videos]), whitened)
     return [video._replace(sound=tuple(sound.tolist())) for video, sound in zip(videos, sounds, strict=True)]
 

@@ -1,1 +1,1 @@
-"""Explaining a trained model: Grad-CAM, the pointing game, and learnt relations between actions."""
+"""Explain a trained model: Grad-CAM, the pointing game, learnt relations between actions."""

@@ -26,7 +26,7 @@ class Compared(NamedTuple):
 
 
 def compare(ours: pa.Table, theirs: pa.Table, *, named: str = "explain.baseline") -> Compared:
-    """Bring two tables of predictions together.
+    """Match two tables of predictions by video.
 
     Args:
         ours: of this run.
@@ -71,7 +71,7 @@ def boosts(compared: Compared, *, bootstrap: int, seed: int) -> pa.Table:
 
 
 def gains(compared: Compared) -> dict[str, float]:
-    """What the average precision of each video's ranking gains, in percentage points."""
+    """The gain in average precision of each video's ranking, in percentage points."""
     ours = video_precisions(compared.ours, compared.targets)
     theirs = video_precisions(compared.theirs, compared.targets)
     return dict(zip(compared.video_ids, (ours - theirs).tolist(), strict=True))

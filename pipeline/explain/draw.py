@@ -1,4 +1,4 @@
-"""Choosing a few videos, and drawing where each model finds each of their actions."""
+"""Choose videos and draw Grad-CAM of their actions by each model."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,7 +80,7 @@ def choose(models: Sequence[Explained], explain: Explain) -> list[str]:
 
 
 def how_chosen(models: Sequence[Explained], explain: Explain) -> str:
-    """What `choose` goes by, in words."""
+    """The criterion of `choose`: by name, score or gain."""
     if isinstance(explain.videos, tuple):
         return "by name"
     return "by gain" if len(models) > 1 else "by score"
@@ -159,7 +159,7 @@ def _write(
     video: Pictures,
     shown: int,
 ) -> tuple[str, str, str]:
-    """Write the bare frames, the same under the heat of one action, and all of them moving; returns the files."""
+    """Write the frames, the frames under the heat map of an action, and an animation; returns the files."""
     bare, stem = f"{subject.number:02d}-frames.webp", f"{subject.number:02d}-{action:03d}-{model}"
     ticks_K, pictures_KYXC = heat.ticks, video.pixels[heat.ticks]
     some = pictures.spread(len(ticks_K), shown)

@@ -50,7 +50,7 @@ def clustering(
 ) -> pa.Table:
     """Whether linked actions come together from layer to layer; a table of schema `clustering`.
 
-    Beside what was learnt stands what the graph alone does: neighbours are averaged whatever the weights.
+    For comparison, the same for smoothing by the graph without weights.
 
     Args:
         layers: node features by learner, at the input and after each layer.
@@ -66,9 +66,9 @@ def clustering(
 
 
 def linked_closer(nodes_ND: np.ndarray, edge_NN: np.ndarray) -> float:
-    """The chance that a linked pair of actions is closer, by cosine, than one without a link; percent.
+    """The probability that a linked pair of actions is closer, by cosine, than an unlinked one; percent.
 
-    50 where the nodes know nothing of the graph; NaN where all pairs are linked, or none.
+    50 where node features are independent of the graph; NaN where all pairs are linked, or none.
     """
     pairs = np.triu_indices(len(edge_NN), k=1)
     linked, close = (edge_NN | edge_NN.T)[pairs], cosines(nodes_ND)[pairs]

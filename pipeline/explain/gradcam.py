@@ -25,7 +25,7 @@ STRIDES = (1, 2, 4, 8, 16, 32)
 
 
 class Heat(NamedTuple):
-    """The evidence for one action in a video, 0 or more."""
+    """The Grad-CAM heat of one action in a video, 0 or more."""
 
     ticks: np.ndarray
     """K: the frames of the time line that were shown to the network, rising."""

@@ -1,4 +1,4 @@
-"""The pointing game over all scored videos, where the places of their actions are known."""
+"""The pointing game over all scored videos whose actions' places are known."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial

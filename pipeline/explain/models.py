@@ -44,7 +44,7 @@ def explained(root: Path, baseline: str | None) -> list[Explained]:
 
 
 def load(folder: Path) -> tuple[MultiActionModel, Description]:
-    """A trained model that is ready to be asked what it looks at: nothing before the asked layer keeps gradients.
+    """A trained model in evaluation mode whose parameters need no gradients, so Grad-CAM keeps none before its layer.
 
     Raises:
         PlainError: there is no model.

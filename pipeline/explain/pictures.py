@@ -1,4 +1,4 @@
-"""Heat over a video's frames as pictures: a strip of some of them, and all of them moving.
+"""Frames under a heat map: a strip of some of them, and an animation.
 
 WebP by Pillow: the same bytes each time. Shapes: K frames, Y x X pixels.
 """
@@ -15,7 +15,7 @@ from pipeline.foundations.runtime.files import atomic_write
 
 COLOURS = "inferno"
 STRENGTH = 0.72
-"""How much of the picture the hottest place hides."""
+"""Opacity of the hottest place."""
 GAP = 3
 """Pixels between two pictures of a strip."""
 QUALITY = 88

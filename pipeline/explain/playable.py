@@ -1,7 +1,7 @@
-"""Short videos with sound that a page can hold: of some scored videos, and one that lends each action an audio form.
+"""Small videos with sound for the report: some scored ones, and for each action one whose sound is its audio form.
 
-Each is encoded anew from decoded frames and samples, so that a page never hands a file from outside to a browser's
-decoder; beside it goes a picture of what VGGish heard, the log-mel of its three patches.
+They are encoded from decoded frames and samples, so that the page never contains untrusted files. With each goes a
+picture of VGGish's input, the log-mel of its three patches.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ SCORED, LENDING = 48, 48
 """Videos of either kind at most; a page with all of them stays far below 15 MB."""
 FULL_SCALE = 32767
 LOUDEST = 2.0
-"""Log-mel that is drawn brightest; silence, log(0.01), is darkest."""
+"""Log-mel of the brightest colour; silence, log(0.01), has the darkest."""
 COLOURS = "magma"
 GAP = 2
 """Pixels between two patches."""
@@ -62,7 +62,7 @@ def _told(scores_B: np.ndarray, targets_B: np.ndarray) -> list[int]:
 
 
 def choose_lending(lexicon: pa.Table, count: int = LENDING) -> list[str]:
-    """For each action, of the videos that lend it their sound, the one with the fewest actions beside it.
+    """For each action, the video of its audio forms that has the fewest other actions.
 
     Args:
         lexicon: columns action_id and video_id of the audio lexicon.
@@ -83,7 +83,7 @@ def write_playable(
 ) -> pa.Table:
     """Write the clip and the sound's picture of some videos into the folder `target`; returns the table `playable`.
 
-    A video that can no longer be read is left out, and said to be.
+    A video that can no longer be read is left out with a message.
     """
     rows = []
     with Guard(media) as guard:
@@ -116,7 +116,7 @@ def _write(
 
 
 def _sound(video: Video, guard: Guard, media: Media) -> np.ndarray | None:
-    """Its samples at VGGish's rate; None where there is no sound to be had, as `filter_silent` has found."""
+    """Its samples at VGGish's rate; None where it has no audible sound."""
     try:
         return guard.call(unchanged.read, unchanged.recorded(video), partial(read_sound, rate=RATE), media).samples
     except (NoAudioStream, Undecodable):

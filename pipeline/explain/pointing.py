@@ -1,4 +1,4 @@
-"""The pointing game (Zhang et al. 2016): does an action's heat point at the action, compared with guesses.
+"""The pointing game (Zhang et al. 2016): how often an action's heat map points at the action, compared with guesses.
 
 At every time for which a video's places are recorded, the heat's maximum in that frame either lies in the action's
 square or does not. A pair of video and action scores the part of its times at which it does. Beside it stand the
@@ -23,7 +23,7 @@ DECIMALS = 4
 
 
 class Pointed(NamedTuple):
-    """How the heat of one action fared in one video; parts of the judged times, from 0 to 1."""
+    """The hits of one action's heat in one video, as fractions of the judged times."""
 
     times: int
     """Recorded places that are near a frame which the network was shown."""

@@ -1,4 +1,4 @@
-"""Which actions a model relates: the learnt classifiers' neighbours, beside the neighbours in the data.
+"""Related actions: neighbours by the learnt classifiers, and neighbours in the data.
 
 The outputs of the audio and text GCNs are N x C matrices, the same for every video, each row a linear classifier of
 its action. Two actions are learnt neighbours where their rows point the same way.
@@ -44,7 +44,7 @@ def node_features(model: MultiActionModel) -> dict[str, list[np.ndarray]]:
 
 @torch.no_grad()
 def smoothed_features(model: MultiActionModel) -> dict[str, list[np.ndarray]]:
-    """What the graph alone makes of the same nodes, A^ once more at each layer, without any weights: the control."""
+    """Node features smoothed by the graph alone, A^ applied once more at each layer: the control."""
     smoothed = {}
     for name, (head, adjacency) in _lexical(model).items():
         if isinstance(head.relation, Gcn):

@@ -1,4 +1,4 @@
-"""Everything that stage `explain` writes, from a finished run."""
+"""Everything that stage `explain` writes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def run(
     execution: Execution,
     seed: int,
 ) -> str:
-    """Write the pictures and the tables into the folder `target`; returns what was found, in a line.
+    """Write the pictures and tables into the folder `target`; returns a summary in a line.
 
     Args:
         target: the folder.
@@ -143,7 +143,7 @@ def _named(model: Explained, names: Sequence[str]) -> tuple[int, ...]:
 
 
 def _relations(model: Explained, adjacency: pa.Table, explain: Explain, seed: int) -> dict[str, pa.Table]:
-    """What this run's model relates, and how far that is in the data."""
+    """Tables of the relations that this run's model learnt, and of those in the data."""
     network, description = load(model.folder)
     psi_NN, edge_NN = relations.graph_of(adjacency, len(description.actions))
     layers = relations.node_features(network)
@@ -157,7 +157,7 @@ def _relations(model: Explained, adjacency: pa.Table, explain: Explain, seed: in
 def _comparison(
     models: Sequence[Explained], subjects: Sequence[Subject], bootstrap: int, seed: int
 ) -> dict[str, pa.Table]:
-    """What this run's model gains over the baseline, and the scores of the videos that are drawn."""
+    """Tables of this run's gains over the baseline, and of the drawn videos' scores."""
     scores = [
         (subject.video.video_id, model.name, list(subject.video.actions), scores_of(model, subject.video.video_id))
         for subject in subjects
@@ -171,7 +171,7 @@ def _comparison(
 
 
 def _record_origins(target: Path, models: Sequence[Explained]) -> None:
-    """Write the digests of what each model is: a baseline lies outside what DVC follows."""
+    """Write the digests of the models' files, since DVC does not track a baseline."""
     digests = {
         model.name: {path.name: files.sha256(path) for path in (model.folder / WEIGHTS, model.root / PREDICTIONS)}
         for model in models

@@ -1,4 +1,4 @@
-"""The multi-action graph (Section 3.1): which actions occur together, and where the edges are.
+"""The multi-action graph (Section 3.1): co-occurrence of actions and edges.
 
     psi_ij = count(i and j) / count(i)        over training labels
     A_ij   = 1 where psi_ij > t, i != j       (released code: at or above t)
@@ -82,7 +82,7 @@ def edges(
 
 
 def summary(table: pa.Table, n: int) -> str:
-    """What the graph holds, as the stage's closing line."""
+    """A summary of the graph, for the stage's last line."""
     edge = table["edge"].to_numpy().reshape(n, n)
     counts = table["source_count"].to_numpy().reshape(n, n)[:, 0]
     alone = int(np.count_nonzero(~(edge | edge.T).any(axis=0)))

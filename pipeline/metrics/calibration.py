@@ -1,4 +1,4 @@
-"""Whether a score is a probability: of all pairs of video and action scored p, is a fraction p labelled so?
+"""Calibration: of all pairs of video and action scored p, is a fraction p positive?
 
 Guo et al. 2017, "On Calibration of Modern Neural Networks", Section 2: scores fall into M bins of equal width, the
 m-th being ((m - 1) / M, m / M]. Of each bin, confidence is the mean score and accuracy the fraction that is right,
@@ -33,7 +33,7 @@ class Reliability(NamedTuple):
 
 
 def reliability(scores: np.ndarray, targets: np.ndarray, *, bins: int = BINS) -> Reliability:
-    """Sort scores into bins, and hold each bin's mean score against how often it is right.
+    """Sort scores into bins, and compare each bin's mean score with its fraction of positives.
 
     Args:
         scores: of any shape, in [0, 1].

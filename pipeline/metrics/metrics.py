@@ -105,7 +105,7 @@ def hits(scores_BN: np.ndarray, targets_BN: np.ndarray, *, best: int) -> np.ndar
 
 
 def check(scores_BN: np.ndarray, targets_BN: np.ndarray) -> None:
-    """Refuse what has no ranking to judge.
+    """Refuse scores without a valid ranking.
 
     Raises:
         PlainError: no video, shapes that differ, a score that is not finite, or a video without an action.

@@ -1,4 +1,4 @@
-"""What an action is mistaken for, where videos have several labels.
+"""Confusion of actions where videos have several labels.
 
 A confusion matrix wants one label a video. Here it is the ranking loss of Schapire and Singer (2000), pair by pair: of
 the videos that have action i and not action j, the fraction that score j above i, a tie counting half. Of two actions

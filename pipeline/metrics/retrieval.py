@@ -1,4 +1,4 @@
-"""One action's ranking of videos as a choice of threshold: precision and recall at each."""
+"""Precision and recall of one action by threshold."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class Curve(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A threshold, and what it gives."""
+    """A threshold with its precision and recall."""
 
     threshold: float
     precision: float
@@ -34,7 +34,7 @@ def curve(scores_B: np.ndarray, targets_B: np.ndarray) -> Curve:
 def threshold_for(wanted: float, found: Curve) -> Choice | None:
     """The threshold of the largest recall with at least a precision; None where no threshold reaches it.
 
-    Chosen on the videos that it is then reported of, it promises too much of others.
+    It is optimistic where it is chosen on the videos that it is reported for.
     """
     enough = np.flatnonzero(found.precision >= wanted)
     if not len(enough):
