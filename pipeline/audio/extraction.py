@@ -1,6 +1,8 @@
-"""VGGish embeddings of the audible videos, 3 patches x 128 each ("features ... with size 3 x 128", Section 4.1).
+"""Embeddings of the audible videos: VGGish's, 3 patches x 128 each ("features ... with size 3 x 128", Section 4.1).
 
     32 sound tracks --log-mel--> 96 x 96 x 64 --VGGish--> 96 x 128 --> 32 x 384
+
+Or another network's (`embedders.py`), which the weights tell.
 
 A shard is one batch, composed by key and filled up with zeros: the last bits of a product depend on its shape, so
 all have one (DESIGN.md, invariant 3).
@@ -16,13 +18,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from torch import nn
 
-from pipeline.audio.logmel import BANDS, PATCH_FRAMES, log_mel_patches, samples_for
-from pipeline.audio.tracks import Track, read_track, tracks_of
-from pipeline.audio.vggish import Vggish, load_vggish
+from pipeline.audio.embedders import Embedder, embedder_of
+from pipeline.audio.tracks import Track, tracks_of
 from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import Finding
-from pipeline.foundations.media.sound import Sound
+from pipeline.foundations.media.sound import Sound, read_sound
 from pipeline.foundations.params import Execution, Media
 from pipeline.foundations.params import Vggish as Settings
 from pipeline.foundations.runtime import files
@@ -31,10 +33,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.map_videos import Failures, map_videos
 from pipeline.foundations.runtime.shards import Shard, input_key, total
 from pipeline.foundations.tables import tables
-from pipeline.foundations.tables.tables import FORM_SIZE, PATCHES
 
-CLIP_SAMPLES = samples_for(PATCHES)
-"""46,320 at 16 kHz: 2.895 s; the rest of a clip is dropped."""
 SHORT = "short: "
 """How the reason begins for a video that was left out on purpose, and did not fail."""
 OUTCOMES = ("embedded", "padded", "dropped", "failed")
@@ -142,65 +141,54 @@ def embed_shard(
     threads: int,
 ) -> Mapping[str, int]:
     """The task of one shard: write the table `embedded` of at most `size` tracks at `target`; returns outcomes."""
-    clips = np.zeros((size, PATCHES, PATCH_FRAMES, BANDS), np.float32)
+    embedder = embedder_of(weights)
+    clips = np.zeros((size, *embedder.shape), np.float32)
     reasons = [""] * len(tracks)
     outcomes: Counter[str] = Counter()
     mixed = mixed_precision and devices.kind == "cuda"
     network = Network(weights, sha256, str(devices.own()), mixed, devices.deterministic)
-    with decoded(tracks, read_track, media, threads=threads) as sounds:
+    with decoded(tracks, partial(read_sound, rate=embedder.rate), media, threads=threads) as sounds:
         for row, sound in enumerate(sounds):
-            outcome, reasons[row] = _fate(sound, short)
+            outcome, reasons[row] = _fate(sound, short, embedder)
             if isinstance(sound, Sound) and not reasons[row]:
-                clips[row] = clip_patches(sound.samples)
+                clips[row] = embedder.given(sound.samples)
             outcomes[outcome] += 1
-    embeddings = embed(clips.reshape(-1, PATCH_FRAMES, BANDS), network).reshape(size, FORM_SIZE)[: len(tracks)]
+    embeddings = embed(clips.reshape(-1, *embedder.shape[1:]), network).reshape(size, -1)[: len(tracks)]
     embeddings[[bool(reason) for reason in reasons]] = np.nan
     columns = {"video_id": [track.video_id for track in tracks], "reason": reasons, "embedding": embeddings}
     tables.write("embedded", target, tables.from_columns("embedded", columns))
     return outcomes
 
 
-def _fate(sound: Sound | Finding, short: Short) -> tuple[str, str]:
-    return outcome_of(len(sound.samples), short) if isinstance(sound, Sound) else ("failed", str(sound))
+def _fate(sound: Sound | Finding, short: Short, embedder: Embedder) -> tuple[str, str]:
+    return outcome_of(len(sound.samples), short, embedder) if isinstance(sound, Sound) else ("failed", str(sound))
 
 
-def outcome_of(samples: int, short: Short) -> tuple[str, str]:
-    """The outcome for a sound of so many samples at 16 kHz, and the reason where it is excluded."""
-    if samples >= CLIP_SAMPLES:
+def outcome_of(samples: int, short: Short, embedder: Embedder) -> tuple[str, str]:
+    """The outcome for a sound of so many samples at the embedder's rate, and the reason where it is excluded."""
+    if samples >= embedder.samples:
         return "embedded", ""
     if short == "pad":
         return "padded", ""
-    return "dropped", f"{SHORT}{samples:,} of {CLIP_SAMPLES:,} samples at 16 kHz; vggish.short is drop"
+    rate = f"{embedder.rate / 1000:g} kHz"
+    return "dropped", f"{SHORT}{samples:,} of {embedder.samples:,} samples at {rate}; vggish.short is drop"
 
 
-def clip_patches(samples: np.ndarray) -> np.ndarray:
-    """The log-mel patches of a clip: of its first 2.895 s, with zeros at the end where it is shorter.
-
-    Args:
-        samples: S, mono at 16 kHz.
-
-    Returns:
-        3 x 96 x 64, float64.
-    """
-    heard = samples[:CLIP_SAMPLES]
-    return log_mel_patches(np.pad(heard, (0, CLIP_SAMPLES - len(heard))))
-
-
-def embed(patches_BTM: np.ndarray, network: Network) -> np.ndarray:
-    """Embed a batch of log-mel patches, B x 96 x 64, as B x 128, float32, on one thread."""
+def embed(patches: np.ndarray, network: Network) -> np.ndarray:
+    """Embed a batch of patches, of VGGish B x 96 x 64 as B x 128, float32, on one thread."""
     torch.set_num_threads(1)
     free, kind = not network.deterministic, torch.device(network.device).type
     kernels = torch.backends.cudnn.flags(enabled=True, benchmark=free, deterministic=not free, allow_tf32=False)
     mixed = torch.autocast(kind, torch.bfloat16, enabled=network.mixed_precision)
     with torch.inference_mode(), kernels, mixed:
-        embeddings_BE = _loaded(network)(torch.from_numpy(patches_BTM).to(network.device)).float().cpu()
+        embeddings_BE = _loaded(network)(torch.from_numpy(patches).to(network.device)).float().cpu()
     return np.asarray(embeddings_BE.numpy())
 
 
 @lru_cache(maxsize=1)
-def _loaded(network: Network) -> Vggish:
+def _loaded(network: Network) -> nn.Module:
     """The network, loaded once a worker."""
-    return load_vggish(network.path).to(network.device)
+    return embedder_of(network.path).load(network.path).to(network.device)
 
 
 def _embedded(done: Sequence[Shard]) -> Iterator[pa.Table]:

@@ -1,6 +1,7 @@
-"""SoundNet-8 (Aytar et al. 2016), the audio network of the M-MiT baseline: raw samples to 1,024 features a second.
+"""SoundNet-8 (Aytar et al. 2016), the audio network of the M-MiT baseline: raw samples to 1,024 features.
 
-samples (B x S, 22,050 a second, times 256) -> conv1 ... conv7 -> B x 1024 x T; three seconds give T = 3
+samples (B x S, 22,050 a second, times 256) -> conv1 ... conv7 -> B x 1024 x T -> mean over time, B x 1024; three
+seconds give T = 3
 
 Each convolution pads by half its kernel, as published, and is followed by batch norm and ReLU; the last layer, conv8,
 has a kernel of 8 and does not fit three seconds.
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import finite
 
+NETWORK = "soundnet8"
+"""In the header of its weights."""
 RATE = 22_050
 SCALE = 256.0
 """What samples in [-1, 1] are multiplied by."""
@@ -64,14 +67,13 @@ class SoundNet(nn.Module):
         self.layers = nn.Sequential(parts)
 
     def forward(self, samples_BS: Tensor) -> Tensor:
-        """Features, B x 1024 x T, of samples in [-1, 1] at 22,050 a second."""
-        features_BCT: Tensor = self.layers(SCALE * samples_BS[:, None])
-        return features_BCT
+        """Embeddings, B x 1024, of samples in [-1, 1] at 22,050 a second: the mean of conv7 over time."""
+        return self.conv7(samples_BS).mean(2)
 
-    def embed(self, samples_BS: Tensor) -> Tensor:
-        """The mean over time, B x 1024."""
-        mean_BC: Tensor = self(samples_BS).mean(2)
-        return mean_BC
+    def conv7(self, samples_BS: Tensor) -> Tensor:
+        """The last layer's map, B x 1024 x T."""
+        map_BCT: Tensor = self.layers(SCALE * samples_BS[:, None])
+        return map_BCT
 
 
 def load_soundnet(path: Path) -> SoundNet:

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from pipeline.audio.extraction import CLIP_SAMPLES, clip_patches, embed
+from pipeline.audio.embedders import CLIP_SAMPLES, clip_patches
+from pipeline.audio.extraction import embed
 from pipeline.audio.logmel import BANDS, PATCH_FRAMES
 from pipeline.bench.corpus import Corpus, on_cores
 from pipeline.bench.measure import by_time, cores, rates

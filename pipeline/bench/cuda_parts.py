@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.audio.extraction import Network, clip_patches, embed
+from pipeline.audio.embedders import clip_patches
+from pipeline.audio.extraction import Network, embed
 from pipeline.audio.logmel import BANDS, PATCH_FRAMES
 from pipeline.bench.corpus import Corpus
 from pipeline.bench.cuda import BATCH, device_name, training_rates

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from pipeline.audio.extraction import CLIP_SAMPLES, Network, clip_patches, embed
+from pipeline.audio.embedders import CLIP_SAMPLES, clip_patches
+from pipeline.audio.extraction import Network, embed
 from pipeline.audio.logmel import BANDS, PATCH_FRAMES
 from pipeline.audio.vggish import seeded_weights
 from pipeline.bench.corpus import Corpus, on_cores

@@ -9,6 +9,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from pipeline.audio.embedders import form_size
 from pipeline.audio.vggish import PARAMETERS as VGGISH_PARAMETERS
 from pipeline.dataset.splits import training_of
 from pipeline.doctor.data import Seen
@@ -16,7 +17,6 @@ from pipeline.doctor.finding import Finding, size
 from pipeline.doctor.shared import batches
 from pipeline.foundations.params import Frames, Params
 from pipeline.foundations.params.foresight import drawn_at_most
-from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.model.backbones import BACKBONES, Backbone
 
 FLOAT = 4  # bytes
@@ -56,7 +56,7 @@ def outputs(seen: Seen, params: Params) -> list[Need]:
     copied = drawn + splits["val"]
     copy = sum(probe.copy_bytes for probe in seen.probes) / max(1, len(seen.probes))
     heard = sum(probe.sound for probe in seen.probes) / max(1, len(seen.probes))
-    form = FORM_SIZE * FLOAT
+    form = form_size(params.vggish.source) * FLOAT
     lenders = drawn if params.audio_lexicon.scope == "mini" else splits["train"]
     labels = sum(len(video.actions) for video in seen.annotations.videos) / max(1, len(seen.annotations.videos))
     forms = heard * (2 * len(seen.annotations.videos) + lenders * labels)

@@ -2,11 +2,11 @@
 
 import shutil
 
+from pipeline.audio.embedders import form_size
 from pipeline.doctor.finding import Finding, size
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime.loader import at_once, batch_bytes
 from pipeline.foundations.runtime.processes import why_no_locks
-from pipeline.foundations.tables.schemas import FORM_SIZE
 
 MOUNT = "/dev/shm"  # noqa: S108  where the C library keeps locks
 ADVICE = "mount a tmpfs at /dev/shm (Docker does, unless told otherwise): stages then use several processes"
@@ -14,7 +14,7 @@ ADVICE = "mount a tmpfs at /dev/shm (Docker does, unless told otherwise): stages
 
 def batches(params: Params, actions: int) -> tuple[int, int]:
     """How many batches training's loader has under way at most, and the bytes of each."""
-    sound = FORM_SIZE if params.model.late_fusion else 0
+    sound = form_size(params.vggish.source) if params.model.late_fusion else 0
     return at_once(params.execution.workers), batch_bytes(params.train, params.frames, actions=actions, sound=sound)
 
 

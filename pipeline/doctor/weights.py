@@ -71,6 +71,8 @@ def sources(root: Path, params: Params) -> Iterator[Finding]:
     """Where each file comes from, by params.yaml; what is named as local must be there."""
     if params.vggish.source == "seeded":
         yield _untrained("vggish", params, f"untrained, from seed {params.seed}")
+    elif params.vggish.source == "none":
+        yield Finding("green", "vggish", "no network of sound: embeddings are imported (vggish.source is none)")
     else:
         yield _source(root, "vggish", "vggish.handle", params.vggish.handle.partition("#")[0])
     if address := WORD_KINDS[params.words.source].address:
@@ -110,7 +112,7 @@ def _file(root: Path, name: str, entry: Mapping[str, Any], params: Params) -> Fi
         return Finding("red", name, f"{path}: cannot be read: {error.strerror}", REFETCH)
     if not same:
         return Finding("red", name, f"{path}: not the file that was fetched from {entry['source']}", REFETCH)
-    if name != "vggish":
+    if name != "vggish" or params.vggish.source in ("soundnet", "none"):
         return Finding("green", name, f"{entry['note']}, from {entry['source']}")
     if not entry["trained"]:
         return _untrained(name, params, f"untrained, from {entry['source']}")

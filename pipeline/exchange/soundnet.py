@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from pipeline.audio.soundnet import EPS, LAYERS, SoundNet
+from pipeline.audio.soundnet import EPS, LAYERS, NETWORK, SoundNet
 from pipeline.exchange.unpickle import read_arrays
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
@@ -20,7 +20,7 @@ from pipeline.foundations.tables import finite
 from pipeline.model.backbones import BatchNorm
 from pipeline.model.weights import Conversion, Origin
 
-PUBLISHER, NETWORK = "soundnet", "soundnet8"
+PUBLISHER = "soundnet"
 LEAVES = {
     "weights": "conv.weight",
     "biases": "conv.bias",

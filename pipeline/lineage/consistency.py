@@ -149,12 +149,12 @@ def _forms_are_the_whitened_embeddings(project: _Project) -> str:
 
 
 def _whitening_saw_training_alone(project: _Project) -> str:
-    if project.params.whitening.method in ("released", "imported"):
+    if project.params.whitening.method != "fit":
         return ""
     raw = project("data/features/vggish.parquet")
     training = pc.is_in(raw["video_id"], pa.array(sorted(project.split_ids("train")), pa.string()))
-    patches = tables.vectors(raw.filter(training)["embedding"]).reshape(-1, tables.PATCH_SIZE)
     mean = project("data/features/whitening.parquet")["mean"].to_numpy()
+    patches = tables.vectors(raw.filter(training)["embedding"]).reshape(-1, len(mean))
     if not len(patches):
         return "" if not mean.any() else "there are no training patches, but a mean is recorded"
     worst = float(np.abs(patches.mean(axis=0, dtype=np.float64) - mean).max())

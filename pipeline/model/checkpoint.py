@@ -20,7 +20,6 @@ from torch.overrides import TorchFunctionMode
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.tables import finite
-from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.model.backbones import BatchNorm
 from pipeline.model.design import Design
 from pipeline.model.model import MultiActionModel, build_model
@@ -129,7 +128,7 @@ def _bare(description: Description) -> MultiActionModel:
             audio_forms=None if description.audio_size is None else torch.empty(actions, description.audio_size),
             text_forms=None if description.text_size is None else torch.empty(actions, description.text_size),
             features=description.feature_size,
-            sound=description.sound_size or FORM_SIZE,
+            sound=description.sound_size,
         )
 
 

@@ -198,7 +198,7 @@ class LexiconTokens(nn.Module):
 
 
 class SoundLayer(nn.Linear):
-    """Late fusion: a video's own whitened VGGish, P numbers, to what it adds to the logits; silence (zeros) adds 0."""
+    """Late fusion: a video's own embedded sound, P numbers, to what it adds to the logits; silence (zeros) adds 0."""
 
     def __init__(self, sound: int, actions: int) -> None:
         super().__init__(sound, actions, bias=False)

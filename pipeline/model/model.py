@@ -10,7 +10,6 @@ from pipeline.foundations.params import Gcn as GcnParams
 from pipeline.foundations.params import Model as ModelParams
 from pipeline.foundations.params import Transformer as TransformerParams
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.model.backbones import Backbone, BatchNorm, make_backbone
 from pipeline.model.backbones.pooling import Pooling
 from pipeline.model.decoder import LabelDecoder, tokens
@@ -159,7 +158,7 @@ def build_model(
     audio_forms: Tensor | None,
     text_forms: Tensor | None,
     features: int | None = None,
-    sound: int = FORM_SIZE,
+    sound: int | None = None,
 ) -> MultiActionModel:
     """The model that the parameters describe, its weights drawn from torch's current random state.
 
@@ -175,7 +174,7 @@ def build_model(
         audio_forms: N x (P x forms), or None where no learner hears.
         text_forms: N x Q, or None where no learner reads.
         features: C, where they are imported; a 3D-CNN knows its own.
-        sound: P, numbers of a video's own sound, where late fusion hears it.
+        sound: P, numbers of a video's own sound; None where no late fusion hears it.
 
     Raises:
         PlainError: a learner's forms are missing, or the parameters do not fit one another.
@@ -192,7 +191,9 @@ def build_model(
         audio_forms=audio_forms,
         text_forms=text_forms,
     )
-    heard = SoundLayer(sound, actions) if model.late_fusion else None
+    if model.late_fusion and sound is None:
+        raise PlainError("model.late_fusion: how wide a video's own sound is was not given; train again")
+    heard = SoundLayer(sound, actions) if model.late_fusion and sound else None
     return MultiActionModel(network, Pooling(backbone.pooling), head, heard)
 
 

@@ -1,4 +1,4 @@
-"""Each video's own whitened VGGish for late fusion; zeros where it has none."""
+"""Each video's own embedded sound for late fusion; zeros where it has none."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pipeline.foundations.tables import tables
 
 
 def sounds_of(video_ids: pa.StringArray, whitened: Path) -> np.ndarray:
-    """The whitened VGGish of each video, float32, B x P; zeros, which add nothing, for one that cannot be heard.
+    """Each video's sound as stage `whiten` leaves it, float32, B x P; zeros, which add nothing, where it has none.
 
     Args:
         video_ids: of B videos.

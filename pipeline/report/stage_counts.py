@@ -132,7 +132,7 @@ def _size(run_tables: RunTables) -> str:
 
 def _whiten(run_tables: RunTables) -> Entry:
     components = run_tables.whitening.num_rows
-    return Entry(f"{components:,} components" if components else "imported whitened", ())
+    return Entry(f"{components:,} components" if components else "not whitened here", ())
 
 
 def _audio_lexicon(run_tables: RunTables) -> Entry:

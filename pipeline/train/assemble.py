@@ -11,7 +11,6 @@ from pipeline.foundations.params import Model
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.tables import tables
-from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.foundations.tables.seeds import seed_of
 from pipeline.graph.normalize import normalize
 from pipeline.lexicon import audio as audio_lexicon
@@ -119,7 +118,7 @@ def assemble(inputs: Inputs, design: Design, *, seed: int) -> tuple[MultiActionM
         audio_forms=heard,
         text_forms=forms.text,
         features=features,
-        sound=sound or FORM_SIZE,
+        sound=sound,
     )
     if inputs.backbone is not None and inputs.backbone.exists():
         origin = load_weights(inputs.backbone, model, head=False)

@@ -1,6 +1,6 @@
 """Pretrained weights as local files with their hashes: models/pretrained.
 
-vggish.safetensors    TensorFlow Hub's, converted; or untrained, from the seed
+vggish.safetensors    TensorFlow Hub's, converted; or untrained, from the seed; or SoundNet's in its place
 words.bin             vectors of words, or of whole names; word2vec's binary format
 backbone.safetensors  where backbone.weights names one
 weights.json          of each: file, source, SHA-256, bytes, whether it was trained, a note
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors.numpy import save
 
+from pipeline.audio.soundnet import NETWORK, load_soundnet
 from pipeline.audio.vggish import seeded_weights
 from pipeline.foundations.params import Backbone, Vggish, Words
 from pipeline.foundations.runtime import files
@@ -93,6 +94,10 @@ def _vggish(path: Path, vggish: Vggish, seed: int, recording: Path) -> Weight:
     if vggish.source == "none":
         path.write_bytes(save({}, {"trained": "imported"}))
         return _weight(path, "none", trained=True, note="no network: embeddings are imported")
+    if vggish.source == "soundnet":
+        tensors = {name: tensor.numpy() for name, tensor in load_soundnet(Path(vggish.handle)).state_dict().items()}
+        path.write_bytes(save(tensors, {"trained": "yes", "network": NETWORK}))
+        return _weight(path, vggish.handle, trained=True, note="SoundNet-8 up to conv7, in VGGish's place")
     if vggish.source == "seeded":
         path.write_bytes(save(seeded_weights(seed), {"trained": "no"}))  # not save_file, whose full disk is no OSError
         note = "UNTRAINED, random weights that mean nothing; vggish.source: hub brings the real ones"

@@ -5,18 +5,13 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from pipeline.audio.extraction import (
-    CLIP_SAMPLES,
-    Network,
-    clip_patches,
-    digest_of,
-    embed,
-    extract,
-    outcome_of,
-)
+from pipeline.audio.embedders import CLIP_SAMPLES, EMBEDDERS, clip_patches, embedder_of
+from pipeline.audio.extraction import Network, digest_of, embed, extract, outcome_of
 from pipeline.audio.logmel import log_mel, log_mel_patches
 from pipeline.audio.silence import filter_silent
+from pipeline.audio.soundnet import NETWORK, SoundNet, load_soundnet
 from pipeline.audio.vggish import load_vggish, seeded_weights
+from pipeline.foundations.media.sound import read_sound
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from tests.audio.test_vggish import ROUNDING
@@ -117,7 +112,7 @@ def test_a_short_clip_is_padded_with_zeros_at_its_end():
     ],
 )
 def test_what_becomes_of_a_clip(samples, short, outcome):
-    found, reason = outcome_of(samples, short)
+    found, reason = outcome_of(samples, short, EMBEDDERS["vggish"])
     assert found == outcome
     assert bool(reason) == (outcome == "dropped")
 
@@ -203,3 +198,35 @@ def test_verdicts_of_other_videos_are_refused(run, tmp_path, videos_of, tone):
 def test_absent_weights_are_a_plain_error(tmp_path):
     with pytest.raises(PlainError, match="run `dvc repro fetch_weights`"):
         digest_of(tmp_path / "none.safetensors")
+
+
+@pytest.fixture
+def soundnet(tmp_path):
+    """A file of SoundNet's weights as stage fetch_weights leaves it, random but for its header."""
+    torch.manual_seed(0)
+    tensors = {name: tensor.numpy() for name, tensor in SoundNet().state_dict().items()}
+    save_file(tensors, tmp_path / "soundnet.safetensors", {"network": NETWORK})
+    return tmp_path / "soundnet.safetensors"
+
+
+def test_soundnet_embeds_three_seconds_at_its_own_rate(params, on_one_worker, verdicts, settings, soundnet, tmp_path):
+    paths = [tmp_path / name for name in ("videos.parquet", "verdicts.parquet")]
+    how = {"root": tmp_path, "media": params.media, "execution": on_one_worker, "vggish": settings}
+    counts = extract(*paths, soundnet, tmp_path / "vggish.parquet", tmp_path / "excluded.parquet", **how)
+    table = tables.read("vggish", tmp_path / "vggish.parquet")
+    assert counts == {"embedded": 3, "padded": 1, "dropped": 0, "failed": 0}
+    assert table["video_id"].to_pylist() == ["a", "c", "e", "f"]
+    network = load_soundnet(soundnet)
+    for name, found in zip("acef", tables.vectors(table["embedding"]), strict=True):
+        samples = read_sound(tmp_path / f"{name}.avi", params.media, rate=22_050).samples[:66_150]
+        filled = np.pad(samples, (0, 66_150 - len(samples)))
+        with torch.inference_mode():
+            expected = network.conv7(torch.from_numpy(filled)[None])[0].numpy().mean(axis=1)
+        assert found.shape == (1024,)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_weights_of_a_network_that_embeds_no_sound_are_refused(tmp_path):
+    save_file({"w": np.zeros(1, np.float32)}, tmp_path / "other.safetensors", {"network": "r3d_tiny"})
+    with pytest.raises(PlainError, match="found weights of r3d_tiny, expected one of vggish, soundnet8"):
+        embedder_of(tmp_path / "other.safetensors")

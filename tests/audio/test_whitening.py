@@ -236,3 +236,34 @@ def test_without_an_audible_training_video_whatever_is_heard_becomes_zeros(store
     assert _whiten(stored, fitting)[0] == "2 videos, all zeros: no training video is audible"
     assert not tables.vectors(tables.read("whitened", stored / "whitened.parquet")["form"]).any()
     assert tables.read("whitening", stored / "whitening.parquet").num_rows == 128
+
+
+@pytest.mark.parametrize("size", [20, 256])
+def test_forms_of_another_width_are_whitened_as_a_whole(stored, fitting, size):
+    names, random = [f"v{number:02d}" for number in range(40)], np.random.default_rng(3)
+    embeddings = (random.standard_normal((40, size)) @ random.standard_normal((size, size)) + 2).astype(np.float32)
+    _store(stored, names, embeddings)
+    said, forms, vectors = _whiten(stored, fitting)
+    training = np.array([number % 4 != 3 for number in range(40)])
+    varying = min(size, 29)  # 30 training videos: one is spent on the mean
+    assert said == f"40 videos whitened; fitted on 30 training patches, {varying} of {size} components vary"
+    assert vectors.shape == (size, size)
+    np.testing.assert_allclose(
+        np.cov(forms[training].astype(np.float64).T)[:varying, :varying], np.eye(varying), atol=1e-4
+    )
+    expected = PCA(whiten=True, svd_solver="full").fit(embeddings[training].astype(np.float64)).transform(embeddings)
+    np.testing.assert_allclose(forms[:, :varying], expected[:, :varying], atol=1e-4)
+
+
+def test_released_parameters_are_refused_for_another_width(stored, releasing):
+    _store(stored, ["v00"], np.zeros((1, 256), np.float32))
+    with pytest.raises(
+        PlainError, match=r"of VGGish's 128 numbers, but the embeddings have 256: set it to fit or none"
+    ):
+        _whiten(stored, releasing)
+
+
+def test_without_a_method_embeddings_stay_as_they_come(stored, fitting):
+    said, forms, _ = _whiten(stored, fitting.model_copy(update={"method": "none"}))
+    assert said == "40 videos, not whitened here"
+    assert np.array_equal(forms, patches(120).reshape(40, 384))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.audio.extraction import clip_patches, embed
+from pipeline.audio.embedders import clip_patches
+from pipeline.audio.extraction import embed
 from pipeline.bench import vggish
 from tests.extras import needs
 

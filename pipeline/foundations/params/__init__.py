@@ -134,8 +134,6 @@ class Params(Section):
             if features != (found == imported):
                 meant = imported if features else f"another than {imported}"
                 raise ValueError(f"{name} is {found}, and dataset.source {self.dataset.source}: set {name} to {meant}")
-        if self.whitening.method == "imported" and not features:
-            raise ValueError("whitening.method is imported, which goes with dataset.source: features alone")
         if features and self.explain.videos not in (0, ()):
             raise ValueError("explain.videos asks for pictures, and imported features have none: set it to 0")
         return self

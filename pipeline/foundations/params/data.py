@@ -102,15 +102,15 @@ class FilterSilent(Section):
 
 
 class Vggish(Section):
-    """VGGish, the audio network."""
+    """VGGish, the audio network, or another in its place."""
 
-    source: Literal["hub", "seeded", "none"]
-    """`seeded`: the same architecture with untrained weights from the seed, where the real ones cannot be had. `none`:
-    no network, since embeddings are imported."""
+    source: Literal["hub", "seeded", "soundnet", "none"]
+    """`seeded`: the same architecture with untrained weights from the seed, where the real ones cannot be had.
+    `soundnet`: SoundNet-8, the M-MiT baseline's, 1,024 numbers of three seconds. `none`: they are imported."""
     handle: str
-    """TF-Hub handle, or the local path of its SavedModel."""
+    """TF-Hub handle, or the local path of its SavedModel; of SoundNet, the file of `m3a convert-weights`."""
     short: Literal["pad", "drop"]
-    """For clips under 46,320 samples: padding with zeros, or no embedding (counted and named)."""
+    """For clips under 46,320 samples (SoundNet: 66,150): padding with zeros, or no embedding (counted and named)."""
     mixed_precision: bool
     """In bfloat16, on CUDA only."""
     max_failure_rate: Rate
@@ -129,10 +129,10 @@ class Words(Section):
 
 
 class Whitening(Section):
-    """PCA whitening of 128-d VGGish embeddings."""
+    """PCA whitening of sound embeddings: of VGGish's patches of 128, of others as a whole."""
 
-    method: Literal["fit", "released", "imported"]
-    """`imported`: they arrive whitened, with `dataset.source: features`."""
+    method: Literal["fit", "released", "none"]
+    """`none`: they stay as they come; imported ones may arrive whitened."""
     path: str
     """The released AudioSet parameters."""
 

@@ -105,7 +105,7 @@ class Model(Section):
     control: Literal["none", "shuffled_forms", "random_forms", "no_edges", "rewired", "free_matrix"]
     """What is taken from the audio and text learners, to ask where a gain comes from (`pipeline.train.controls`)."""
     late_fusion: bool
-    """Add a linear layer of each video's own whitened VGGish to the logits; a silent video adds nothing."""
+    """Add a linear layer of each video's own sound, as `whiten` leaves it, to the logits; silence adds nothing."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
