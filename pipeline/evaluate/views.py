@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.foundations.media.frames import Chosen, read_chosen
 from pipeline.foundations.params import Evaluate, Frames, Media
-from pipeline.model.positions import counted_at, positions
+from pipeline.model.positions import counted_at, positions, segment_views
 
 
 def temporal_views(length: int, frames: Frames, count: int) -> np.ndarray:
@@ -22,8 +22,11 @@ def temporal_views(length: int, frames: Frames, count: int) -> np.ndarray:
     View i starts delta * i / count into the video, delta being the frames that a clip leaves over; a start between
     two frames is the later one. The released decoder keeps the frame that passes a view's end, so a view has all
     its frames wherever it starts. A video shorter than the span stands still at its last frame. `frames.span` is
-    counted in the video's own frames (`pipeline.model.positions.counted_at`), and need not be whole.
+    counted in the video's own frames (`pipeline.model.positions.counted_at`), and need not be whole. A view of
+    segments shows a frame of each, the same way into all of them.
     """
+    if frames.positions == "segments":
+        return segment_views(length, frames.count, count)
     starts = max(length - frames.span, 0) * np.arange(count) / count
     shown = np.ceil(starts.round(6)).astype(np.int64)[:, None] + positions(frames)
     return np.asarray(np.minimum(shown, length - 1))

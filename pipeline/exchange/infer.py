@@ -123,14 +123,9 @@ def _upright(picture: np.ndarray, turn: Any) -> np.ndarray:
 
 def views(pictures: np.ndarray, fps: float, how: dict[str, Any]) -> np.ndarray:
     """Every view, uint8 V x F x crop x crop x 3: clips evenly spread in time, each cropped along the longer side."""
-    span, count, crop = how["span"] * fps / how["fps"], how["count"], how["crop"]
-    if how["positions"] == "linspace":
-        within = np.linspace(0, max(span - 1, 0), count).astype(np.int64)
-    else:
-        within = (np.arange(count) * span // count).astype(np.int64)
+    crop = how["crop"]
     length, height, width = pictures.shape[:3]
-    starts = max(length - span, 0) * np.arange(how["temporal_views"]) / how["temporal_views"]
-    shown = np.minimum(np.ceil(starts.round(6)).astype(np.int64)[:, None] + within, length - 1)
+    shown = shown_frames(length, fps, how)
     top, left = -((crop - height) // 2), -((crop - width) // 2)
     corners = [(top, left)]
     if how["spatial_views"] == 3:
@@ -139,6 +134,20 @@ def views(pictures: np.ndarray, fps: float, how: dict[str, Any]) -> np.ndarray:
             (place, left) if tall else (top, place) for place in (0, top if tall else left, max(height, width) - crop)
         ]
     return np.stack([pictures[times, y : y + crop, x : x + crop] for times in shown for y, x in corners])
+
+
+def shown_frames(length: int, fps: float, how: dict[str, Any]) -> np.ndarray:
+    """The frames of each temporal view: of a window, or one of each segment of the video."""
+    span, count, times = how["span"] * fps / how["fps"], how["count"], np.arange(how["temporal_views"])
+    if how["positions"] == "segments":
+        into = (times[:, None] + 0.5) / len(times)
+        return np.asarray(np.floor((np.arange(count) + into) * length / count).astype(np.int64))
+    if how["positions"] == "linspace":
+        within = np.linspace(0, max(span - 1, 0), count).astype(np.int64)
+    else:
+        within = (np.arange(count) * span // count).astype(np.int64)
+    starts = np.ceil((max(length - span, 0) * times / len(times)).round(6)).astype(np.int64)
+    return np.asarray(np.minimum(starts[:, None] + within, length - 1))
 
 
 def normalized(clips: np.ndarray, how: dict[str, Any]) -> np.ndarray:

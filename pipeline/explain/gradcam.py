@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pipeline.foundations.params import Frames
 from pipeline.model.model import MultiActionModel
 from pipeline.model.normalize import as_clips
-from pipeline.model.positions import positions
+from pipeline.model.positions import positions, segment_views
 
 STRIDES = (1, 2, 4, 8, 16, 32)
 
@@ -48,7 +48,7 @@ def video_heat(
     """
     length = len(pixels_LYXC)
     device = next(network.parameters()).device
-    shown = [np.minimum(start + positions(frames), length - 1) for start in clip_starts(length, frames.span, clips)]
+    shown = clips_of(length, frames, clips)
     ticks_K, places, times_K = np.unique(shown, return_inverse=True, return_counts=True)
     sums = {layer: np.zeros((len(actions), len(ticks_K), *pixels_LYXC.shape[1:3])) for layer in layers}
     for ticks_F, places_F in zip(shown, places.reshape(len(shown), -1), strict=True):
@@ -59,6 +59,14 @@ def video_heat(
             for frame, place in enumerate(places_F):
                 sums[layer][:, place] += found[:, frame]
     return {layer: [Heat(ticks_K, heat_KYX / times_K[:, None, None]) for heat_KYX in sums[layer]] for layer in layers}
+
+
+def clips_of(length: int, frames: Frames, count: int) -> np.ndarray:
+    """The frames of `count` clips, count x F, evenly spread over a video, or over each of its segments."""
+    if frames.positions == "segments":
+        return segment_views(length, frames.count, count)
+    starts = clip_starts(length, frames.span, count)
+    return np.asarray(np.minimum(starts[:, None] + positions(frames), length - 1))
 
 
 def clip_starts(length: int, span: float, count: int) -> np.ndarray:

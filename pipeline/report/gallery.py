@@ -171,7 +171,7 @@ def _entry(path: Path, label: str, recognizer: Recognizer, media: Media, guard: 
 def action_heat(recognizer: Recognizer, video: Pictures, action: int) -> Heat:
     """Grad-CAM of an action over the whole video, in as many clips as it takes."""
     frames = counted_at(recognizer.frames, video.fps)
-    clips = ceil(len(video.pixels) / frames.span)
+    clips = ceil(len(video.pixels) / (frames.count if frames.positions == "segments" else frames.span))
     heat = video_heat(recognizer.network, video.pixels, [action], [recognizer.layer], frames, clips=clips)[
         recognizer.layer
     ][0]

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.foundations.media.scaling import scaled_size
 from pipeline.foundations.params import Frames, Scaling, Train
 from pipeline.foundations.tables.seeds import generator
-from pipeline.model.positions import counted_at, positions
+from pipeline.model.positions import counted_at, positions, segment_views, segments
 
 
 class Size(NamedTuple):
@@ -53,27 +53,41 @@ def random_view(
     so that the ends are half as likely; and the last place of a crop is never drawn.
     """
     random = generator(seed, purpose, epoch, video_id)
-    counted = counted_at(frames, size.fps)
-    spare = max(size.length - counted.span, 0)
     released = train.augmentation == "released"
+    shown = _drawn_frames(size, frames, random, released=released)
     if released:
-        start, short_side = ceil(random.uniform(0, spare)), round(random.uniform(*train.jitter))
+        short_side = round(random.uniform(*train.jitter))
     else:
-        start = int(random.integers(0, int(spare) + 1))
         short_side = int(random.integers(train.jitter[0], train.jitter[1] + 1))
     height, width = scaled_size(size.height, size.width, short_side, frames.scaling)
     top, left = (int(random.integers(0, max(side - train.crop + (not released), 1))) for side in (height, width))
     flip = bool(random.random() < train.flip)
-    return View(window(start, size.length, counted), height, width, frames.scaling, top, left, flip)
+    return View(shown, height, width, frames.scaling, top, left, flip)
+
+
+def _drawn_frames(size: Size, frames: Frames, random: np.random.Generator, *, released: bool) -> list[int]:
+    """The frames of a random window; or, where `frames.positions` is `segments`, a random one of each segment."""
+    if frames.positions == "segments":
+        return [int(frame) for frame in segments(size.length, frames.count, random.random(frames.count))]
+    counted = counted_at(frames, size.fps)
+    spare = max(size.length - counted.span, 0)
+    start = ceil(random.uniform(0, spare)) if released else int(random.integers(0, int(spare) + 1))
+    return window(start, size.length, counted)
 
 
 def center_view(size: Size, video_id: str, epoch: int, *, frames: Frames, train: Train) -> View:
     """The middle of the video in time and space, at the smallest scale of training, always."""
-    counted = counted_at(frames, size.fps)
     height, width = scaled_size(size.height, size.width, train.jitter[0], frames.scaling)
-    start = int(max(size.length - counted.span, 0)) // 2
     top, left = (height - train.crop) // 2, (width - train.crop) // 2
-    return View(window(start, size.length, counted), height, width, frames.scaling, top, left, flip=False)
+    return View(_middle_frames(size, frames), height, width, frames.scaling, top, left, flip=False)
+
+
+def _middle_frames(size: Size, frames: Frames) -> list[int]:
+    """The frames of the window in the middle, or those in the middle of each segment."""
+    if frames.positions == "segments":
+        return [int(frame) for frame in segment_views(size.length, frames.count, 1)[0]]
+    counted = counted_at(frames, size.fps)
+    return window(int(max(size.length - counted.span, 0)) // 2, size.length, counted)
 
 
 def window(start: int, length: int, frames: Frames) -> list[int]:

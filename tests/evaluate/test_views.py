@@ -93,3 +93,19 @@ def test_views_combine_by_their_largest_or_their_mean_score():
     scores = np.array([[0.1, 0.8], [0.5, 0.2]])
     assert combine(scores, "max").tolist() == [0.5, 0.8]
     assert combine(scores, "mean").tolist() == [0.3, 0.5]
+
+
+def test_one_view_of_segments_shows_the_middle_of_each_as_tsn_does(frames):
+    """By hand, as published: eight segments of 11.25 frames; half of one is 5.625."""
+    shown = temporal_views(90, frames.model_copy(update={"positions": "segments"}), 1)
+    assert shown.tolist() == [[5, 16, 28, 39, 50, 61, 73, 84]]
+
+
+@pytest.mark.parametrize("length", [1, 5, 8, 90, 201])
+def test_views_of_segments_rise_and_lie_within_their_segments(frames, length):
+    shown = temporal_views(length, frames.model_copy(update={"positions": "segments"}), 10)
+    assert shown.shape == (10, 8)
+    bounds = np.arange(9) * length / 8
+    assert (shown >= np.floor(bounds[:-1])).all()
+    assert (shown < np.ceil(bounds[1:])).all()
+    assert (np.diff(shown, axis=0) >= 0).all()

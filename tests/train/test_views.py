@@ -111,3 +111,19 @@ def test_a_short_video_stands_still_at_its_last_frame(paper):
     frames, _ = paper
     assert window(0, 9, frames) == [0, 2, 4, 6, 8, 8, 8, 8]
     assert window(0, 1, frames) == [0] * 8
+
+
+def test_segments_give_a_frame_each_at_random_and_their_middles_when_validating(paper):
+    frames, train = paper
+    frames = frames.model_copy(update={"positions": "segments"})
+    seen = [
+        random_view(STORED, "v", epoch, seed=1, purpose="train", frames=frames, train=train).frames
+        for epoch in range(2000)
+    ]
+    for number, column in enumerate(zip(*seen, strict=True)):
+        low, high = number * 90 // 8, -(-(number + 1) * 90 // 8)  # a frame on the border of two is in both
+        assert set(column) == set(range(low, high))
+    assert center_view(STORED, "v", 0, frames=frames, train=train).frames == [5, 16, 28, 39, 50, 61, 73, 84]
+    short = random_view(STORED._replace(length=3), "v", 0, seed=1, purpose="train", frames=frames, train=train)
+    assert sorted(short.frames) == short.frames
+    assert set(short.frames) == {0, 1, 2}

@@ -38,8 +38,9 @@ class Frames(Section):
     """Consecutive frames a clip covers, at `fps`."""
     count: Count
     """Frames taken from the span."""
-    positions: Literal["linspace", "stride"]
-    """linspace(0, span - 1, count) cut to integers (released), or every span / count-th."""
+    positions: Literal["linspace", "stride", "segments"]
+    """linspace(0, span - 1, count) cut to integers (released), or every span / count-th. `segments`: no span, but a
+    frame of each of `count` equal segments of the whole video, as TSN and TIN take them."""
     scaling: Scaling
     """Bilinear with antialiasing; or without, and the long side cut to whole pixels (released)."""
     mean: Rate | Annotated[tuple[Rate, Rate, Rate], Field(strict=False)]
@@ -48,7 +49,7 @@ class Frames(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.count > self.span:
+        if self.positions != "segments" and self.count > self.span:
             raise ValueError(f"count {self.count} is more than the span's {self.span:g} frames")
         return self
 
