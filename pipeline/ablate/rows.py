@@ -95,18 +95,21 @@ TABLE1 = Ablation(
 TABLE2 = Ablation(
     "table2",
     "Table 2: audio and textual lexicons",
-    "Several forms of an action are laid side by side. Sentence embeddings need a folder: "
-    "m3a ablate table2 --set words.name=FOLDER.",
+    "Several forms of an action are laid side by side. Sentence embeddings need a transformers folder of BERT: "
+    "m3a ablate table2 --set words.name=FOLDER. The paper does not say how it pools BERT's tokens: both ways are run.",
     (
         *(
             Row(f"audio-{n}", f"audio GCN, forms an action: {n}", _heads("audio") | LEXICON | {"lexicon.forms": n})
             for n in (1, 2, 3)
         ),
         Row("text-words", "text GCN, word vectors as in params.yaml", _heads("text")),
-        Row(
-            "text-sentences",
-            "text GCN, sentence embeddings of 768",
-            _heads("text") | {"words.source": "sentences", "words.size": 768},
+        *(
+            Row(
+                f"text-sentences-{pooling}",
+                f"text GCN, BERT's embeddings of names, {words}",
+                _heads("text") | {"words.source": "sentences", "words.size": 768, "words.pooling": pooling},
+            )
+            for pooling, words in (("cls", "of the token CLS"), ("mean", "mean of all tokens"))
         ),
         Row("audio_text", "one GCN of audio and text merged", _heads("audio_text") | LEXICON),
     ),

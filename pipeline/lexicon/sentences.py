@@ -1,19 +1,29 @@
-"""Whole names of actions, embedded as sentences (the BERT row of Table 2)."""
+"""Whole names of actions, embedded as sentences by a local transformers model: BERT (Table 2), mpnet, CLIP, SigLIP.
 
-from collections.abc import Sequence
+    name -> "a video of {action}", "someone is {action}" -> tokens -> text model -> T x Q -> pooled, Q -> mean, Q
+
+Shapes: T tokens, Q dimensions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.foundations.params import Words
+from pipeline.foundations.params.data import ACTION
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.extras import require
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
+    from torch import Tensor
 
 WHOLE_NAME = "name:"
 """How the key of a whole name begins, so that a file of vectors says itself whether they are names' or words'."""
+FILLED_UP = ("siglip", "siglip2")
+"""Kinds of model that were trained on sentences filled up to one length, and so read them."""
 
 
 def name_key(action: str) -> str:
@@ -21,22 +31,45 @@ def name_key(action: str) -> str:
     return WHOLE_NAME + "_".join(action.split())
 
 
-def embed_names(folder: Path, actions: Sequence[str], size: int) -> "KeyedVectors":
-    """Embed each action's whole name by a local transformer: the mean of its tokens' last hidden states.
+def embed_names(words: Words, actions: Sequence[str]) -> "KeyedVectors":
+    """Embed each action's whole name, or the mean over the prompts that it is put into.
 
-    The names go through one by one, so that no name is padded to another's length.
+    The sentences go through one by one, so that none is padded to another's length.
 
     Args:
-        folder: of a transformers model with its tokenizer, weights as safetensors (BERT: Q 768).
+        words: `name` is the folder of a transformers model with its tokenizer, weights as safetensors; `size` is Q.
         actions: their names; `hitting/colliding` is read as `hitting colliding`.
-        size: Q, expected dimensions.
 
     Raises:
-        PlainError: transformers is not installed, the folder is no such model, or its size is another.
+        PlainError: transformers is not installed, the folder is no such model, its size is another, or it has no
+            embedding of its own where `words.pooling` asks for it.
     """
     require("sentences", "words.source: sentences")
     import torch
     from gensim.models import KeyedVectors
+
+    embed = sentence_model(Path(words.name), words.pooling)
+    prompts = words.prompts or (ACTION,)
+    with torch.inference_mode():
+        rows = [
+            np.mean([embed(prompt.replace(ACTION, _spoken(action))).numpy() for prompt in prompts], axis=0)
+            for action in actions
+        ]
+    if rows[0].size != words.size:
+        raise PlainError(
+            f"words.name: {words.name} gives {rows[0].size} dimensions, but words.size is {words.size}: set it to that"
+        )
+    vectors = KeyedVectors(words.size, dtype=np.float32)
+    vectors.add_vectors([name_key(action) for action in actions], rows)
+    return vectors
+
+
+def sentence_model(folder: Path, pooling: str) -> "Callable[[str], Tensor]":
+    """What embeds a sentence as Q numbers, float32: a local model's text part and the pooling of its tokens.
+
+    Raises:
+        PlainError: the folder is no such model.
+    """
     from transformers import AutoModel, AutoTokenizer
 
     if not (folder / "config.json").is_file():
@@ -49,16 +82,39 @@ def embed_names(folder: Path, actions: Sequence[str], size: int) -> "KeyedVector
     except (OSError, ValueError) as error:
         raise PlainError(f"words.name: {folder}: cannot be loaded by transformers: {error}") from error
     model.float().eval()
-    with torch.inference_mode():
-        tokens = [tokenizer(_spoken(action), return_tensors="pt") for action in actions]
-        rows = [model(**token).last_hidden_state[0].mean(dim=0).numpy() for token in tokens]
-    if rows[0].size != size:
-        raise PlainError(
-            f"words.name: {folder} gives {rows[0].size} dimensions, but words.size is {size}: set it to that"
-        )
-    vectors = KeyedVectors(size, dtype=np.float32)
-    vectors.add_vectors([name_key(action) for action in actions], rows)
-    return vectors
+    filled_up = {"padding": "max_length"} if model.config.model_type in FILLED_UP else {}
+    pool = _own if pooling == "own" else _of_tokens(POOLINGS[pooling])
+
+    def embed(sentence: str) -> "Tensor":
+        pooled = pool(model, tokenizer(sentence, return_tensors="pt", truncation=True, **filled_up))
+        if pooled is None:
+            raise PlainError(f"words.pooling is own, but {folder} has no embedding of its own: use mean, cls or last")
+        return pooled
+
+    return embed
+
+
+POOLINGS: "Mapping[str, Callable[[Tensor], Tensor]]" = {
+    "mean": lambda states_TQ: states_TQ.mean(dim=0),
+    "cls": lambda states_TQ: states_TQ[0],
+    "last": lambda states_TQ: states_TQ[-1],
+}
+"""From a sentence's last hidden states to its embedding, by `words.pooling`."""
+
+
+def _of_tokens(pool: "Callable[[Tensor], Tensor]") -> "Callable[[Any, Mapping[str, Tensor]], Tensor]":
+    def pooled(model: Any, tokens: "Mapping[str, Tensor]") -> "Tensor":
+        text = model.get_encoder() if model.config.is_encoder_decoder else getattr(model, "text_model", model)
+        return pool(text(**tokens).last_hidden_state[0])
+
+    return pooled
+
+
+def _own(model: Any, tokens: "Mapping[str, Tensor]") -> "Tensor | None":
+    """What the model calls its text's embedding: CLIP's and SigLIP's, in the space of pictures; or BERT's pooler's."""
+    found = model.get_text_features(**tokens) if hasattr(model, "get_text_features") else model(**tokens)
+    found = getattr(found, "pooler_output", None) if hasattr(found, "last_hidden_state") else found
+    return None if found is None else found[0]
 
 
 def _spoken(action: str) -> str:

@@ -128,7 +128,7 @@ def _of_gensim(words: Words, actions: Sequence[str]) -> "tuple[KeyedVectors, str
 
 
 def _of_sentences(words: Words, actions: Sequence[str]) -> "tuple[KeyedVectors, str]":
-    return sentences.embed_names(Path(words.name), actions, words.size), words.name
+    return sentences.embed_names(words, actions), words.name
 
 
 VECTORS: Mapping[str, Callable[[Words, Sequence[str]], "tuple[KeyedVectors, str]"]] = {

@@ -27,7 +27,13 @@ def weights_of(root, tmp_path, monkeypatch):
     def fetch(**changes):
         sections = {
             "vggish": Vggish(source="seeded", handle="", short="pad", max_failure_rate=0.0, shard_size=1),
-            "words": Words(source="file", name=str(root / "data/external/glove.6B.100d.mmit.txt"), size=100),
+            "words": Words(
+                source="file",
+                name=str(root / "data/external/glove.6B.100d.mmit.txt"),
+                size=100,
+                prompts=(),
+                pooling="mean",
+            ),
             "backbone": Backbone(name="r2plus1d_34", weights=None, pooling="global"),
         } | changes
         recording = root / "data/external/speech_16khz.wav"
@@ -59,7 +65,7 @@ def names(folder) -> list[str]:
 @pytest.mark.usefixtures("_small")
 def test_actions_without_a_word_vector_are_said_when_the_vectors_come(weights_of, tmp_path, capfd):
     (tmp_path / "words.txt").write_text("dancing 1 2\n")
-    weights_of(words=Words(source="file", name=str(tmp_path / "words.txt"), size=2))
+    weights_of(words=Words(source="file", name=str(tmp_path / "words.txt"), size=2, prompts=(), pooling="mean"))
     assert "has no vector for any word of 1 of 1 actions, such as singing: heads with text" in capfd.readouterr().err
 
 
@@ -91,7 +97,7 @@ def test_a_failure_leaves_what_was_there(weights_of, folder):
     weights_of()
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(PlainError, match=r"absent\.txt: cannot be read"):
-        weights_of(words=Words(source="file", name="absent.txt", size=100))
+        weights_of(words=Words(source="file", name="absent.txt", size=100, prompts=(), pooling="mean"))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
     assert names(folder.parent) == ["pretrained"]
 
@@ -102,7 +108,7 @@ def test_published_vectors_come_by_name_once_and_then_offline(weights_of, folder
     monkeypatch.setattr(gensim_data, "RELEASES", loopback.url)
     monkeypatch.setitem(gensim_data.PINS, "glove-wiki-gigaword-300", "md5=" + hashlib.md5(data).hexdigest())
     loopback.put("/glove-wiki-gigaword-300/glove-wiki-gigaword-300.gz", data)
-    source = Words(source="gensim", name="glove-wiki-gigaword-300", size=3)
+    source = Words(source="gensim", name="glove-wiki-gigaword-300", size=3, prompts=(), pooling="mean")
     first = weights_of(words=source)
     loopback.resources.clear()
     assert weights_of(words=source) == first

@@ -38,7 +38,7 @@ SOURCES = {
     "GloVe of gensim-data": Source(
         "/releases/glove-wiki-gigaword-300/glove-wiki-gigaword-300.gz",
         "words",
-        lambda _: Words(source="gensim", name="glove-wiki-gigaword-300", size=300),
+        lambda _: Words(source="gensim", name="glove-wiki-gigaword-300", size=300, prompts=(), pooling="mean"),
     ),
     "R(2+1)D-34 of ig65m-pytorch": Source(
         "/v1.0.0/r2plus1d_34_clip8_ft_kinetics_from_ig65m-0aa0550b.pth",
@@ -61,7 +61,9 @@ def ask(root, tmp_path, monkeypatch, source):
     monkeypatch.setattr(pretrained, "seeded_weights", lambda _: {})
     at_hand = {
         "vggish": Vggish(source="seeded", handle="", short="pad", max_failure_rate=0.0, shard_size=1),
-        "words": Words(source="file", name=str(root / "data/external/glove.6B.100d.mmit.txt"), size=100),
+        "words": Words(
+            source="file", name=str(root / "data/external/glove.6B.100d.mmit.txt"), size=100, prompts=(), pooling="mean"
+        ),
         "backbone": Backbone(name="r2plus1d_34", weights=None, pooling="global"),
     }
 
@@ -115,7 +117,9 @@ def test_a_disk_that_is_full_when_the_weights_are_whole(root, tmp_path, monkeypa
     monkeypatch.setattr(pretrained, "seeded_weights", lambda _: {"w": np.zeros(500_000, np.float32)})
     sections = {
         "vggish": Vggish(source="seeded", handle="", short="pad", max_failure_rate=0.0, shard_size=1),
-        "words": Words(source="file", name=str(root / "data/external/glove.6B.100d.mmit.txt"), size=100),
+        "words": Words(
+            source="file", name=str(root / "data/external/glove.6B.100d.mmit.txt"), size=100, prompts=(), pooling="mean"
+        ),
         "backbone": Backbone(name="r2plus1d_34", weights=None, pooling="global"),
     }
     folder = tmp_path / "pretrained"

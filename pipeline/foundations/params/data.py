@@ -8,6 +8,9 @@ from pipeline.foundations.params.choices import DatasetSource, WordSource
 from pipeline.foundations.params.section import Count, Decibels, Positive, Rate, Section
 
 Scope = Literal["mini", "full"]
+ACTION = "{action}"
+"""Where an action's name goes in a prompt."""
+Prompt = Annotated[str, Field(pattern=r"\{action\}")]
 
 
 class Dataset(Section):
@@ -126,6 +129,12 @@ class Words(Section):
     """The file's path, the downloader's model name, or the folder."""
     size: Count
     """Expected dimensions Q."""
+    prompts: Annotated[tuple[Prompt, ...], Field(strict=False)]
+    """Of `sentences`: what each name is put into, as "a video of {action}"; an action gets the mean over them. None:
+    its bare name."""
+    pooling: Literal["mean", "cls", "last", "own"]
+    """Of `sentences`: the mean of the tokens, the first or the last of them; or the model's own embedding (CLIP's and
+    SigLIP's, projected; of BERT, its pooler's)."""
 
 
 class Whitening(Section):
