@@ -23,7 +23,7 @@ def main(params: Params) -> str:
     split = tables.read("splits", Path(f"data/splits/{params.evaluate.split}.parquet"))
     if params.dataset.source == "features":
         videos = freeze_imported(FEATURES, Inputs())
-        tested = write_view_features(VIEW_FEATURES, split, features_of(params.dataset))
+        tested = write_view_features(VIEW_FEATURES, split, features_of(params.dataset), params.evaluate.split)
         return f"{videos:,} training and {tested:,} {params.evaluate.split} videos, as they were imported"
     videos = freeze(
         FEATURES,

@@ -1,13 +1,16 @@
 """Features and embeddings of others, in."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipeline.cli.app import DATA, app
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
+
+if TYPE_CHECKING:
+    from pipeline.foundations.tables.manifest import Manifest
 
 Files = Annotated[list[Path] | None, typer.Option(help="Files of the split; may be repeated.")]
 
@@ -90,6 +93,30 @@ def import_features(
             sound_quantization=quantization,
         ),
     )
-    rows = sum(made.files[name].rows for name in made.parts("visual"))
+    _say_made(target, made)
+
+
+@app.command(rich_help_panel=DATA, epilog="Example: m3a export-features /data/mine --licence CC-BY-4.0")
+def export_features(
+    target: Annotated[Path, typer.Argument(help="Folder to write: annotations/ and features/.")],
+    licence: Annotated[str, typer.Option(help="Of the data.")],
+) -> None:
+    """Write the features of the frozen backbone as a folder that `dataset.source: features` reads, here or elsewhere.
+
+    All views of every video, its labels and its whitened sound. The features are those of `m3a ablate --mode frozen`:
+    set `runs: [ablate]` in data/frozen/params.yaml, then `dvc repro data/frozen/dvc.yaml:freeze@ablate`.
+    """
+    from pipeline.exchange.export_features import export_features as run
+    from pipeline.foundations.params import load_params
+
+    _say_made(target, run(target, Path(), load_params(), licence=licence))
+
+
+def _say_made(target: Path, made: "Manifest") -> None:
+    from pyarrow.parquet import read_metadata
+
+    from pipeline.foundations.tables.manifest import LABELS
+
+    videos = read_metadata(target / "annotations" / LABELS).num_rows
     sound = f"sounds of {made.sound.size}" if made.sound else "no sound"
-    say(f"{target}: {rows // made.visual.views:,} videos, vectors of {made.visual.size}, {sound}")
+    say(f"{target}: {videos:,} videos, vectors of {made.visual.size}, {sound}")

@@ -37,20 +37,23 @@ def copy_features(target: Path, folder: FeatureFolder, splits: Mapping[str, pa.T
     Raises:
         PlainError: the features cannot be read, or a video has not all its views.
     """
-    about = folder.manifest.visual
+    about, features = folder.manifest.visual, folder.manifest.features
     with atomic_write(target) as draft:
         for name in splits:
             (draft / array_name(name)).parent.mkdir(parents=True)
         arrays = {
             name: np.lib.format.open_memmap(
-                draft / array_name(name), "w+", np.dtype("<f4"), (about.views, split.num_rows, folder.manifest.features)
+                draft / array_name(name),
+                "w+",
+                np.dtype("<f4"),
+                (about.views_of(name), split.num_rows, features),
             )
             for name, split in splits.items()
             if split.num_rows  # a map needs a byte
         }
         for name, split in splits.items():
             if not split.num_rows:
-                np.save(draft / array_name(name), np.zeros((about.views, 0, folder.manifest.features), np.float32))
+                np.save(draft / array_name(name), np.zeros((about.views_of(name), 0, features), np.float32))
         _fill(arrays, folder, splits)
         total = sum(array.nbytes for array in arrays.values())
         for array in arrays.values():

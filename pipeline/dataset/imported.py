@@ -89,11 +89,13 @@ def build_feature_index(annotations: Annotations, folder: FeatureFolder, *, max_
         for video_id in ids.to_pylist():
             file_of[video_id] = name
             views[video_id] = views.get(video_id, 0) + 1
-    wanted = folder.manifest.visual.views
-    if uneven := next((video_id for video_id, count in views.items() if count != wanted), None):
-        raise PlainError(
-            f"{folder.features}: video {uneven} has {views[uneven]} views, and the manifest says {wanted} of each"
-        )
+    for video in annotations.videos:
+        wanted = folder.manifest.visual.views_of(video.split)
+        if views.get(video.video_id, wanted) != wanted:
+            raise PlainError(
+                f"{folder.features}: video {video.video_id} has {views[video.video_id]} views, and the manifest says "
+                f"{wanted} of each"
+            )
     reasons = {video.video_id: NO_VECTOR for video in annotations.videos if video.video_id not in views}
     check_missing(reasons, len(annotations.videos), folder.features, max_missing_rate)
     usable = [

@@ -42,7 +42,7 @@ def score_imported(
     network, description = load_model(model)
 
     def scored() -> Iterator[pa.Table]:
-        for seen in views_of(split, folder):
+        for seen in views_of(split, folder, evaluate.split):
             ids = seen.videos["video_id"].combine_chunks()
             sounds_BP = sounds_of(ids, whitened) if description.design.model.late_fusion else None
             scores_BN = scores_of(network, seen.features[:, :, None], sounds_BP, evaluate)
@@ -55,13 +55,13 @@ def score_imported(
     return {"predictions": rows, "excluded": 0}
 
 
-def write_view_features(target: Path, split: pa.Table, folder: FeatureFolder) -> int:
-    """Write table `view_features` of a split's imported views; returns how many videos there are.
+def write_view_features(target: Path, split: pa.Table, folder: FeatureFolder, name: str) -> int:
+    """Write table `view_features` of the imported views of the split of that name; returns how many videos there are.
 
     Raises:
         PlainError: a video's vectors are not there.
     """
-    return tables.write_stream("view_features", target, (_table(seen) for seen in views_of(split, folder)))
+    return tables.write_stream("view_features", target, (_table(seen) for seen in views_of(split, folder, name)))
 
 
 def _table(seen: Seen) -> pa.Table:
@@ -76,22 +76,22 @@ def _table(seen: Seen) -> pa.Table:
     return tables.from_columns("view_features", columns)
 
 
-def views_of(split: pa.Table, folder: FeatureFolder) -> Iterator[Seen]:
-    """A split's videos with their imported views, a row group at a time.
+def views_of(split: pa.Table, folder: FeatureFolder, name: str) -> Iterator[Seen]:
+    """The videos of the split of that name with their imported views, a row group at a time.
 
     Raises:
         PlainError: a video's vectors are not there.
     """
-    ids, about = split["video_id"].combine_chunks(), folder.manifest.visual
+    ids, views = split["video_id"].combine_chunks(), folder.manifest.visual.views_of(name)
     begun, held = 0, [np.zeros((0, folder.manifest.features), np.float32)]
     for rows in folder.read("visual"):
         found, _ = rows_among(ids, rows)
         held.append(rows.values[found])
         values = np.concatenate(held)
-        whole = len(values) // about.views
+        whole = len(values) // views
         if whole:
-            features_BVC = values[: whole * about.views].reshape(whole, about.views, folder.manifest.features)
+            features_BVC = values[: whole * views].reshape(whole, views, folder.manifest.features)
             yield Seen(split.slice(begun, whole), features_BVC)
-        begun, held = begun + whole, [values[whole * about.views :]]
+        begun, held = begun + whole, [values[whole * views :]]
     if begun != len(ids) or len(held[0]):
         raise PlainError(f"{folder.features}: found vectors of {begun:,} of {len(ids):,} videos; run `dvc repro index`")

@@ -113,18 +113,27 @@ class _Spool(NamedTuple):
     splits: list[str]
     labels: list[tuple[str, ...]]
     visual: _Spooled
-    views: int
+    views: dict[str, int]
+    """Of each split's videos."""
     sound: _Spooled | None
 
 
 def _spool(folder: Path, items: Iterable[Item]) -> _Spool:
     folder.mkdir()
     video_ids: list[str] = []
-    splits, labels, heard = [], [], []
+    splits, labels, heard, seen = [], [], [], []
+    views: dict[str, int] = {}
     shapes: dict[str, tuple[tuple[int, ...], np.dtype]] = {}
     with (folder / "visual").open("wb") as visual, (folder / "sound").open("wb") as sound:
         for item in items:
-            _append(visual, item, "vectors", item.vectors, shapes)
+            if views.setdefault(item.split, len(item.vectors)) != len(item.vectors):
+                raise PlainError(
+                    f"video {item.video_id}: found {len(item.vectors)} vectors, expected {views[item.split]} as of the "
+                    f"{item.split} videos before"
+                )
+            for vector in item.vectors:
+                _append(visual, item, "vector", vector, shapes)
+                seen.append(len(video_ids))
             if item.form is not None:
                 _append(sound, item, "form", item.form, shapes)
                 heard.append(len(video_ids))
@@ -133,14 +142,13 @@ def _spool(folder: Path, items: Iterable[Item]) -> _Spool:
             labels.append(item.labels)
     if not video_ids:
         raise PlainError("found no video to import: are the files empty, or do none of them have the labels kept?")
-    (views, size), kind = shapes["vectors"]
-    every = np.arange(len(video_ids)).repeat(views)
-    seen = _Spooled(np.memmap(folder / "visual", kind, "r", shape=(len(every), size)), every)
+    (size,), kind = shapes["vector"]
+    vectors = _Spooled(np.memmap(folder / "visual", kind, "r", shape=(len(seen), size)), np.array(seen))
     if not heard:
-        return _Spool(video_ids, splits, labels, seen, views, None)
+        return _Spool(video_ids, splits, labels, vectors, views, None)
     (size,), kind = shapes["form"]
     forms = _Spooled(np.memmap(folder / "sound", kind, "r", shape=(len(heard), size)), np.array(heard))
-    return _Spool(video_ids, splits, labels, seen, views, forms)
+    return _Spool(video_ids, splits, labels, vectors, views, forms)
 
 
 def _append(
@@ -243,7 +251,7 @@ def _manifest(spooled: _Spool, parts: dict[str, Part], origin: Origin) -> Manife
         preprocessing=origin.preprocessing,
         size=spooled.visual.memory.shape[1],
         quantization=quantization,
-        views=spooled.views,
+        views=same.pop() if len(same := set(spooled.views.values())) == 1 else spooled.views,  # type: ignore[arg-type]
         standard=_standard(spooled, quantization) if origin.standardize else None,
         constant=origin.constant,
         of_sound=origin.of_sound,

@@ -112,6 +112,8 @@ def _of_tokens(pool: "Callable[[Tensor], Tensor]") -> "Callable[[Any, Mapping[st
 
 def _own(model: Any, tokens: "Mapping[str, Tensor]") -> "Tensor | None":
     """What the model calls its text's embedding: CLIP's and SigLIP's, in the space of pictures; or BERT's pooler's."""
+    if model.config.is_encoder_decoder:
+        return None
     found = model.get_text_features(**tokens) if hasattr(model, "get_text_features") else model(**tokens)
     found = getattr(found, "pooler_output", None) if hasattr(found, "last_hidden_state") else found
     return None if found is None else found[0]

@@ -196,7 +196,7 @@ def test_real_weights_embed_real_clips_as_stage_extract_vggish_does(real_clips, 
     verdicts = tables.read("verdicts", tmp_path / "verdicts.parquet")["verdict"].to_pylist()
     assert counts["failed"] == 0
     assert heard.shape == (verdicts.count("audible"), 1024)
-    assert len(heard) > 20
+    assert len(heard) == 8
     assert np.isfinite(heard).all()
     assert (heard >= 0).all()  # behind a ReLU
     assert 1 < np.linalg.norm(heard, axis=1).mean() < 10

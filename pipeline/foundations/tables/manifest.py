@@ -8,8 +8,8 @@
     FOLDER/features/sound-00000.parquet ...    video_id, form
 
 Rows rise by their key from file to file. `vector` and `form` have any width: fixed-size lists of float16 or float32; or
-bytes of fixed length, each of which stands for byte x scale + offset. A video may have no sound; every one has all its
-views.
+bytes of fixed length, each of which stands for byte x scale + offset. A video may have no sound; every one has all the
+views of its split.
 """
 
 import json
@@ -31,6 +31,7 @@ WIDEST = 65_536
 FILE_NAME = re.compile(r"(visual|sound)-[0-9]{5}\.parquet")
 Kind = Literal["visual", "sound"]
 Text = Annotated[str, Field(max_length=10_000)]
+Views = Annotated[int, Field(ge=1, le=1000)]
 
 
 class _Entry(BaseModel):
@@ -67,8 +68,8 @@ class Standard(_Entry):
 class Visual(Vectors):
     """What replaces the 3D-CNN's features X."""
 
-    views: Annotated[int, Field(ge=1, le=1000)]
-    """Of every video."""
+    views: Views | dict[Literal["train", "val", "test"], Views]
+    """Of every video; or of each split's."""
     standard: Standard | None
     """Applied after it is read; None: X is what was imported."""
     constant: float | None
@@ -76,6 +77,10 @@ class Visual(Vectors):
     it no score can say how frequent an action is. A 3D-CNN's features are means of ReLUs, which need none."""
     of_sound: bool
     """Whether they describe the video's sound instead of its pictures."""
+
+    def views_of(self, split: str) -> int:
+        """The views of a split's videos."""
+        return self.views if isinstance(self.views, int) else self.views[split]  # type: ignore[index]
 
 
 class Sound(Vectors):
