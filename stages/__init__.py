@@ -38,11 +38,11 @@ from pipeline.foundations.runtime.processes import stage_lock  # noqa: E402
 from pipeline.foundations.runtime.record import recorded  # noqa: E402
 
 REPORT = "report"
-"""The stage beside whose page that of the lineage lies."""
+"""The stage after which the lineage page is renewed."""
 
 
 def stage(work: Callable[[Params], str]) -> Callable[[], None]:
-    """Make a stage of `work`: it gets the parameters and returns the line that says what it made."""
+    """Make `work` a stage: it gets the parameters and returns a summary line."""
     name = Path(work.__code__.co_filename).stem  # `python -m stages.NAME` calls the module __main__
 
     @wraps(work)
@@ -69,19 +69,19 @@ def stage(work: Callable[[Params], str]) -> Callable[[], None]:
             say(f"{name}: stopped; what was finished is kept, and the next run goes on from there")
             sys.exit(INTERRUPTED)
         finally:
-            if work.__module__ == "__main__":  # all is done: Ctrl-C has nothing left to stop but libraries that tidy up
+            if work.__module__ == "__main__":  # finished: Ctrl-C would only interrupt libraries' cleanup
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     return run
 
 
 def _renew_trace() -> None:
-    """Write the page of lineage beside the report anew; in a process of its own, since it is no part of the stage."""
+    """Renew the lineage page beside the report; in a separate process, since it is not part of the stage."""
     own = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"}
     subprocess.run([sys.executable, "-m", "pipeline.lineage.page"], check=False, env=own)
 
 
 def _held(name: str, *, whole_process: bool) -> AbstractContextManager[None]:
-    """The stage's place in this checkout; of torchrun's processes, the first has it for all."""
+    """Lock the stage in this checkout; with torchrun, the first process holds the lock for all."""
     leads = os.environ.get("RANK", "0") == "0"
     return stage_lock(name, cache_folder(), whole_process=whole_process) if leads else nullcontext()

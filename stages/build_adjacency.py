@@ -1,4 +1,4 @@
-"""Count which actions occur together in training, and draw the edges of the multi-action graph."""
+"""Count co-occurring actions in training, and threshold them to the edges of the multi-action graph."""
 
 from pathlib import Path
 

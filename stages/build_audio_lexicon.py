@@ -1,4 +1,4 @@
-"""Pair the whitened sound of training videos with the actions it stands for."""
+"""Pair the whitened embeddings of training videos with their actions."""
 
 from pathlib import Path
 

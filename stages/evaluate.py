@@ -1,4 +1,4 @@
-"""Score every video of the test split over its views, and measure the scores beside their references."""
+"""Score every video of the test split over its views; compute metrics beside reference rankings."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def main(params: Params) -> str:
 
 
 def _score(split: pa.Table, params: Params) -> dict[str, int]:
-    """Write the predictions; how many videos are scored and excluded."""
+    """Write the predictions; returns the numbers of scored and excluded videos."""
     if params.dataset.source == "features":
         return score_imported(TARGET, split, MODEL, features_of(params.dataset), WHITENED, params.evaluate)
     videos = tables.read("videos", Path("data/index/videos.parquet"))
@@ -60,7 +60,7 @@ def _score(split: pa.Table, params: Params) -> dict[str, int]:
 
 
 def _warning() -> dict[str, bool]:
-    """What a reader of the metrics must know: that VGGish was never trained, where it was not."""
+    """A warning that VGGish is untrained, where it is."""
     weights = json.loads(WEIGHTS.read_text(encoding="utf-8"))
     return {} if weights["vggish"]["trained"] else {"untrained_audio_weights": True}
 

@@ -1,4 +1,4 @@
-"""Look into the trained model: what it looks at, which actions it relates, and where it gains over a baseline."""
+"""Explain the trained model: Grad-CAM, learnt relations, gains over a baseline."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def main(params: Params) -> str:
     """Write the pictures and the tables of data/explain."""
     split = tables.read("splits", Path(f"data/splits/{params.evaluate.split}.parquet"))
     videos = tables.read("videos", Path("data/index/videos.parquet"))
-    imported = params.dataset.source == "features"  # then there is no picture to draw, and none is asked for
+    imported = params.dataset.source == "features"  # imported features: there are no pictures to draw
     return run(
         Path("data/explain"),
         explained(Path(), params.explain.baseline),
@@ -35,17 +35,17 @@ def main(params: Params) -> str:
 
 
 def _lexicon(params: Params, videos: pa.Table) -> Lexicon:
-    """Whose sounds the audio forms are; the forms themselves, which may be many, stay on disk."""
+    """The videos of the audio forms; the forms themselves, which may be many, are not read."""
     columns = ["action_id", "video_id"]
     pairs = pa.concat_tables(tables.read_stream("audio", Path("data/lexicons/audio.parquet"), columns))
-    if params.dataset.source == "features":  # there is no sound to play, as there is no picture
+    if params.dataset.source == "features":  # imported features have no sound to play
         return Lexicon(pairs.slice(0, 0), {})
     lending = videos_of(pairs, videos, Path(params.dataset.folder, params.dataset.videos))
     return Lexicon(pairs, {video.video_id: video for video in lending})
 
 
 def _places(params: Params, videos: pa.Table) -> Places:
-    """Where the sample's actions are, by ids; of other data nobody has said."""
+    """The places of the sample's actions, by ids; unknown for other data."""
     if params.dataset.source != "sample":
         return {}
     actions = tables.read("actions", Path("data/index/actions.parquet"))["action"].to_pylist()

@@ -1,4 +1,4 @@
-"""Bring VGGish, word vectors and the backbone to local, hashed files."""
+"""Fetch VGGish, word vectors and the backbone to local, hashed files."""
 
 from pathlib import Path
 

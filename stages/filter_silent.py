@@ -1,4 +1,4 @@
-"""Decode each sound track and give each video a verdict: later stages describe the audible ones alone."""
+"""Decode each audio track and decide whether the video is audible; later stages use only audible ones."""
 
 from collections.abc import Mapping
 from pathlib import Path

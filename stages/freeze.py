@@ -1,4 +1,4 @@
-"""Freeze a 3D-CNN and extract its features for every video, for heads that are trained on them alone."""
+"""Freeze a 3D-CNN and extract its features for every video, to train heads on them."""
 
 from pathlib import Path
 

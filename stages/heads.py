@@ -1,4 +1,4 @@
-"""Train heads on frozen features from several seeds, as params.yaml has them and tuned; score the test videos."""
+"""Train heads on frozen features from several seeds, untuned and tuned; score the test videos."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Copy training and validation videos to small frames, quick to decode, in few files."""
+"""Store training and validation videos as small frames that decode quickly, in few files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Render the bundled sample, for where there is no data."""
+"""Render the bundled sample."""
 
 from pathlib import Path
 

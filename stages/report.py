@@ -1,4 +1,4 @@
-"""Put everything on one page."""
+"""Write the report, one HTML page."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from stages import stage
 
 REPORT = Path("data/report/index.html")
 LARGEST = 15.0
-"""Megabytes that a page may have to be sent and opened with ease."""
+"""Largest size of a page that browsers open easily, in MB."""
 
 
 @stage

@@ -1,1 +1,1 @@
-"""Annotations and videos in: the only place that knows how a data set is laid out."""
+"""Read annotations and find videos: the only code that knows the layouts of data sets."""

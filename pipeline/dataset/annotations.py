@@ -1,7 +1,7 @@
-"""What the annotation files of a data set say: its actions, and its videos with their labels.
+"""Annotations of a data set: its actions, and its videos with their labels.
 
-Annotation files come from outside and are checked line by line (DESIGN.md, invariant 7). Faults are collected,
-so that one reading names many of them, each with its file, its line, what was found and what was expected.
+Annotation files are untrusted and checked line by line (DESIGN.md, invariant 7). Faults are collected, so that one run
+names many of them, each with file, line, what was found and what was expected.
 """
 
 import re
@@ -38,21 +38,21 @@ class Video(NamedTuple):
 
 
 class Annotations(NamedTuple):
-    """All that a data set's annotation files say."""
+    """The annotations of a data set."""
 
     actions: tuple[str, ...]
     """The vocabulary, in the order of action ids."""
     videos: tuple[Video, ...]
     """In the order of the files."""
     merged_labels: int = 0
-    """Labels that their line had named already."""
+    """Number of labels that their line repeats."""
     unlabelled: tuple[str, ...] = ()
-    """Ids of videos that the data set lists without any action: they can be neither learnt from nor scored."""
+    """Ids of videos without any action, which can be neither trained on nor scored."""
 
 
 @dataclass(kw_only=True)
 class Faults:
-    """What is wrong with a data set's annotation files; raised together."""
+    """Collects faults of annotation files, to raise them together."""
 
     shown: list[str] = field(default_factory=list)
     count: int = 0
@@ -111,7 +111,7 @@ def lines(file: Path, faults: Faults) -> Iterator[tuple[int, str]]:
 
 
 def path_fault(path: str) -> str | None:
-    """What is wrong with a video's path, or None: it must lead below the videos' folder, in one spelling."""
+    """The fault of a video's path, or None: it must lead below the videos' folder and be normalized."""
     parts = path.split("/")
     if not path:
         return "found no path, expected folder/file.mp4"
@@ -129,7 +129,7 @@ def video_id_of(path: str) -> str:
 
 
 class Ids:
-    """Gives each video its id, and knows where it stood first."""
+    """Assigns video ids, and remembers the first line of each."""
 
     def __init__(self) -> None:
         self._first: dict[str, tuple[str, Path, int]] = {}
@@ -155,15 +155,15 @@ class Ids:
 
 
 def whole_number(text: str) -> int | None:
-    """The number that plain digits spell; None for anything else, and for more digits than any index has."""
+    """The value of plain digits; None for anything else, and for more digits than any index has."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
 def words_of(action: str) -> list[str]:
     """The words of an action's name, in lower case: `hitting/colliding` and `playing+music` have two each.
 
-    Punctuation and a possessive `'s` are no part of a word; a hyphen within one is. A name without any letter or digit
-    has its signs as words.
+    Punctuation and a possessive `'s` are dropped; hyphens within words stay. A name without letters and digits is split
+    into its characters.
     """
     joined = "".join(_JOINS.get(sign, sign) for sign in action.lower())
     spaced = "".join(sign if _is_of_a_word(sign) else " " for sign in joined)

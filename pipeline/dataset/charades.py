@@ -1,10 +1,10 @@
-"""Annotation files as Charades ships them: whole videos with all their actions.
+"""Read annotations in Charades' format: whole videos with all their actions.
 
     Charades_v1_classes.txt                       c000 Holding some clothes
     Charades_v1_train.csv, Charades_v1_test.csv   id,...,actions,length; actions: "c092 11.90 21.20;c147 0.00 12.60"
 
-The published test file is the split that papers score; it is `val` here. The times are of localization, which
-is another task, so they are checked for their form and left. Some published rows have no action at all.
+The published test file is the split that papers score; it is `val` here. The times are of localization, which is
+another task, so only their form is checked. Some published rows have no action at all.
 """
 
 import csv

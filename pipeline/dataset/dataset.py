@@ -16,17 +16,17 @@ READERS: Mapping[str, Callable[[Path], Annotations]] = {
     "csv": own.read,
     "features": imported.read,
 }
-"""What reads the annotation folder of each `dataset.source`; the bundled sample is written in M-MiT's layout."""
+"""The reader of each `dataset.source`; the bundled sample is in M-MiT's format."""
 
 MARKS: Mapping[DatasetSource, str] = {"mmit": mmit.CATEGORIES, "charades": charades.CLASSES, "csv": own.VIDEOS}
-"""The file that tells each layout from the others."""
+"""The file by which each format is recognized."""
 
 
 def source_of(folder: Path) -> DatasetSource:
-    """Whose layout the annotation files in `folder` have.
+    """The format of the annotation files in `folder`.
 
     Raises:
-        PlainError: none that is known, or several.
+        PlainError: no known format, or several.
     """
     found = [source for source, name in MARKS.items() if (folder / name).is_file()]
     if len(found) != 1:

@@ -1,7 +1,7 @@
-"""SHA-256 of many files, each read once, and again only where its size or time changed.
+"""SHA-256 of many files, cached by size and modification time.
 
-What was hashed is kept in `.cache/index/digests.sqlite`, saved as the work goes on, so that a killed run over a
-million files goes on where it was. The cache is a shortcut: what comes out is the same without it.
+Digests are kept in `.cache/index/digests.sqlite`, saved during the run, so that a killed run over a million files
+continues where it stopped. Results are the same without the cache.
 """
 
 import os
@@ -24,7 +24,7 @@ create table if not exists digests (
 
 
 class FileState(NamedTuple):
-    """A file as it was found: if these three are the same, its bytes are taken to be."""
+    """A file's path, size and time: if all three are the same, its bytes are taken as unchanged."""
 
     path: str
     """Absolute."""
@@ -52,7 +52,7 @@ def digests(states: Sequence[FileState], *, workers: int) -> list[Digest]:
             return _digests(states, cache, workers)
         except sqlite3.OperationalError:
             raise
-        except sqlite3.DatabaseError:  # damaged: nothing is lost but time
+        except sqlite3.DatabaseError:  # damaged: it is only a cache
             cache.unlink()
             return _digests(states, cache, workers)
     except (sqlite3.OperationalError, OSError) as error:

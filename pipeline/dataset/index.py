@@ -1,4 +1,4 @@
-"""Which annotated videos exist, and the SHA-256 of each.
+"""Index: which annotated videos exist, with their SHA-256.
 
 Later stages open only what stands in the `videos` table and refuse files that changed since. A video that is
 absent, or no readable file below the videos' folder, is left out by name with a reason (DESIGN.md, invariant 1).
@@ -125,7 +125,7 @@ def _looks(
 
 
 def _looker(root: Path, stores: Sequence[Path]) -> Callable[[str], FileState | str]:
-    """A function from a video's path to the state of its file, or to the reason why it cannot be used."""
+    """A function from a video's path to the state of its file, or to the reason it cannot be used."""
     home = os.path.realpath(root)
     allowed = tuple(f"{os.path.realpath(str(folder))}/" for folder in (home, *stores))
     real_folder = cache(os.path.realpath)  # a folder holds many videos
@@ -152,7 +152,7 @@ def _looker(root: Path, stores: Sequence[Path]) -> Callable[[str], FileState | s
 
 
 def _absent(home: str, path: str) -> str:
-    """Why a file is not found, where that can be said."""
+    """Why a file is not found, as far as known."""
     for form in ("NFC", "NFD"):
         other = unicodedata.normalize(form, path)
         if other != path and os.path.lexists(f"{home}/{other}"):
@@ -161,10 +161,10 @@ def _absent(home: str, path: str) -> str:
 
 
 def check_missing(reasons: dict[str, str], videos: int, root: Path, most: float) -> None:
-    """Stop where too many of `videos` annotated videos cannot be used.
+    """Stop if too many of `videos` annotated videos cannot be used.
 
     Raises:
-        PlainError: their part is above `most`, or nothing is left; the first ones are named.
+        PlainError: their fraction is above `most`, or nothing is left; the first ones are named.
     """
     if not reasons or (len(reasons) <= most * videos and len(reasons) < videos):
         return
@@ -196,7 +196,7 @@ def actions_table(actions: Sequence[str]) -> pa.Table:
 
 
 def summary(annotations: Annotations, index: Index) -> str:
-    """What the index holds, as the stage's closing line."""
+    """A summary of the index, for the stage's last line."""
     splits = Counter(index.videos["split"].to_pylist())
     labels = len(index.videos["actions"].combine_chunks().flatten())
     parts = ", ".join(f"{splits[split]:,} {split}" for split in ("train", "val", "test"))

@@ -1,4 +1,4 @@
-"""Annotation files as Multi-Moments in Time ships them.
+"""Read annotations in the format of Multi-Moments in Time.
 
 moments_categories.txt                                      name,index
 trainingSet.txt, validationSet.txt, testSet.txt (optional)  folder/file.mp4,index[,index...]
@@ -49,7 +49,7 @@ def read(folder: Path) -> Annotations:
 
 @contextmanager
 def _no_cycles() -> Iterator[None]:
-    """Keep the collector of cycles from going through all rows whenever some have been added: a third of the time."""
+    """Disable garbage collection of cycles while rows are added, which takes a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Annotations of your own: one CSV file, labels by name.
+"""Read your own annotations: one CSV file, labels by name.
 
 videos.csv     path,split,labels          swimming/a.mp4,train,swimming;splashing
 actions.txt    one action a line, in the order of action ids; without it, all labels of videos.csv by alphabet

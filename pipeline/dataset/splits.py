@@ -1,4 +1,4 @@
-"""Mini M-MiT (Section 4.1): the training videos that are learnt from, and for which action each was drawn.
+"""Sample Mini M-MiT (Section 4.1): the training videos, and the action for which each was drawn.
 
 Training videos without an audio stream are removed; then 300 are drawn for a category with more, and all for one
 with fewer. The paper does not say what a video's category is, where it has several labels: both readings are
@@ -147,7 +147,7 @@ def videos_per_action(train: pa.Table, n: int) -> np.ndarray:
 
 
 def summary(splits: Splits, videos: pa.Table, actions: pa.Table, params: SplitMini) -> str:
-    """What the splits hold, as the stage's closing line."""
+    """A summary of the splits, for the stage's last line."""
     annotated = _of_split(videos, "train").num_rows
     drawn = "" if params.draw == "all" else f", up to {params.per_action:,} drawn for each {params.draw}"
     counts = videos_per_action(splits.train, actions.num_rows)

@@ -1,8 +1,8 @@
 """Models of TensorFlow Hub, downloaded to its cache.
 
-tensorflow_hub would download them itself, without resuming and without a hash. So the archive comes through
-pipeline.weights.downloads and is unpacked where tensorflow_hub looks first: `TFHUB_CACHE_DIR`, a folder named by the
-SHA-1 of the handle (tensorflow.org/hub/caching). What is there already is used, offline too.
+tensorflow_hub itself downloads without resuming and without a hash. So the archive is downloaded by
+pipeline.weights.downloads and unpacked where tensorflow_hub looks first: `TFHUB_CACHE_DIR`, a folder named by the
+SHA-1 of the handle (tensorflow.org/hub/caching). Cached models are used, offline too.
 """
 
 import hashlib

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
-"""How torch.hub's published files are named: by the first digits of their SHA-256."""
+"""Names of torch.hub's published files contain the first digits of their SHA-256."""
 
 NAMED = 5
 """Actions that a warning names."""
@@ -136,11 +136,11 @@ VECTORS: Mapping[str, Callable[[Words, Sequence[str]], "tuple[KeyedVectors, str]
     "gensim": _of_gensim,
     "sentences": _of_sentences,
 }
-"""What loads the vectors of each `words.source`; returns them and where they come from."""
+"""The loader of each `words.source`; returns vectors and their source."""
 
 
 def _backbone(path: Path, name: str, weights: str) -> Weight:
-    """Converted weights as they are, or a published checkpoint, converted; a file here or an https address."""
+    """Converted weights, or a published checkpoint, which is converted; a local file or an https address."""
     source, local = weights, Path(weights)
     if "://" in weights:
         published = _HASH_IN_NAME.search(weights.partition("#")[0])

@@ -1,6 +1,6 @@
 """A SavedModel's variables and outputs, without TensorFlow in our process.
 
-TensorFlow runs in a child, so that nothing else pays for it. A SavedModel is a program: the child may write no file.
+TensorFlow runs in a child process. A SavedModel is a program, so the child may write no file.
 Numbers go through pipes: samples in, safetensors out.
 """
 
@@ -75,7 +75,7 @@ def _reason(log: str) -> str:
 
 
 def _child(handle: str) -> None:
-    """Read samples from standard input, write tensors to standard output; TensorFlow's own talk goes to the log."""
+    """Read samples from standard input, write tensors to standard output; TensorFlow's messages go to the log."""
     samples = np.frombuffer(sys.stdin.buffer.read(), np.float32)
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -1,7 +1,7 @@
 """The best that a ranking of the bundled sample's actions can reach, by enumeration of the co-occurrence table.
 
 With `render.hidden` above 0 a video does not show all that it is labelled with, so that even perfect sight leaves
-doubt. Whoever sees exactly the shown actions V knows of the labels L
+doubt. From exactly the shown actions V, the posterior of the labels L is
 
     P(L | V) ~ P(L) (1 - h)^|V| h^(|L| - |V|)    where V is a subset of L,
 
@@ -28,11 +28,11 @@ import numpy as np
 from pipeline.dataset.sample.cooccurrence import ACTIONS, GROUPS, MOST_ACTIONS, STRANGER_PERCENT
 
 DECIMALS = 12
-"""Scores that agree so far are equal."""
+"""Scores that agree to so many decimals are equal."""
 
 
 class Rankers(NamedTuple):
-    """What each ranker makes of every set of actions that a video can show."""
+    """The scores of each ranker for every set of actions that a video can show."""
 
     shown: Mapping[frozenset[int], int]
     """Each set of shown actions, by its place in the arrays."""
@@ -43,7 +43,7 @@ class Rankers(NamedTuple):
 
 
 class _Worlds(NamedTuple):
-    """Every video there can be: what it is labelled with and what it shows."""
+    """Every possible video: its labels and the actions it shows."""
 
     shown: dict[frozenset[int], int]
     """Each set of shown actions, by its number."""

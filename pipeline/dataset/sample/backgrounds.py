@@ -1,4 +1,4 @@
-"""What lies behind the actions: muted, textured, slowly drifting, of changing brightness; it tells nothing."""
+"""Backgrounds: muted, textured, slowly drifting, of changing brightness, independent of the actions."""
 
 from collections.abc import Callable
 from typing import NamedTuple

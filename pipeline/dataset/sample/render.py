@@ -23,7 +23,7 @@ BATCH = 11
 
 @dataclass(frozen=True)
 class _Batch:
-    """Some videos to render; what travels to a worker."""
+    """A batch of videos to render, sent to a worker."""
 
     plans: Sequence[Plan]
     folder: Path

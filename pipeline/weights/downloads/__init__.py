@@ -1,4 +1,4 @@
-"""Downloads: complete, verified and cached, or an error that says why not."""
+"""Download files: complete, verified and cached."""
 
 from pipeline.weights.downloads.kept import Download, fetch, place_of
 

@@ -1,8 +1,8 @@
 """Download one file over HTTP, with progress, resuming after an interruption.
 
-What came before a break lies in `NAME.part`, with the server's word for that version of the file (a strong ETag, or
-the time of its last change) in `NAME.part.version`. A later request asks for the rest of that version alone; a server
-that has another one, or knows no ranges, sends the whole again. Without such a word nothing is kept.
+A partial file is kept in `NAME.part`, with the server's identifier of that version (a strong ETag, or the time of its
+last change) in `NAME.part.version`. A later request asks for the rest of that version only; a server that has another
+one, or does not support ranges, sends the whole file. Without an identifier nothing is kept.
 """
 
 import errno
@@ -44,7 +44,7 @@ def receive(address: str, target: Path, *, label: str, pinned: bool) -> None:
         address: http or https.
         target: in a folder that exists and that no other process uses.
         label: what the progress line calls the file.
-        pinned: its hash is known, so that whatever is sent, it cannot pass for the file.
+        pinned: its hash is known, so any other file is detected.
 
     Raises:
         PlainError: the server, the proxy, the connection or the disk says no; each says what to do.
@@ -74,7 +74,7 @@ def receive(address: str, target: Path, *, label: str, pinned: bool) -> None:
 def _request(address: str, part: Path, label: str, *, pinned: bool) -> None:
     """Send one request, for the rest of `part` if there is one, and write the answer."""
     start = part.stat().st_size if part.is_file() and _version_of(part).is_file() else 0
-    headers = {"Accept-Encoding": "identity"}  # the bytes as they were published: they are counted and hashed
+    headers = {"Accept-Encoding": "identity"}  # no compression: bytes are counted and hashed as published
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": _version_of(part).read_text(encoding="utf-8")}
     with requests.get(address, headers=headers, stream=True, timeout=TIMEOUTS) as response:

@@ -64,7 +64,7 @@ def fetch(url: str, *, label: str, pin: str | None = None) -> Download:
 
 
 def place_of(address: str) -> Path:
-    """Where the file of an address is kept; one put there by hand is used, and recorded on first use."""
+    """The cache path of an address; a file put there by hand is used, and recorded on first use."""
     name = re.sub(r"[^\w.-]+", "_", unquote(urlsplit(address).path).rsplit("/", 1)[-1]).lstrip(".")
     return files.cache_folder() / "downloads" / hashlib.sha256(address.encode()).hexdigest()[:16] / (name or "file")
 
@@ -109,7 +109,7 @@ def _recorded(target: Path) -> str | None:
 
 
 def _is_kept(target: Path) -> bool:
-    """Whether the file is there, as it was recorded; a damaged one is removed."""
+    """Whether the file is there and unchanged; a damaged one is removed."""
     if not target.is_file():
         return False
     recorded = _recorded(target)
@@ -148,6 +148,6 @@ def _checked(target: Path, address: str, pin: str | None) -> Download:
 
 
 def _md5(path: Path) -> str:
-    """Published lists still carry MD5: enough against accidents, and a SHA-256 is recorded beside it."""
+    """Published lists still use MD5, which detects accidental changes; SHA-256 is recorded, too."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
