@@ -31,6 +31,8 @@ class Corpus:
 
     folder: Path
     params: Params
+    given: tuple[Path, ...] = ()
+    """Videos of the user's own, for those benchmarks that take some."""
 
     @cached_property
     def clips(self) -> list[Path]:

@@ -14,7 +14,7 @@ from pipeline.bench.corpus import Corpus
 from pipeline.bench.cuda import BATCH, device_name, training_rates
 from pipeline.bench.measure import by_rate, cores, rates
 from pipeline.bench.network import FRAMES, PAPER, SIZE, model_of
-from pipeline.bench.pictures import examples_of, of_paper
+from pipeline.bench.pictures import examples_of, of_paper, sources_of
 from pipeline.bench.vggish import CLIPS, samples_of, seeded_network
 from pipeline.report.bench_rows import Comparison, Row, row
 from pipeline.train.batches import load, shuffled
@@ -124,7 +124,7 @@ def feeding(
     """Clips that two cores make from the training copies, beside clips that the GPU trains on."""
     where = torch.device(device)
     params = of_paper(corpus.params)
-    examples = examples_of(corpus.clips, corpus.folder / "clips", params)
+    examples = examples_of(sources_of(corpus.clips), corpus.folder / "clips", params)
     made = min(len(examples), batch)
 
     def fed() -> int:

@@ -34,13 +34,13 @@ PASSES = 20
 ALL, BASELINE = ("visual", "audio", "text"), ("fc",)
 
 
-def graph(seed: int = 0) -> Tensor:
-    """A random graph of M-MiT's size, normalized; N x N."""
-    draws = torch.rand(ACTIONS, ACTIONS, generator=torch.Generator().manual_seed(seed))
+def graph(actions: int = ACTIONS, seed: int = 0) -> Tensor:
+    """A random graph, normalized; N x N."""
+    draws = torch.rand(actions, actions, generator=torch.Generator().manual_seed(seed))
     return normalize((draws < EDGES).double().fill_diagonal_(0), "paper").float()
 
 
-def model_of(params: Params, heads: tuple[str, ...], backbone: str) -> MultiActionModel:
+def model_of(params: Params, heads: tuple[str, ...], backbone: str, actions: int = ACTIONS) -> MultiActionModel:
     """The paper's model with some heads, its weights and node forms drawn from a fixed seed."""
     torch.manual_seed(0)
     return build_model(
@@ -48,10 +48,10 @@ def model_of(params: Params, heads: tuple[str, ...], backbone: str) -> MultiActi
         model=params.model.model_copy(update={"heads": heads, "relation": "gcn"}),
         gcn=params.gcn,
         transformer=params.transformer,
-        actions=ACTIONS,
-        adjacency=graph(),
-        audio_forms=torch.randn(ACTIONS, FORM_SIZE),
-        text_forms=torch.randn(ACTIONS, WORD_SIZE),
+        actions=actions,
+        adjacency=graph(actions),
+        audio_forms=torch.randn(actions, FORM_SIZE),
+        text_forms=torch.randn(actions, WORD_SIZE),
     )
 
 

@@ -4,7 +4,7 @@ The peers are data set classes around PyAV. The plain one decodes the video and 
 one seeks to the key frame before the clip and stops after its last frame. Both convert and scale those frames alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def of_paper(params: Params) -> Params:
 def loader(corpus: Corpus) -> list[Row]:
     """Training examples a second on one core, from the copies of stage prepare_clips."""
     params = of_paper(corpus.params)
-    examples = examples_of(corpus.clips, corpus.folder / "clips", params)
+    examples = examples_of(sources_of(corpus.clips), corpus.folder / "clips", params)
     epoch = iter(range(1_000_000))
 
     def ours() -> int:
@@ -81,9 +81,13 @@ def _rows(name: str, what: str, unit: str, ours: Work, peer: Callable[..., int],
     ]
 
 
-def examples_of(clips: list[Path], folder: Path, params: Params) -> Examples:
-    """Make the training copies of some clips, and open them as training does."""
-    sources = [Source(clip.stem, clip, clip.stat().st_size, files.sha256(clip)) for clip in clips]
+def sources_of(clips: Sequence[Path]) -> list[Source]:
+    """Some clips as `index` would know them."""
+    return [Source(clip.stem, clip, clip.stat().st_size, files.sha256(clip)) for clip in clips]
+
+
+def examples_of(sources: Sequence[Source], folder: Path, params: Params) -> Examples:
+    """Make the training copies of some videos, and open them as training does."""
     prepare(folder, sources, clips=params.clips, frames=params.frames, media=params.media, execution=params.execution)
     names = sorted(source.video_id for source in sources)
     columns = {"video_id": names, "actions": [[0]] * len(names), "drawn_for": [None] * len(names)}

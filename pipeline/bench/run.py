@@ -7,7 +7,19 @@ from typing import Literal
 
 import torch
 
-from pipeline.bench import arithmetic, bookkeeping, cuda, cuda_parts, memory, network, pictures, sandbox, sound, vggish
+from pipeline.bench import (
+    arithmetic,
+    bookkeeping,
+    copies,
+    cuda,
+    cuda_parts,
+    memory,
+    network,
+    pictures,
+    sandbox,
+    sound,
+    vggish,
+)
 from pipeline.bench.corpus import Corpus
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime.errors import PlainError
@@ -25,6 +37,7 @@ ON_CPU: dict[str, Benchmark] = {
     "vggish": vggish.vggish,
     "loader": pictures.loader,
     "views": pictures.tested,
+    "copies": copies.copies,
     "gcn": network.gcn,
     "step": network.step,
     "export": network.exported,
@@ -45,7 +58,14 @@ APART = ("memory",)
 """Runs by its name alone: it takes minutes by itself."""
 
 
-def run(names: Sequence[str], params: Params, *, device: Literal["cpu", "cuda"], table: Path) -> Iterator[Row]:
+def run(
+    names: Sequence[str],
+    params: Params,
+    *,
+    device: Literal["cpu", "cuda"],
+    table: Path,
+    given: tuple[Path, ...] = (),
+) -> Iterator[Row]:
     """Run benchmarks, all but those apart where none is named, and put their lines into the table as they come.
 
     Raises:
@@ -60,7 +80,7 @@ def run(names: Sequence[str], params: Params, *, device: Literal["cpu", "cuda"],
     scratch = cache_folder() / "bench"
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=scratch) as folder:
-        corpus = Corpus(Path(folder).absolute(), params)
+        corpus = Corpus(Path(folder).absolute(), params, given)
         for name in names or _runnable(known):
             _check_library(known, name)
             say(f"bench: {name}")

@@ -78,9 +78,15 @@ def samples_of(corpus: Corpus) -> list[np.ndarray]:
 
 def seeded_network(corpus: Corpus) -> Network:
     """VGGish with weights from a seed, on the CPU: as fast as with real ones."""
-    path = corpus.folder / "vggish.safetensors"
-    save_file(seeded_weights(0), path)
+    path = seeded_weights_file(corpus.folder)
     return Network(path, files.sha256(path), "cpu")
+
+
+def seeded_weights_file(folder: Path) -> Path:
+    """A file of VGGish's weights from a seed."""
+    path = folder / "vggish.safetensors"
+    save_file(seeded_weights(0), path)
+    return path
 
 
 @contextmanager

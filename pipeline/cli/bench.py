@@ -1,5 +1,6 @@
 """`m3a bench`: benchmarks on this machine."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -14,11 +15,12 @@ def bench(
         list[str] | None, typer.Argument(metavar="NAME", help="Benchmarks to run; all but `memory` if not given.")
     ] = None,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to measure.")] = "cpu",
+    clips: Annotated[Path | None, typer.Option(help="Videos for `copies`, in the place of rendered ones.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure decoding, extraction, training and testing against plain code that does the same, and print a table.
 
-    On the CPU: sound, sandbox, silence, vggish, loader, views, gcn, step, export, portable, bookkeeping; and
+    On the CPU: sound, sandbox, silence, vggish, loader, views, copies, gcn, step, export, portable, bookkeeping; and
     `memory`, which runs by its name alone. With --device cuda: conv3d, train, test, vggish, feed. Run it while
     nothing else does. The lines go into data/bench/bench.parquet too, which the report shows after `dvc repro report`.
     """
@@ -30,7 +32,8 @@ def bench(
     from pipeline.foundations.params import load_params
     from pipeline.report.bench_rows import TABLE, markdown
 
-    rows = list(run(names or [], load_params(), device=device, table=TABLE))
+    given = tuple(sorted(path.absolute() for path in clips.iterdir() if path.is_file())) if clips else ()
+    rows = list(run(names or [], load_params(), device=device, table=TABLE, given=given))
     if as_json:
         entries = [asdict(row) for row in rows]
         write_json([{name: None if value != value else value for name, value in entry.items()} for entry in entries])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import DATA, AsJson, app, out, write_json
+from pipeline.cli.app import DATA, AsJson, app, compute_as_stages, out, write_json
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
 
@@ -17,13 +17,25 @@ NEXT, INDENT = "\n", " " * 28
 
 
 @app.command(rich_help_panel=DATA, epilog="Example: m3a doctor --json")
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    as_json: AsJson = False,
+    plan: Annotated[bool, typer.Option(help="Print what each stage will take instead; some minutes.")] = False,
+    videos: Annotated[int | None, typer.Option(help="With --plan: as if there were so many.", min=1)] = None,
+    cores: Annotated[int | None, typer.Option(help="With --plan: of the machine; execution.workers.", min=1)] = None,
+    gpu_clips: Annotated[float | None, typer.Option(help="With --plan: clips/s that its GPU trains.", min=0.1)] = None,
+) -> None:
     """Check before a run that everything it needs is there, and say what to do if not.
 
     Checks the folders of params.yaml, the annotations and their counts, the video files (decoding some of them), the
     weights, disk space, memory, GPU and versions. Green: fine. Yellow: look at it. Red: a run would stop, or its
     results would mean nothing; the exit status is then 1.
+
+    With --plan, measures what a video costs in each stage, on a sample of yours, and prints time, disk and memory of
+    each stage for all of them.
     """
+    if plan:
+        _print_plan(videos, cores, gpu_clips, as_json=as_json)
+        return
     from pipeline.doctor.examine import examine
     from pipeline.doctor.finding import worst
     from pipeline.foundations.params import load_params
@@ -38,6 +50,33 @@ def doctor(as_json: AsJson = False) -> None:
         write_json({"worst": colour, "findings": [finding._asdict() for finding in findings]})
     if colour == "red":
         raise typer.Exit(1)
+
+
+def _print_plan(videos: int | None, cores: int | None, gpu_clips: float | None, *, as_json: bool) -> None:
+    compute_as_stages()
+    from tempfile import TemporaryDirectory
+
+    from pipeline.bench import plan
+    from pipeline.bench.unit_costs import SAMPLE, measure
+    from pipeline.dataset.dataset import read_annotations
+    from pipeline.foundations.params import load_params
+    from pipeline.foundations.runtime.files import cache_folder
+
+    params = load_params()
+    if params.dataset.source == "features":
+        raise PlainError("doctor --plan: dataset.source is features, so nothing is decoded; a run takes minutes")
+    annotations = read_annotations(params.dataset)
+    scratch = cache_folder() / "plan"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=scratch) as folder:
+        paths = plan.sampled(Path(), params, annotations, SAMPLE)
+        costs = measure(paths, params, Path(folder).absolute(), actions=len(annotations.actions))
+    machine = plan.Machine(cores or params.execution.workers, gpu_clips)
+    stages = list(plan.plan(plan.counts_of(annotations, params, videos), costs, params, machine))
+    if as_json:
+        write_json({"unit_costs": costs._asdict(), "stages": [stage._asdict() for stage in stages]})
+    else:
+        typer.echo(plan.markdown(stages), nl=False)
 
 
 @app.command(rich_help_panel=DATA, epilog="Example: m3a numerics")

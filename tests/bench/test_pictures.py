@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.bench.pictures import decode_example, decode_view, examples_of, of_paper
+from pipeline.bench.pictures import decode_example, decode_view, examples_of, of_paper, sources_of
 from pipeline.evaluate.views import views
 from pipeline.foundations.media.frames import read_frames
 from pipeline.train.data import Pick
@@ -27,7 +27,7 @@ def test_a_view_that_is_decoded_alone_is_that_of_the_whole_video(corpus, paper, 
 
 def test_both_loaders_make_examples_of_one_form(corpus, paper, tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    ours = examples_of(corpus.clips, tmp_path / "clips", paper)[Pick(0, 0)].pictures
+    ours = examples_of(sources_of(corpus.clips), tmp_path / "clips", paper)[Pick(0, 0)].pictures
     for careful in (False, True):
         random = np.random.default_rng(0)
         theirs = decode_example(corpus.clips[0], paper.frames, paper.train, random, careful=careful)
