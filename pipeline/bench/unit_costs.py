@@ -133,6 +133,7 @@ def _vggish(tracks: Sequence[Track], params: Params, folder: Path) -> float:
         devices=devices_of(params.execution.model_copy(update={"device": "cpu"})),
         size=len(tracks),
         short=params.vggish.short,
+        mixed_precision=False,
         media=params.media,
         threads=1,
     )
