@@ -13,14 +13,13 @@ from math import nan
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.bench.corpus import Corpus
 from pipeline.bench.measure import Rates, by_rate, rates
 from pipeline.bench.network import ACTIONS, ALL, EDGES, FRAMES, PAPER, SIZE, model_of
 from pipeline.foundations.params import Params
-from pipeline.model.backbones import BACKBONES
 from pipeline.model.determinism import reproducible
+from pipeline.model.flops import flops_of
 from pipeline.model.loss import bce
 from pipeline.model.normalize import as_clips
 from pipeline.report.bench_rows import Comparison, Row, row
@@ -74,7 +73,7 @@ def training(
     where = torch.device(device)
     found = training_rates(corpus.params, tuple(VARIANTS), where, backbone, batch, size, compiler)
     what = f"training {backbone} with all three GCNs, {batch} clips of {FRAMES} x {size} x {size} a step, bfloat16"
-    return _rows("train", what, found, where, flops=3 * flops_of(backbone, size), matrix=matrix)
+    return _rows("train", what, found, where, flops=3 * flops_of(backbone, FRAMES, size), matrix=matrix)
 
 
 def training_rates(
@@ -106,7 +105,7 @@ def scoring(
 
     found = rates({name: work(variant) for name, variant in VARIANTS.items()}, repeats=REPEATS)
     what = f"testing {backbone} with all three GCNs, {batch} clips of {FRAMES} x {size} x {size} a batch, bfloat16"
-    return _rows("test", what, found, where, flops=flops_of(backbone, size), matrix=matrix)
+    return _rows("test", what, found, where, flops=flops_of(backbone, FRAMES, size), matrix=matrix)
 
 
 def _rows(name: str, what: str, found: Rates, device: torch.device, *, flops: float, matrix: int) -> list[Row]:
@@ -132,15 +131,6 @@ def _rows(name: str, what: str, found: Rates, device: torch.device, *, flops: fl
         )
     )
     return rows
-
-
-def flops_of(backbone: str, size: int) -> float:
-    """Floating-point operations of one clip's way forward through the backbone; the heads add a thousandth."""
-    with torch.device("meta"):
-        network, clip = BACKBONES[backbone]().eval(), torch.empty(1, 3, FRAMES, size, size)
-    with FlopCounterMode(display=False) as counter:
-        network(clip)
-    return float(counter.get_total_flops())
 
 
 def matrix_rate(device: torch.device, size: int) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.doctor import machine, needs
 from pipeline.doctor.data import examine_data
+from pipeline.doctor.feed import feed
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.shared import shared_memory
 from pipeline.doctor.weights import action_names, examine_weights
@@ -25,3 +26,4 @@ def examine(root: Path, params: Params) -> Iterator[Finding]:
     yield machine.decoder(params)
     yield machine.arithmetic(params)
     yield machine.accelerator(params)
+    yield from feed(params)
