@@ -13,6 +13,7 @@ from pipeline.bench import (
     copies,
     cuda,
     cuda_parts,
+    cuda_waits,
     memory,
     network,
     pictures,
@@ -49,6 +50,8 @@ ON_CUDA: dict[str, Benchmark] = {
     "conv3d": cuda_parts.conv3d,
     "train": cuda.training,
     "test": cuda.scoring,
+    "graphs": cuda.graphs,
+    "wait": cuda_waits.waiting,
     "vggish": cuda_parts.vggish,
     "feed": cuda_parts.feeding,
 }

@@ -21,8 +21,9 @@ def bench(
     """Measure decoding, extraction, training and testing against plain code that does the same, and print a table.
 
     On the CPU: sound, sandbox, silence, vggish, loader, views, copies, gcn, step, export, portable, bookkeeping; and
-    `memory`, which runs by its name alone. With --device cuda: conv3d, train, test, vggish, feed. Run it while
-    nothing else does. The lines go into data/bench/bench.parquet too, which the report shows after `dvc repro report`.
+    `memory`, which runs by its name alone. With --device cuda: conv3d, train, test, graphs, wait, vggish, feed. Run
+    it while nothing else does. The lines go into data/bench/bench.parquet too, which the report shows after
+    `dvc repro report`.
     """
     compute_as_stages()
     from dataclasses import asdict

@@ -1,11 +1,14 @@
 """The GPU's benchmarks, on the CPU and with a small network: what they count and compare."""
 
+import time
+
 import pytest
 import torch
 
-from pipeline.bench import cuda, cuda_parts
+from pipeline.bench import cuda, cuda_parts, cuda_waits
 from pipeline.bench.corpus import Corpus
 from pipeline.model.flops import flops_of
+from pipeline.train.data import Batch
 
 SMALL = {"device": "cpu", "backbone": "r2plus1d_tiny", "batch": 2, "size": 16}
 
@@ -27,26 +30,54 @@ def test_the_papers_network_takes_38_gmac_a_clip():
     assert flops_of("r2plus1d_34", 8, 112) == pytest.approx(2 * 38.09e9, rel=2e-3)
 
 
-@pytest.mark.parametrize(("name", "work"), [("train", cuda.training), ("test", cuda.scoring)])
-def test_every_way_is_held_against_the_plain_ones_and_the_device(little, name, work):
-    rows = work(little, **SMALL, matrix=64, compiler=lambda model: model)
+@pytest.mark.parametrize(
+    ("name", "work", "ways"),
+    [("train", cuda.training, ["the fastest kernels", "compiled"]), ("test", cuda.scoring, ["the fastest kernels"])],
+)
+def test_every_way_is_held_against_the_plain_ones_and_the_device(little, monkeypatch, name, work, ways):
+    monkeypatch.setattr(cuda, "compile_objective", lambda *_, **__: None)  # a minute of a CPU
+    rows = work(little, **SMALL, matrix=64)
     assert [row.name for row in rows] == [
-        f"{name}, against plain", f"{name}, against autocast", f"{name}, compiled", f"{name}, of the matrix rate"
+        f"{name}, against plain", f"{name}, against autocast", *(f"{name}, {way}" for way in ways),
+        f"{name}, of the matrix rate",
     ]  # fmt: skip
     share = rows[-1]
     assert share.unit == "TFLOP/s"
-    clips = max(row.ours for row in rows[:3])
+    clips = max(row.ours for row in rows[:-1])
     passes = 3 if name == "train" else 1
     assert share.ours == pytest.approx(clips * passes * flops_of("r2plus1d_tiny", cuda.FRAMES, 16) / 1e12)
 
 
-def test_our_clips_have_their_channels_innermost_and_the_plain_ones_not(params):
-    pictures = torch.zeros(2, 8, 16, 16, 3, dtype=torch.uint8)
-    ours = cuda._clips(pictures, params, cuda.VARIANTS["ours"])
-    plain = cuda._clips(pictures, params, cuda.VARIANTS["plain"])
-    assert ours.is_contiguous(memory_format=torch.channels_last_3d)
-    assert plain.is_contiguous()
-    assert torch.equal(ours, plain)
+def test_a_small_network_is_tried_as_cuda_graphs(little, monkeypatch):
+    asked = []
+    monkeypatch.setattr(cuda, "compile_objective", lambda _, how, **__: asked.append(how))
+    (row,) = cuda.graphs(little, **SMALL)
+    assert (row.name, asked) == ("train, graphs", ["none", "graphs"])
+
+
+def test_the_wait_is_the_time_between_steps():
+    """Steps of 20 ms with 60 ms between them: three quarters of the time, but for the last step."""
+    made = Batch(*[torch.zeros(5)] * 4)
+
+    def batches():
+        for _ in range(cuda_waits.WARM_UP + 4):
+            time.sleep(0.06)
+            yield made
+
+    share, speed = cuda_waits.observed(lambda _: time.sleep(0.02), batches(), torch.device("cpu"))
+    assert share == pytest.approx(3 * 60 / (3 * 60 + 4 * 20), abs=0.1)
+    assert speed == pytest.approx(4 * 5 / 0.26, rel=0.3)
+
+
+@pytest.mark.slow
+def test_waits_are_measured_beside_the_plain_loops(little, tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(cuda_waits, "STEPS", 3)
+    monkeypatch.setattr(cuda_waits, "REPEATS", 1)
+    wait, speed = cuda_waits.waiting(little, **SMALL)
+    assert 0 <= wait.ours < 1
+    assert 0 <= wait.theirs < 1
+    assert speed.unit == "clips/s"
 
 
 def test_every_convolution_is_looked_at_and_the_worst_is_named(corpus, monkeypatch):
