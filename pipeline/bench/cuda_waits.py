@@ -13,7 +13,7 @@ from pipeline.bench.corpus import Corpus
 from pipeline.bench.cuda import BATCH, OURS, device_name, our_learner, plain_learner, step_plainly, wait
 from pipeline.bench.measure import by_rate
 from pipeline.bench.network import ACTIONS, EDGES, FRAMES, PAPER, SIZE
-from pipeline.bench.pictures import examples_of, of_paper
+from pipeline.bench.pictures import examples_of, of_paper, sources_of
 from pipeline.model.determinism import reproducible
 from pipeline.report.bench_rows import Row, row
 from pipeline.train.batches import load
@@ -48,7 +48,7 @@ def waiting(
     """Fraction of training's time in which the GPU has no step to compute, and clips a second with the loader."""
     where, params = torch.device(device), of_paper(corpus.params)
     params = params.model_copy(update={"train": params.train.model_copy(update={"crop": size})})
-    examples = examples_of(corpus.clips, corpus.folder / "clips", params)
+    examples = examples_of(sources_of(corpus.clips), corpus.folder / "waits", params)
     workers = len(sched_getaffinity(0))
     learner, objective, run = our_learner(params, backbone, where, OURS["ours"])
     model, optimizer = plain_learner(params, backbone, where)
