@@ -28,6 +28,12 @@ BACKWARD = 3
 """A step costs three forward passes: its own, and two for the gradients."""
 ROW = 600.0
 """Bytes that a stage holds of each video while it lists them: 583 measured, with names like those of M-MiT."""
+WHOLE = 8
+"""Starts that these four take: two of them load SciPy, scikit-learn or gensim."""
+LIGHT = 170e6
+"""Bytes of a process of a stage without a network: 140 to 175 MB measured."""
+EMBEDDED = 8.4e6
+"""Bytes that VGGish takes on the way for each video of a shard: 268 MB measured for 32."""
 INDEXED = 40.0
 """Bytes of a row of the table of videos: most are its digest, which does not compress."""
 SCRATCH, TABLES = 2e9, 60.0
@@ -88,21 +94,23 @@ def counts_of(annotations: Annotations, params: Params, videos: int | None = Non
 def plan(counts: Counts, costs: UnitCosts, params: Params, machine: Machine) -> Iterator[Planned]:
     """The stages that grow with the videos; those on whole tables are one line."""
     workers = machine.cores
-    worker, held = PROCESS + DECODER, ROW * counts.videos
+    held = ROW * counts.videos
 
-    def sharded(stage: str, items: float, each: float, disk: float, more: float = 0.0) -> Planned:
-        total = items * each + (costs.start_network if more else costs.start) * (1 + workers)
-        most = workers * (worker + more) + held
+    def sharded(stage: str, items: float, each: float, disk: float, network: float = 0.0) -> Planned:
+        total = items * each + (costs.start_network if network else costs.start) * (1 + workers)
+        process = PROCESS + network if network else LIGHT
+        most = workers * (process + DECODER) + process + held
         return Planned(stage, total / workers, total, disk, most, f"{workers} cores: {each * 1e3:,.1f} ms a video")
 
     audible, form = costs.audible * counts.videos, FORM_SIZE * FLOAT
     hashed = counts.videos * costs.hash + costs.start
     reading = f"the disk, or {costs.hash * 1e3:,.1f} ms a file of {size(costs.file_bytes)}"
-    yield Planned("index", hashed / workers, hashed, INDEXED * counts.videos, PROCESS + held, reading)
+    yield Planned("index", hashed / workers, hashed, INDEXED * counts.videos, LIGHT + held, reading)
     yield sharded("filter_silent", counts.videos, costs.sound, 40 * counts.videos)
-    yield sharded("extract_vggish", audible, costs.vggish, audible * form, VGGISH_PARAMETERS * FLOAT)
+    networks = VGGISH_PARAMETERS * FLOAT + params.vggish.shard_size * EMBEDDED
+    yield sharded("extract_vggish", audible, costs.vggish, audible * form, networks)
     tables = audible * form + counts.lenders * costs.audible * form
-    minutes = counts.videos * TABLES / 1e6 + 4 * costs.start
+    minutes = counts.videos * TABLES / 1e6 + WHOLE * costs.start
     yield Planned("whiten to adjacency", minutes, minutes, tables, SCRATCH * counts.videos / 1e6 + PROCESS, "one core")
     yield sharded("prepare_clips", counts.copied, costs.copy, counts.copied * costs.copy_bytes)
     yield _trained(counts, costs, params, machine)

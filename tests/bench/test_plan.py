@@ -6,7 +6,7 @@ from pipeline.bench import plan
 from pipeline.bench.plan import Counts, Machine, counts_of, duration
 from pipeline.bench.unit_costs import UnitCosts, measure
 from pipeline.dataset.annotations import Annotations, Video
-from pipeline.doctor.needs import DECODER, PROCESS
+from pipeline.doctor.needs import DECODER
 from tests.train.miniature import changed
 
 COSTS = UnitCosts(
@@ -38,7 +38,7 @@ def test_a_sharded_stage_takes_its_videos_costs_and_its_processes_starts(paper):
     assert stages["prepare_clips"].core_seconds == pytest.approx(900 * 0.1 + 5 * 1.0)
     assert stages["prepare_clips"].seconds == pytest.approx((900 * 0.1 + 5 * 1.0) / 4)
     assert stages["prepare_clips"].disk == 900 * 170e3
-    assert stages["filter_silent"].memory == pytest.approx(4 * (PROCESS + DECODER) + 600 * 1000)
+    assert stages["filter_silent"].memory == pytest.approx(5 * plan.LIGHT + 4 * DECODER + 600 * 1000)
 
 
 def test_training_counts_epochs_precise_statistics_and_validations(paper):
