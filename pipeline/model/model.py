@@ -1,5 +1,6 @@
 """The joint model J(H, G_v, G_a, G_t): a 3D-CNN and its relation learners (Figure 2, Equation 3)."""
 
+import itertools
 from contextlib import nullcontext
 
 import torch
@@ -29,6 +30,9 @@ from pipeline.model.heads import (
     VisualTokens,
 )
 from pipeline.model.transformer import ActionEncoder, ActionTransformer, CrossAttention
+
+DECODED_AT_ONCE = 8192
+"""Pairs of view and action that a decoder scores at once: its widest layer holds 8 KB of each."""
 
 
 class MultiActionModel(nn.Module):
@@ -90,7 +94,10 @@ class MultiActionModel(nn.Module):
         position (released code), which is something else only where `released` pooling has several.
         """
         if isinstance(self.head, LabelDecoder):
-            return self.logits(positions_BLC, sounds).sigmoid()
+            at_once = max(1, DECODED_AT_ONCE // len(self.head.weight))
+            heard = itertools.repeat(None) if sounds is None else torch.split(sounds, at_once)
+            parts = zip(torch.split(positions_BLC, at_once), heard, strict=False)
+            return torch.cat([self.logits(part_BLC, own) for part_BLC, own in parts]).sigmoid()
         if isinstance(self.head, FullyConnected):
             return self.logits(positions_BLC, sounds).sigmoid().mean(1)
         return self.logits(positions_BLC.mean(1), sounds).sigmoid()

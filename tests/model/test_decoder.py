@@ -7,6 +7,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pipeline.model.decoder import FEED_FORWARD, WIDTH, LabelDecoder, tokens
 from pipeline.model.fold import fold
+from pipeline.model.heads import SoundLayer
 from pipeline.model.loss import LOSSES
 
 LAYERS = 4 * (WIDTH**2 + WIDTH) + 3 * 2 * WIDTH + 2 * WIDTH * FEED_FORWARD + FEED_FORWARD + WIDTH
@@ -68,6 +69,19 @@ def test_in_the_model_it_sees_every_place_and_folds_to_itself(make_model, heads)
         torch.testing.assert_close(model.scores(clips), model.head(places).sigmoid())
         torch.testing.assert_close(fold(model).scores(clips), model.scores(clips))
         assert model.scores_at(places[:, :1]).shape == (2, 7)
+
+
+@pytest.mark.parametrize("sound", [None, 6])
+def test_many_views_are_scored_in_parts_as_at_once(make_model, monkeypatch, sound):
+    decoder = make_model(("decoder",)).eval()
+    places, heard = torch.randn(11, 1, decoder.backbone.features), torch.randn(11, 6)
+    if sound:
+        decoder.sound = SoundLayer(sound, 7)
+    sounds = heard if sound else None
+    with torch.no_grad():
+        at_once = decoder.scores_at(places, sounds)
+        monkeypatch.setattr("pipeline.model.model.DECODED_AT_ONCE", 4 * 7)
+        torch.testing.assert_close(decoder.scores_at(places, sounds), at_once)
 
 
 def test_text_queries_are_read_from_the_forms(make_model):
