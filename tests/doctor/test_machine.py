@@ -9,7 +9,8 @@ import torch
 from pipeline.doctor import machine
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.machine import accelerator, extras, versions
-from pipeline.foundations.media.guard import Guard, _end_all
+from pipeline.foundations.media.decoder import end_idle
+from pipeline.foundations.media.guard import Guard
 from pipeline.foundations.media.sandbox import SandboxStatus
 
 
@@ -126,7 +127,7 @@ def test_the_decoder_is_locked_in_or_it_is_told_what_the_kernel_lacks(params, mo
 
 
 def test_a_decoder_that_does_not_start_is_red(params, monkeypatch):
-    _end_all()  # none that waits, from another test
+    end_idle()  # none that waits, from another test
     monkeypatch.setattr(sys, "executable", "/bin/false")
     finding = machine.decoder(params)
     assert finding.colour == "red"

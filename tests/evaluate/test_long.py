@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.clips.prepare import copy_frames, line_of
 from pipeline.evaluate.views import view_reader
-from pipeline.foundations.media.guard import Guard, _end_all
+from pipeline.foundations.media.decoder import end_idle
+from pipeline.foundations.media.guard import Guard
 from tests.presets import preset_params
 
 FRAMES = 15
@@ -47,7 +48,7 @@ def test_a_minute_of_1080p_is_read_in_the_memory_of_six_seconds(videos, params, 
     read = view_reader(params.frames, params.evaluate) if what == "views" else copy
     peaks = {}
     for seconds, path in videos.items():
-        _end_all()
+        end_idle()
         with Guard(media) as guard:
             found = guard.call(read, path, media)
             peaks[seconds] = peak_mb(guard)

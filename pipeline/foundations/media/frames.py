@@ -12,11 +12,11 @@ import numpy as np
 from av.video import VideoFrame, VideoStream
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from pipeline.foundations.media.answers import Array
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.orientation import Oriented, oriented, upright
 from pipeline.foundations.media.scaling import between_pixels, displayed_size, scaled_size
 from pipeline.foundations.media.source import decode, opened
-from pipeline.foundations.media.wire import Array
 from pipeline.foundations.params import Frames, Media, Scaling
 
 SLACK = 0.002

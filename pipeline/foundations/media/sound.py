@@ -8,9 +8,9 @@ from typing import Annotated, NamedTuple
 import av
 import numpy as np
 
+from pipeline.foundations.media.answers import Array
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.source import decode, opened
-from pipeline.foundations.media.wire import Array
 from pipeline.foundations.params import Media
 
 BLOCK = 16_384

@@ -8,7 +8,8 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from pipeline.foundations.media.guard import Guard, _end_all
+from pipeline.foundations.media.decoder import end_idle
+from pipeline.foundations.media.guard import Guard
 from pipeline.foundations.params import Media, Params
 
 H264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 10"
@@ -41,9 +42,9 @@ def small(media: Media) -> Media:
 @pytest.fixture
 def fresh() -> Iterator[None]:
     """No child is left from earlier, and none stays."""
-    _end_all()
+    end_idle()
     yield
-    _end_all()
+    end_idle()
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.foundations.media import sandbox
+from pipeline.foundations.media.decoder import DecoderError
 from pipeline.foundations.media.faults import Undecodable
-from pipeline.foundations.media.guard import DecoderError, Guard
+from pipeline.foundations.media.guard import Guard
 from pipeline.foundations.params import Media
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.foundations.media import decoder
 from pipeline.foundations.media import guard as module
 from pipeline.foundations.media.decoding import decoded
 from pipeline.foundations.media.faults import NoAudioStream, Undecodable
@@ -154,7 +155,7 @@ def test_an_error_ends_all_processes_and_leaves_none_waiting(fresh: None, media:
         fail()
     assert len(set(served)) == 3
     assert all(gone(int(str(child))) for child in served)
-    assert module._idle == []
+    assert decoder.idle == []
 
 
 def test_ctrl_c_ends_all_that_are_at_work(fresh: None, media: Media, texts: list[Recorded], begun: list[object]):
@@ -182,12 +183,12 @@ def test_ctrl_c_ends_all_that_are_at_work(fresh: None, media: Media, texts: list
         signal.signal(signal.SIGALRM, before)
     assert len(set(served)) == 3
     assert all(gone(int(str(child))) for child in served)
-    assert module._idle == []
+    assert decoder.idle == []
 
 
 def test_a_process_whose_answer_nobody_took_serves_no_more(fresh: None, media: Media, texts: list[Recorded]):
     with decoded(texts, process, media, threads=3) as made:
         first = next(made)
-    assert len(module._idle) == 1  # the others were at their second and third video
+    assert len(decoder.idle) == 1  # the others were at their second and third video
     with decoded(texts, process, media, threads=1) as made:
         assert list(made) == [first] * 7

@@ -156,7 +156,7 @@ def test_few_children_are_kept_waiting(fresh: None, media: Media):
     for seconds in (10.0, 20.0, 30.0, 40.0):
         with Guard(media.model_copy(update={"timeout_seconds": seconds})) as guard:
             served = guard.call(os.getpid)
-    assert len(module._idle) == module.KEPT
+    assert len(module.idle) == module.KEPT
     with Guard(media.model_copy(update={"timeout_seconds": 40.0})) as guard:
         assert guard.call(os.getpid) == served
 
@@ -171,13 +171,13 @@ def test_the_death_of_a_child_that_served_before_is_not_held_against_the_video(m
 def test_a_video_that_kills_does_so_in_a_fresh_child_too_before_it_is_believed(
     fresh: None, media: Media, monkeypatch: pytest.MonkeyPatch
 ):
-    def started(*args: object) -> module._Child:
+    def started(*args: object) -> module.Decoder:
         children.append(made(*args))
         return children[-1]
 
-    children: list[module._Child] = []
-    made = module._Child
-    monkeypatch.setattr(module, "_Child", started)
+    children: list[module.Decoder] = []
+    made = module.Decoder
+    monkeypatch.setattr(module, "Decoder", started)
     with Guard(media) as guard:
         guard.call(os.getpid)
         with pytest.raises(Undecodable, match="exit status 9"):
@@ -253,10 +253,10 @@ def test_no_descriptor_is_lost_with_a_dead_child(media: Media):
 def test_a_fork_of_this_process_does_not_speak_to_its_children(media: Media):
     with Guard(media) as guard:
         guard.call(len, "abc")
-    assert module._idle
+    assert module.idle
     pid = os.fork()
     if pid == 0:
-        os._exit(len(module._idle))
+        os._exit(len(module.idle))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from pipeline.doctor.probe import probe
-from pipeline.foundations.media import guard as module
+from pipeline.foundations.media import decoder as module
 from pipeline.foundations.media import sandbox
+from pipeline.foundations.media.decoder import DecoderError
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.frames import read_frames
-from pipeline.foundations.media.guard import DecoderError, Guard
+from pipeline.foundations.media.guard import Guard
 from pipeline.foundations.media.sound import read_sound
 from pipeline.foundations.params import Media, Params
 

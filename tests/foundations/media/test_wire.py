@@ -14,11 +14,11 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import pytest
 
-from pipeline.foundations.media import unchanged, wire
+from pipeline.foundations.media import answers, unchanged, wire
+from pipeline.foundations.media.answers import Array
 from pipeline.foundations.media.frames import Pictures, read_frames, reader
 from pipeline.foundations.media.pipe import Malformed, Pipe
 from pipeline.foundations.media.sound import Sound, read_sound
-from pipeline.foundations.media.wire import Array
 from pipeline.foundations.params import Params
 
 ROOM = 2**28
@@ -46,7 +46,7 @@ def through(value: Any, expected: Any = Any) -> Any:
     sender = threading.Thread(target=wire.send_answer, args=(theirs, value))
     sender.start()
     kind, node = ours.head(room=ROOM)
-    received = wire.read_answer(ours, node, expected)
+    received = answers.read_answer(ours, node, expected)
     sender.join()
     assert kind == "value"
     return received
@@ -58,7 +58,7 @@ def crafted(node: Any, content: bytes = b"", *, expected: Any = Any, room: int =
     text = json.dumps(["value", node]).encode()
     theirs._end.sendall(struct.pack("<I", len(text)) + text + content)
     theirs.close()
-    return wire.read_answer(ours, ours.head(room=room, seconds=5.0)[1], expected)
+    return answers.read_answer(ours, ours.head(room=room, seconds=5.0)[1], expected)
 
 
 @pytest.mark.parametrize(
@@ -213,15 +213,15 @@ def test_a_function_without_a_name_cannot_be_called():
     ],
 )
 def test_what_a_function_returns_is_known_from_its_signature(function: Any, args: Any, expected: Any):
-    assert wire.return_type(function, args) is expected
+    assert answers.return_type(function, args) is expected
 
 
 def test_the_reader_of_testing_returns_pictures(params: Params):
-    assert wire.return_type(unchanged.read, ("file", reader(params.frames, 64), "media")) is Pictures
+    assert answers.return_type(unchanged.read, ("file", reader(params.frames, 64), "media")) is Pictures
 
 
 def test_text_does_not_reach_a_terminal_as_commands():
-    assert wire.printable("a\x1b[31m\tb\nc\udce9") == "a\ufffd[31m\ufffdb\nc\ufffd"
-    assert len(wire.printable("x" * 10_000)) == 2000
+    assert answers.printable("a\x1b[31m\tb\nc\udce9") == "a\ufffd[31m\ufffdb\nc\ufffd"
+    assert len(answers.printable("x" * 10_000)) == 2000
     with pytest.raises(Malformed):
-        wire.printable(3)
+        answers.printable(3)
