@@ -9,6 +9,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from pipeline.audio.embedders import EMBEDDERS, embedder_of
+from pipeline.audio.soundnet import SoundNet
 from pipeline.audio.vggish import load_vggish
 from pipeline.foundations.params import Backbone, Vggish, Words
 from pipeline.foundations.runtime.errors import PlainError
@@ -16,6 +18,8 @@ from pipeline.foundations.runtime.files import sha256
 from pipeline.lexicon import words
 from pipeline.weights import gensim_data, pretrained
 from pipeline.weights.downloads import http
+
+SEEDED = Vggish(source="seeded", handle="", short="pad", mixed_precision=False, max_failure_rate=0.0, shard_size=1)
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def weights_of(root, tmp_path, monkeypatch):
 
     def fetch(**changes):
         sections = {
-            "vggish": Vggish(source="seeded", handle="", short="pad", max_failure_rate=0.0, shard_size=1),
+            "vggish": SEEDED,
             "words": Words(
                 source="file",
                 name=str(root / "data/external/glove.6B.100d.mmit.txt"),
@@ -60,6 +64,16 @@ def backbone(weights: str, name: str = "r2plus1d_34") -> Backbone:
 
 def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_soundnet_takes_vggishs_place_and_says_what_it_is(weights_of, folder, tmp_path):
+    save_file({name: tensor.numpy() for name, tensor in SoundNet().state_dict().items()}, tmp_path / "soundnet")
+    settings = SEEDED.model_copy(update={"source": "soundnet", "handle": str(tmp_path / "soundnet")})
+    weight = weights_of(vggish=settings)["vggish"]
+    assert (weight.trained, weight.source) == (True, str(tmp_path / "soundnet"))
+    assert embedder_of(folder / "vggish.safetensors") is EMBEDDERS["soundnet8"]
+    with pytest.raises(PlainError, match=r"absent: not SoundNet's converted weights: .*m3a convert-weights soundnet"):
+        weights_of(vggish=settings.model_copy(update={"handle": str(tmp_path / "absent")}))
 
 
 @pytest.mark.usefixtures("_small")

@@ -12,6 +12,7 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.weights import downloads, gensim_data, pretrained
 from pipeline.weights.downloads import http
 
+SEEDED = Vggish(source="seeded", handle="", short="pad", mixed_precision=False, max_failure_rate=0.0, shard_size=1)
 DATA = bytes(range(256)) * 12_000  # 3 MB
 PIN = "#sha256=" + "0" * 64
 
@@ -32,7 +33,7 @@ SOURCES = {
         "vggish",
         lambda address: Vggish(
             source="hub", handle=address.replace("?tf-hub-format=compressed", "") + PIN, short="pad",
-            max_failure_rate=0.0, shard_size=1,
+            mixed_precision=False, max_failure_rate=0.0, shard_size=1,
         ),
     ),
     "GloVe of gensim-data": Source(
@@ -60,7 +61,7 @@ def ask(root, tmp_path, monkeypatch, source):
     monkeypatch.setattr(http, "PAUSES", (0.0, 0.0))
     monkeypatch.setattr(pretrained, "seeded_weights", lambda _: {})
     at_hand = {
-        "vggish": Vggish(source="seeded", handle="", short="pad", max_failure_rate=0.0, shard_size=1),
+        "vggish": SEEDED,
         "words": Words(
             source="file", name=str(root / "data/external/glove.6B.100d.mmit.txt"), size=100, prompts=(), pooling="mean"
         ),
@@ -116,7 +117,7 @@ def test_nobody_there(ask, monkeypatch):
 def test_a_disk_that_is_full_when_the_weights_are_whole(root, tmp_path, monkeypatch, full_disk):
     monkeypatch.setattr(pretrained, "seeded_weights", lambda _: {"w": np.zeros(500_000, np.float32)})
     sections = {
-        "vggish": Vggish(source="seeded", handle="", short="pad", max_failure_rate=0.0, shard_size=1),
+        "vggish": SEEDED,
         "words": Words(
             source="file", name=str(root / "data/external/glove.6B.100d.mmit.txt"), size=100, prompts=(), pooling="mean"
         ),
