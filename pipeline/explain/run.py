@@ -72,34 +72,17 @@ def run(
     _check_vocabularies(models)
     scored = set(models[0].predictions["video_id"].to_pylist())
     known = {video.video_id: video for video in videos if video.video_id in scored}
-    made = {
-        "pointing": localize(
-            models,
-            [_located(video, places[name]) for name, video in known.items() if name in places],
-            explain=explain,
-            short_side=evaluate.short_side,
-            shard_size=evaluate.shard_size,
-            media=media,
-            execution=execution,
-        )
-    }
-    made["pointing_scores"] = pointing.scores(made["pointing"], bootstrap=evaluate.bootstrap, seed=seed)
     subjects = _subjects(models, known, places, explain)
-    made["drawn"] = draw(target, models, subjects, explain=explain, short_side=evaluate.short_side, media=media)
-    there = {**known, **lexicon.videos}
-    wanted = [
-        *choose_scored(models[0].predictions, [subject.video.video_id for subject in subjects]),
-        *choose_lending(lexicon.pairs),
-    ]
-    made["playable"] = write_playable(
-        target,
-        there,
-        [video_id for video_id in wanted if video_id in there],  # imported features have no video to play
-        frames=load(models[0].folder)[1].design.frames,
-        short_side=explain.short_side,
-        media=media,
-    )
-    made |= _relations(models[0], adjacency, explain, seed) | _comparison(models, subjects, evaluate.bootstrap, seed)
+    located = [_located(video, places[name]) for name, video in known.items() if name in places]
+    made = {
+        **_pointing(models, located, explain, evaluate, media, execution, seed),
+        "drawn": draw(target, models, subjects, explain=explain, short_side=evaluate.short_side, media=media),
+        "playable": _playable(
+            target, models[0], known, [each.video.video_id for each in subjects], lexicon, explain, media
+        ),
+        **_relations(models[0], adjacency, explain, seed),
+        **_comparison(models, subjects, evaluate.bootstrap, seed),
+    }
     for name, table in made.items():
         tables.write(name, target / f"{name}.parquet", table)
     _record_origins(target, models)
@@ -117,6 +100,29 @@ def _located(video: Video, places: Mapping[int, Sequence[Place]]) -> Located:
     """A video with those of its actions that it shows."""
     shown = tuple(action for action in video.actions if action in places)
     return Located(video._replace(actions=shown), tuple(tuple(places[action]) for action in shown))
+
+
+def _pointing(
+    models: Sequence[Explained],
+    videos: Sequence[Located],
+    explain: Explain,
+    evaluate: Evaluate,
+    media: Media,
+    execution: Execution,
+    seed: int,
+) -> dict[str, pa.Table]:
+    """Tables of the pointing game."""
+    judged = localize(
+        models,
+        videos,
+        explain=explain,
+        short_side=evaluate.short_side,
+        shard_size=evaluate.shard_size,
+        media=media,
+        execution=execution,
+    )
+    scores = pointing.scores(judged, bootstrap=evaluate.bootstrap, seed=seed)
+    return {"pointing": judged, "pointing_scores": scores}
 
 
 def _subjects(
@@ -140,6 +146,28 @@ def _named(model: Explained, names: Sequence[str]) -> tuple[int, ...]:
     if unknown:
         raise PlainError(f"explain.actions: there is no action {unknown[0]}; data/index/actions.parquet names them")
     return tuple(dict.fromkeys(vocabulary.index(name) for name in names))
+
+
+def _playable(
+    target: Path,
+    model: Explained,
+    videos: Mapping[str, Video],
+    drawn: Sequence[str],
+    lexicon: Lexicon,
+    explain: Explain,
+    media: Media,
+) -> pa.Table:
+    """Write videos with sound: drawn and other scored ones, and those of the audio forms; returns their table."""
+    there = {**videos, **lexicon.videos}
+    wanted = [*choose_scored(model.predictions, drawn), *choose_lending(lexicon.pairs)]
+    return write_playable(
+        target,
+        there,
+        [video_id for video_id in wanted if video_id in there],  # imported features have no video to play
+        frames=load(model.folder)[1].design.frames,
+        short_side=explain.short_side,
+        media=media,
+    )
 
 
 def _relations(model: Explained, adjacency: pa.Table, explain: Explain, seed: int) -> dict[str, pa.Table]:

@@ -49,12 +49,17 @@ def folder(tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def recognizer(params, tmp_path_factory):
+def open_small(params, tmp_path_factory, *, top, **views):
+    """The recognizer of a small model, with its views and how many actions it names."""
     model = tmp_path_factory.mktemp("model") / "model"
     write_model(model, params)
-    changes = {"temporal_views": 2, "spatial_views": 1, "short_side": 32, "crop": 24, "batch": 2}
-    return open_recognizer(model, params.evaluate.model_copy(update=changes), layer="layer3", top=3, device=CPU)
+    evaluate = params.evaluate.model_copy(update={"short_side": 32, "crop": 24} | views)
+    return open_recognizer(model, evaluate, layer="layer3", top=top, device=CPU)
+
+
+@pytest.fixture(scope="module")
+def recognizer(params, tmp_path_factory):
+    return open_small(params, tmp_path_factory, top=3, temporal_views=2, spatial_views=1, batch=2)
 
 
 @pytest.fixture(scope="module")

@@ -2,28 +2,21 @@
 
 import numpy as np
 import pytest
-import torch
 
 from pipeline.evaluate.testing import score_video
 from pipeline.foundations.media.frames import reader
 from pipeline.foundations.tables import tables
 from pipeline.model.positions import counted_at
 from pipeline.report import predicted
-from pipeline.report.gallery import open_recognizer
 from pipeline.report.run_tables import TABLES
 from tests.browser import browsing
-from tests.evaluate.miniature import ACTIONS, write_model
-from tests.report.test_gallery import write_clip
-
-CPU = torch.device("cpu")
+from tests.evaluate.miniature import ACTIONS
+from tests.report.test_gallery import open_small, write_clip
 
 
 @pytest.fixture(scope="module")
 def recognizer(params, tmp_path_factory):
-    model = tmp_path_factory.mktemp("model") / "model"
-    write_model(model, params)
-    changes = {"temporal_views": 4, "spatial_views": 3, "short_side": 32, "crop": 24, "batch": 5}
-    return open_recognizer(model, params.evaluate.model_copy(update=changes), layer="layer3", top=4, device=CPU)
+    return open_small(params, tmp_path_factory, top=4, temporal_views=4, spatial_views=3, batch=5)
 
 
 @pytest.fixture(scope="module")
