@@ -1,4 +1,4 @@
-"""The networks that embed the sound of a clip, told apart by the header of their weights.
+"""The networks that embed the sound of a clip, identified by the header of their weights.
 
 vggish       16,000 samples a second, 3 log-mel patches x 96 x 64 -> 3 x 128: the paper's
 soundnet8    22,050 samples a second, three seconds as they are -> 1024: the M-MiT baseline's (Monfort et al. 2019)
@@ -24,16 +24,16 @@ SOUNDNET_SAMPLES = 3 * soundnet.RATE
 
 
 class Embedder(NamedTuple):
-    """What a network takes of a clip."""
+    """The input of a network."""
 
     rate: int
     """Samples a second."""
     samples: int
-    """That are heard; the rest is dropped."""
+    """Samples that are used; the rest is dropped."""
     shape: tuple[int, ...]
-    """Of what it takes: patches, and the shape of each."""
+    """Number of patches, and the shape of each."""
     given: Callable[[np.ndarray], np.ndarray]
-    """Makes that of a clip's samples, mono at `rate`."""
+    """Computes the input from a clip's samples, mono at `rate`."""
     load: Callable[[Path], nn.Module]
     """The network with the weights of a file: a patch each row in, its embedding out."""
 
@@ -83,7 +83,7 @@ def form_size(source: str) -> int:
 
 
 def embedder_of(weights: Path) -> Embedder:
-    """Whose weights a safetensors file has; VGGish's name no network.
+    """The embedder whose weights a safetensors file has; a header without a network means VGGish.
 
     Raises:
         PlainError: the file cannot be read, or is of a network that embeds no sound.

@@ -2,7 +2,7 @@
 
     32 sound tracks --log-mel--> 96 x 96 x 64 --VGGish--> 96 x 128 --> 32 x 384
 
-Or another network's (`embedders.py`), which the weights tell.
+Or another network's (`embedders.py`), by the header of the weights.
 
 A shard is one batch, composed by key and filled up with zeros: the last bits of a product depend on its shape, so
 all have one (DESIGN.md, invariant 3).
@@ -35,7 +35,7 @@ from pipeline.foundations.runtime.shards import Shard, input_key, total
 from pipeline.foundations.tables import tables
 
 SHORT = "short: "
-"""How the reason begins for a video that was left out on purpose, and did not fail."""
+"""Start of the reason of a video that was left out on purpose, which is no failure."""
 OUTCOMES = ("embedded", "padded", "dropped", "failed")
 Short = Literal["pad", "drop"]
 
@@ -149,7 +149,7 @@ def embed_shard(
     network = Network(weights, sha256, str(devices.own()), mixed, devices.deterministic)
     with decoded(tracks, partial(read_sound, rate=embedder.rate), media, threads=threads) as sounds:
         for row, sound in enumerate(sounds):
-            outcome, reasons[row] = _fate(sound, short, embedder)
+            outcome, reasons[row] = _outcome(sound, short, embedder)
             if isinstance(sound, Sound) and not reasons[row]:
                 clips[row] = embedder.given(sound.samples)
             outcomes[outcome] += 1
@@ -160,7 +160,7 @@ def embed_shard(
     return outcomes
 
 
-def _fate(sound: Sound | Finding, short: Short, embedder: Embedder) -> tuple[str, str]:
+def _outcome(sound: Sound | Finding, short: Short, embedder: Embedder) -> tuple[str, str]:
     return outcome_of(len(sound.samples), short, embedder) if isinstance(sound, Sound) else ("failed", str(sound))
 
 

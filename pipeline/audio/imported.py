@@ -1,4 +1,4 @@
-"""Imported sound embeddings in the place of decoded sound: verdicts, and the table `vggish` from them.
+"""Use imported sound embeddings instead of decoded sound: verdicts, and the table `vggish` from them.
 
 There is no file to decode, so nothing is known of loudness and length: those columns are NaN. A form that many videos
 share to the last bit, which the folder's manifest names, is digital silence.
@@ -48,7 +48,7 @@ def judge_imported(videos: Path, target: Path, folder: FeatureFolder) -> dict[st
 
 
 def silent(rows: Rows, folder: FeatureFolder) -> np.ndarray:
-    """Which of some rows are the form of silence."""
+    """Which rows are the form of silence."""
     sound = folder.manifest.sound
     if sound is None or sound.silence is None:
         return np.zeros(len(rows.stored), dtype=bool)

@@ -71,7 +71,7 @@ def decibels(amplitude: float) -> float:
 
 
 def _too_faint(peak: float, rms: float, rules: FilterSilent) -> str:
-    """Why a track of this loudness is silent, or nothing."""
+    """Why a track of this loudness is silent; empty if it is not."""
     if peak < rules.peak_dbfs:
         return f"its peak of {peak:.1f} dBFS is below {rules.peak_dbfs:g}"
     if rms < rules.rms_dbfs:
@@ -80,7 +80,7 @@ def _too_faint(peak: float, rms: float, rules: FilterSilent) -> str:
 
 
 def _equal_patches(samples: np.ndarray) -> str:
-    """The released rule: silent where any two of the first three patches are the same, or nothing.
+    """The released rule: silent where any two of the first three patches are equal; empty if not.
 
     The released code compares embeddings; patches that are equal have equal ones. A track with fewer than two
     whole patches has nothing to compare, and what becomes of it is for `vggish.short` to say.

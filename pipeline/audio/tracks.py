@@ -28,4 +28,4 @@ def tracks_of(videos: pa.Table, root: Path) -> list[Track]:
 
 
 read_track = partial(read_sound, rate=RATE)
-"""What a guarded process does with a track: S samples, float32, mono at 16 kHz; full scale is 1."""
+"""Reads a track in a decoding process: S samples, float32, mono at 16 kHz; full scale is 1."""

@@ -1,6 +1,6 @@
 """VGGish: 0.96 s of log-mel in, a 128-d embedding out (Hershey et al., 2017; AudioSet's released network).
 
-Where ports go wrong: the feature map is flattened in height, width, channel order, as TensorFlow lays it out, and
+Two details that ports often miss: the feature map is flattened in height, width, channel order, as in TensorFlow, and
 the embedding is taken before any activation.
 """
 
@@ -61,9 +61,9 @@ class Vggish(nn.Module):
 def seeded_weights(seed: int) -> dict[str, np.ndarray]:
     """Random weights of the same architecture, from the seed: for trying the pipeline without the real ones.
 
-    Uniform within He's bound sqrt(6 / inputs), so that the signal neither dies nor grows through the layers; biases
-    are zero. They are whole 24-bit numbers from PCG64's raw stream times one scale a tensor, and a product of two
-    floats is the same everywhere: so are the bytes.
+    Uniform within He's bound sqrt(6 / inputs), so that the signal keeps its scale through the layers; biases are zero.
+    They are whole 24-bit numbers from PCG64's raw stream times one scale a tensor, and a product of two floats is the
+    same everywhere: so are the bytes.
     """
     weights: dict[str, np.ndarray] = {}
     for name, shape in _shapes().items():

@@ -40,7 +40,7 @@ class Whitening(NamedTuple):
     limit: float
     """Infinite for fitted parameters."""
     patches: int
-    """That it was fitted on; 0 for the released parameters."""
+    """Patches that it was fitted on; 0 for the released parameters."""
 
 
 def whiten(videos: Path, embeddings: Path, target: Path, parameters: Path, settings: params.Whitening) -> str:

@@ -1,4 +1,4 @@
-"""How the frames of a training copy are stored: each by itself as JPEG, or as H.264 in short groups of pictures."""
+"""Codecs of training copies: each frame as JPEG, or H.264 in short groups of pictures."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
@@ -13,7 +13,7 @@ from pipeline.foundations.params.choices import ClipCodec
 
 
 class Codec(NamedTuple):
-    """One way; a frame is some bytes, and frames lie one after the other."""
+    """A codec; the bytes of frames are stored one after the other."""
 
     suffix: str
     """Of a pack's file."""

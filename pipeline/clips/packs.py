@@ -65,7 +65,7 @@ class Contents(NamedTuple):
 
 
 class PackWriter:
-    """Writes one pack, a video after the other; `close` adds the description."""
+    """Writes one pack, video by video; `close` adds the description."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -193,7 +193,7 @@ class Packs:
         return self._folder / pack_name(number, self._codec)
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_open": OrderedDict(), "_room": 0}  # an open file does not travel to another process
+        return self.__dict__ | {"_open": OrderedDict(), "_room": 0}  # open files cannot be sent to another process
 
     def close(self) -> None:
         """Close all files."""

@@ -1,6 +1,6 @@
 """Make the training copies: decode each video once, scale it, and keep its frames as JPEG or H.264.
 
-A loader that decodes three seconds of H.264 to get sixteen frames spends its time on frames that nobody sees.
+A loader that decodes three seconds of H.264 to get sixteen frames wastes most of its time.
 The copies hold every frame of the time line, small, each by itself or a few frames from a key frame. Training scales
 them once more: they are somewhat larger than its largest scale, and sharp, so that scaling twice costs little.
 """
@@ -118,10 +118,10 @@ def sources_of(videos: pa.Table, splits: Sequence[pa.Table], root: Path) -> list
 
 
 def check_file_count(videos: int, shard_size: int) -> None:
-    """Refuse a shard size that would leave more files than a tracked folder may hold.
+    """Refuse a shard size that makes more files than a tracked folder may hold.
 
     Raises:
-        PlainError: it would; the message says which size is enough.
+        PlainError: it makes more; the message names a sufficient size.
     """
     packs = ceil(videos / shard_size)
     if packs + _TABLES > MAX_FILES:
@@ -155,14 +155,14 @@ def line_of(frames: Frames, clips: Clips) -> tuple[float | None, CopyScaling]:
 
 
 def copy_frames(path: Path, media: Media, *, fps: float | None, scaling: CopyScaling, clips: Clips) -> Made:
-    """Decode a video and encode its frames, one by one; runs in the guarded process, so that little travels back.
+    """Decode a video and encode its frames, one by one; runs in the decoding process, so that little is sent back.
 
     One picture is held at a time, or some ten for H.264, whatever the video's length.
 
 
     Args:
         path: the video.
-        media: bounds on what it may ask of us.
+        media: limits of decoding.
         fps: as `line_of` gives it, which knows all of `frames` and is not sent to that process.
         scaling: likewise.
         clips: size and quality of the copies.
@@ -182,7 +182,7 @@ def _excluded(pack: Path) -> Iterator[tuple[str, str]]:
 
 
 def _gather(folder: Path, packs: Sequence[Shard], codec: ClipCodec) -> None:
-    """Bring the packs into `folder` and write their tables."""
+    """Link the packs into `folder` and write their tables."""
     for number, pack in enumerate(packs):
         _link(pack.path, folder / pack_name(number, codec))
     tables.write_stream("clips", folder / TABLE, _copies(packs))
@@ -190,7 +190,7 @@ def _gather(folder: Path, packs: Sequence[Shard], codec: ClipCodec) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """A second name for a file, so that a kill from here on costs no work; a copy where names cannot be shared."""
+    """Hard-link a file, so that a kill from here on costs no work; a copy where links are not supported."""
     try:
         os.link(source, target)
     except OSError:

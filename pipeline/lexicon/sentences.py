@@ -1,4 +1,4 @@
-"""Whole names of actions, embedded as sentences by a local transformers model: BERT (Table 2), mpnet, CLIP, SigLIP.
+"""Embed whole names of actions as sentences by a local transformers model: BERT (Table 2), mpnet, CLIP, SigLIP.
 
     name -> "a video of {action}", "someone is {action}" -> tokens -> text model -> T x Q -> pooled, Q -> mean, Q
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WHOLE_NAME = "name:"
-"""How the key of a whole name begins, so that a file of vectors says itself whether they are names' or words'."""
+"""Prefix of the key of a whole name, which marks files with vectors of names instead of words."""
 FILLED_UP = ("siglip", "siglip2")
-"""Kinds of model that were trained on sentences filled up to one length, and so read them."""
+"""Kinds of model that were trained on sentences padded to one length."""
 
 
 def name_key(action: str) -> str:
@@ -65,7 +65,7 @@ def embed_names(words: Words, actions: Sequence[str]) -> "KeyedVectors":
 
 
 def sentence_model(folder: Path, pooling: str) -> "Callable[[str], Tensor]":
-    """What embeds a sentence as Q numbers, float32: a local model's text part and the pooling of its tokens.
+    """A function that embeds a sentence as Q numbers, float32: a local model's text part and the pooling of its tokens.
 
     Raises:
         PlainError: the folder is no such model.
@@ -111,7 +111,7 @@ def _of_tokens(pool: "Callable[[Tensor], Tensor]") -> "Callable[[Any, Mapping[st
 
 
 def _own(model: Any, tokens: "Mapping[str, Tensor]") -> "Tensor | None":
-    """What the model calls its text's embedding: CLIP's and SigLIP's, in the space of pictures; or BERT's pooler's."""
+    """The model's own text embedding: of CLIP and SigLIP, in the space of images; of BERT, the pooler's output."""
     if model.config.is_encoder_decoder:
         return None
     found = model.get_text_features(**tokens) if hasattr(model, "get_text_features") else model(**tokens)
@@ -120,5 +120,5 @@ def _own(model: Any, tokens: "Mapping[str, Tensor]") -> "Tensor | None":
 
 
 def _spoken(action: str) -> str:
-    """An action's name as one would say it."""
+    """An action's name as spoken words."""
     return " ".join(action.translate(str.maketrans("+/_", "   ")).split())

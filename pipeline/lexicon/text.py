@@ -61,14 +61,14 @@ def lacking(actions: Mapping[str, Sequence[str]], known: Container[str]) -> list
 
 
 def _keys(name: str, words: Sequence[str], vectors: Container[str]) -> list[str]:
-    """Whose vectors are averaged: the whole name's where it has one, else its words'."""
+    """The keys whose vectors are averaged: the whole name's if it has a vector, else its words'."""
     if name_key(name) in vectors:
         return [name_key(name)]
     return [part for word in words for part in _looked_up(word, vectors)]
 
 
 def _looked_up(word: str, vectors: Container[str]) -> list[str]:
-    """What stands for a word: itself; or, of a hyphenated one without a vector, its parts where one of them has one."""
+    """The keys of a word: itself; or the parts of a hyphenated word without a vector, if one of them has one."""
     parts = [part for part in word.split("-") if part]
     return parts if word not in vectors and any(part in vectors for part in parts) else [word]
 

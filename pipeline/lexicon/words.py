@@ -1,6 +1,6 @@
 """Files of word vectors: GloVe and word2vec in, word2vec's binary format out; no pickle.
 
-They come with or without a header, as text or binary, plain or gzipped; which, their first two lines tell.
+Files have a header or not, are text or binary, plain or gzipped, which is detected from their first two lines.
 """
 
 import gzip
@@ -78,7 +78,7 @@ def known(path: Path, size: int) -> set[str]:
 
 
 def _skip(file: IO[bytes], size: int) -> str:
-    """The word at this place of a binary file, behind whose vector the file then stands."""
+    """Read the word at this place of a binary file and skip its vector."""
     word = bytearray()
     while (byte := file.read(1)) not in (b" ", b""):
         word += byte

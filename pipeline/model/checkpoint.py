@@ -27,12 +27,12 @@ from pipeline.model.model import MultiActionModel, build_model
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 OPTIONAL = ("feature_size", "sound_size", "features")
-"""Entries of a description that are written where they say something."""
+"""Entries of a description that are omitted if None."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a model is, beside its weights."""
+    """The description of a model, kept beside its weights."""
 
     actions: tuple[str, ...]
     """Names, by id."""
@@ -44,13 +44,13 @@ class Description:
     feature_size: int | None = None
     """C, where the features are imported."""
     sound_size: int | None = None
-    """Numbers of a video's own sound, where late fusion hears it."""
+    """Width of a video's own embedding, with late fusion."""
     features: dict[str, str] | None = None
-    """What imported features are, in words; None for a 3D-CNN's."""
+    """Description of imported features; None with a 3D-CNN."""
 
 
 def save_model(folder: Path, model: MultiActionModel, description: Description) -> None:
-    """Write a model as `folder`, whole or not at all."""
+    """Write a model as `folder`, atomically."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_write(folder) as draft:
         draft.mkdir()
@@ -82,7 +82,7 @@ def load_model(folder: Path) -> tuple[MultiActionModel, Description]:
 
 
 def description_of(folder: Path) -> Description:
-    """What the model is that `save_model` wrote.
+    """The description of a model that `save_model` wrote.
 
     Raises:
         PlainError: there is none, or its description is not one.

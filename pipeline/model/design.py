@@ -1,4 +1,4 @@
-"""What shapes a model: which 3D-CNN and relation learners, on what clips, graph and forms."""
+"""The design of a model: its 3D-CNN, heads, clips, graph and forms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Design:
     frames: Frames
     """What a clip is."""
     backbone: Backbone
-    """Without `weights`: where the weights started is no part of what the model is."""
+    """Without `weights`: the initial weights are not part of the design."""
     lexicon: Lexicon
     """How the audio forms are drawn."""
     gcn: Gcn
@@ -36,7 +36,7 @@ class Design:
 
     @classmethod
     def of(cls, params: Params) -> Self:
-        """The design that params.yaml asks for."""
+        """The design in params.yaml."""
         return cls(
             frames=params.frames,
             backbone=params.backbone.model_copy(update={"weights": None}),
@@ -68,10 +68,10 @@ class Design:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """A design that `to_json` gave.
+        """A design from the values of `to_json`.
 
         Raises:
-            ValueError, KeyError, TypeError: it is none.
+            ValueError, KeyError, TypeError: it is not a design.
         """
         whole = {**content, "backbone": {**content["backbone"], "weights": None}}
         sections: dict[str, Any] = {name: kind.model_validate(whole[name]) for name, kind in SECTIONS.items()}

@@ -10,10 +10,10 @@ import torch.utils.deterministic
 
 @contextmanager
 def reproducible(threads: int, *, deterministic: bool = True) -> Iterator[None]:
-    """Hold torch to `threads` threads and to kernels that give the same bits each time.
+    """Set torch to `threads` threads and to deterministic kernels.
 
-    New memory is not filled before its first write, as PyTorch would do with deterministic kernels: no kernel here
-    reads what none wrote, and the filling is one more write of every tensor.
+    PyTorch's filling of new memory in deterministic mode is switched off: no kernel here reads uninitialized memory,
+    and filling writes every tensor once more.
 
     Args:
         threads: of the CPU.

@@ -1,7 +1,7 @@
-"""For inference: all that does not depend on the clip, computed once.
+"""Fold a model for inference: compute once what does not depend on the clip.
 
 The audio and text relations are the same for every video, so their sum is one N x C matrix, as if it were a fully
-connected layer's. Of the visual GCN's graph two vectors remain, A^'s row sums and column means (`gcn_fast`).
+connected layer's. Of the visual GCN's graph only A^'s row sums and column means are needed (`gcn_fast`).
 """
 
 import torch
@@ -58,7 +58,7 @@ class FoldedVisual(nn.Module):
 
 
 class Unfolded(nn.Module):
-    """A learner with its graph, where nothing folds."""
+    """A learner with its graph that cannot be folded."""
 
     adjacency: Tensor
 

@@ -21,7 +21,7 @@ from pipeline.model.gcn import Gcn
 
 
 def holds(gcn: Gcn) -> bool:
-    """Whether the identity is this network's: two layers, no activation after the last."""
+    """Whether the identity applies to this network: two layers, no activation after the last."""
     return len(gcn.weights) == 2 and not gcn.last_activation
 
 
@@ -49,10 +49,10 @@ def activated_sum(u: Tensor, b: Tensor, r_N: Tensor, c_N: Tensor, slope: float) 
         slope: of sigma, Leaky ReLU, below zero.
     """
     u, b = u.to(r_N.dtype), b.to(r_N.dtype)  # prefix sums need the full precision under autocast
-    with torch.no_grad():  # which nodes are active is a constant almost everywhere
+    with torch.no_grad():  # the set of active nodes is constant almost everywhere
         r_N, order_N = r_N.sort(stable=True)
         c_N = c_N[order_N]
-        divisor = u.masked_fill(u == 0, 0.0)  # -0 would set the bias on its other side
+        divisor = u.masked_fill(u == 0, 0.0)  # -0 would count as the other sign
         place = torch.searchsorted(r_N, -b / divisor, right=True)  # how many nodes have r_i <= -b / u
         place.add_(u < 0, alpha=len(r_N) + 1)
         R, K = _by_place(torch.stack([c_N * r_N, c_N]), slope)[:, place]

@@ -1,4 +1,4 @@
-"""From backbone features to action logits: the relation learners and their sum (Equation 3).
+"""Heads, from backbone features to action logits: the relation learners and their sum (Equation 3).
 
 Shape suffixes: B batch, C backbone features, N actions, D features of a node at a learner's input.
 """
@@ -18,7 +18,7 @@ from pipeline.model.transformer import ActionEncoder, ActionTransformer, CrossAt
 class FreeMatrix(nn.Module):
     """A free N x C matrix in the place of G(forms): a control, without a graph and without forms.
 
-    What an audio or text GCN puts out is one such matrix (`pipeline.model.fold`); here nothing shapes it but the data.
+    An audio or text GCN outputs one such matrix (`pipeline.model.fold`); here it is a free parameter.
     """
 
     def __init__(self, actions: int, features: int) -> None:
@@ -26,7 +26,7 @@ class FreeMatrix(nn.Module):
         self.matrix = nn.Parameter(torch.empty(actions, features).normal_(std=0.01))  # as `FullyConnected` starts
 
     def forward(self, adjacency_NN: Tensor, nodes_ND: Tensor) -> Tensor:
-        """N x C, whatever is asked."""
+        """N x C, whatever the arguments."""
         return self.matrix
 
 
@@ -110,7 +110,7 @@ class HeadKind(NamedTuple):
     build: Callable[[BuildRelation, int, int, Tensor | None], nn.Module]
     """From C, N and its forms (N x D, where it has lexicons): a module from features (B x C) and graph to B x N."""
     lexicons: tuple[LexiconName, ...] = ()
-    """Whose forms its nodes are, side by side; none where they are the video's own feature."""
+    """Lexicons whose forms, concatenated, are its nodes; none where nodes are the video's feature."""
 
 
 def _visual(relation: BuildRelation, C: int, N: int, forms_ND: Tensor | None) -> nn.Module:
@@ -198,7 +198,7 @@ class LexiconTokens(nn.Module):
 
 
 class SoundLayer(nn.Linear):
-    """Late fusion: a video's own embedded sound, P numbers, to what it adds to the logits; silence (zeros) adds 0."""
+    """Late fusion: a linear layer from a video's own sound embedding, P, to logits; silence (zeros) adds 0."""
 
     def __init__(self, sound: int, actions: int) -> None:
         super().__init__(sound, actions, bias=False)
@@ -206,9 +206,9 @@ class SoundLayer(nn.Linear):
 
 
 class CrossHead(nn.Module):
-    """Fusion by cross-attention (released code): the first modality asks, the second and the last answer.
+    """Fusion by cross-attention (released code): the first modality is the query, the others key and value.
 
-    What comes out is one classifier a video, N x C, applied to the video's feature.
+    The output is one classifier for each video, N x C, applied to the video's feature.
     """
 
     def __init__(self, learners: Mapping[str, VisualTokens | LexiconTokens], fusion: CrossAttention, n: int) -> None:

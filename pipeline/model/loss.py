@@ -19,7 +19,7 @@ def bce(logits_BN: Tensor, targets_BN: Tensor) -> Tensor:
 
 
 def focal(logits_BN: Tensor, targets_BN: Tensor) -> Tensor:
-    """Focal loss (Lin et al. 2017), the mean over videos and actions: what is known well already weighs little.
+    """Focal loss (Lin et al. 2017), the mean over videos and actions: well classified examples have low weight.
 
     -0.25 (1 - p)^2 log p  of a positive,  -0.75 p^2 log(1 - p)  of a negative
     """
@@ -76,7 +76,7 @@ def wlsep(logits_BN: Tensor, targets_BN: Tensor, weights_N: Tensor, positives: T
 
 
 def _float(logits: Tensor) -> Tensor:
-    """Logits that a power or a sum of exponentials does not exceed: halves as float32."""
+    """Half-precision logits as float32, in which powers and sums of exponentials do not overflow."""
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 

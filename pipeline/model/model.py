@@ -63,7 +63,7 @@ class MultiActionModel(nn.Module):
         return head_logits(self.head, self.sound, features_BC, sounds_BP)
 
     def seen(self, map_BCTYX: Tensor) -> Tensor:
-        """What the head takes of a feature map: pooled features, B x C; for a decoder, every place, B x L x C."""
+        """The head's input from a feature map: pooled features, B x C; for a decoder, every place, B x L x C."""
         if isinstance(self.head, LabelDecoder):
             return tokens(map_BCTYX)
         features_BC: Tensor = self.pooling(map_BCTYX)
@@ -75,7 +75,7 @@ class MultiActionModel(nn.Module):
         return features_BC
 
     def feature_map(self, clips: Tensor) -> Tensor:
-        """What the backbone's last layer puts out, B x C x T' x Y' x X'; in float32 in mixed precision, too."""
+        """The output of the backbone's last layer, B x C x T' x Y' x X'; float32 also with mixed precision."""
         with torch.autocast(clips.device.type, torch.bfloat16) if self.mixed_precision else nullcontext():
             map_BCTYX: Tensor = self.backbone(clips)
         return map_BCTYX.float() if self.mixed_precision else map_BCTYX
@@ -91,7 +91,7 @@ class MultiActionModel(nn.Module):
         """Scores in [0, 1], B x N, from backbone features at L pooling positions.
 
         The sigmoids of the logits; for the fully connected baseline, the mean of the sigmoids at each pooling
-        position (released code), which is something else only where `released` pooling has several.
+        position (released code), which differs only where `released` pooling has several.
         """
         if isinstance(self.head, LabelDecoder):
             at_once = max(1, DECODED_AT_ONCE // len(self.head.weight))
@@ -124,7 +124,7 @@ class MultiActionModel(nn.Module):
 
     @property
     def batch_norm(self) -> BatchNorm:
-        """Settings of the backbone's batch norms; kept beside the weights, since weights mean nothing without."""
+        """Settings of the backbone's batch norms, which the weights depend on."""
         return self.backbone.batch_norm
 
     @batch_norm.setter

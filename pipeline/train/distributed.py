@@ -1,4 +1,4 @@
-"""The processes that train together, one a device: a single one, or those that torchrun started."""
+"""Distributed training: one process for each device, alone or started by torchrun."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class DistributedContext:
-    """One process's view of all of them."""
+    """This process's rank, size and device."""
 
     rank: int
     size: int
@@ -32,12 +32,12 @@ class DistributedContext:
 
     @property
     def key(self) -> tuple[str | int, ...]:
-        """What tells this process's random draws from the others'; nothing for the first, or for one alone."""
+        """Added to the key of this process's random draws; empty for the first process."""
         return ("rank", self.rank) if self.rank else ()
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes and speaks for all."""
+        """Whether this is the process that writes files and logs."""
         return self.rank == 0
 
     def local_shard(self, items: Sequence[T]) -> Sequence[T]:
@@ -61,7 +61,7 @@ class DistributedContext:
         return parts  # type: ignore[return-value]
 
     def share_buffers(self, model: nn.Module) -> None:
-        """Give every process the first one's buffers, such as the statistics of batch norms."""
+        """Broadcast the first process's buffers, such as batch norm statistics."""
         if self.size > 1:
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)
@@ -72,7 +72,7 @@ class DistributedContext:
             dist.barrier()
 
     def wrap_ddp(self, model: nn.Module) -> nn.Module:
-        """The model as its gradients are averaged over all processes; the model itself where there is one.
+        """The model wrapped in DistributedDataParallel; the model itself with one process.
 
         Every step uses the same weights. Buffers are not sent before each: batch norms keep the statistics of their own
         clips, or synchronize themselves, until those are measured anew or shared.
@@ -109,7 +109,7 @@ def init_distributed(device: Device) -> Iterator[DistributedContext]:
     try:
         yield DistributedContext(rank=rank, size=size, device=chosen)
     except BaseException:
-        console.quiet = False  # whichever process fails says why
+        console.quiet = False  # any process that fails prints its error
         raise
     finally:
         dist.destroy_process_group()

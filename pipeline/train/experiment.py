@@ -109,7 +109,7 @@ def kernels(train: Train, execution: Execution, context: DistributedContext) -> 
 
 
 def prepare_batch_norm(model: nn.Module, train: Train, context: DistributedContext) -> None:
-    """Make batch norm see the whole batch where several GPUs share it, or leave each GPU its own clips' statistics.
+    """Synchronize batch norm where several GPUs share a batch, or keep statistics for each GPU.
 
     Processes without a GPU keep their own: PyTorch shares statistics between GPUs alone.
     """
@@ -118,7 +118,7 @@ def prepare_batch_norm(model: nn.Module, train: Train, context: DistributedConte
 
 
 def open_data(inputs: Inputs, *, actions: int, frames: Frames, train: Train, seed: int, with_sounds: bool) -> Data:
-    """The examples that training sees, with their sounds where the model hears them; nothing is decoded yet."""
+    """The training examples, with their sounds for late fusion; nothing is decoded yet."""
     whitened = inputs.whitened if with_sounds else None
     opened = partial(open_examples, clips=inputs.clips, actions=actions, train=train, whitened=whitened)
     random = partial(random_view, seed=seed, frames=frames, train=train)
@@ -146,7 +146,7 @@ def make_loss(train: Train, counts_N: np.ndarray, context: DistributedContext) -
 
 
 def renew_forms(learner: Learner, forms: Forms, epoch: int) -> None:
-    """Give the model the lexicon forms of an epoch, where they are drawn anew."""
+    """Set the model's lexicon forms of an epoch, where they are drawn anew."""
     if forms.vary:
         drawn = forms.audio(epoch)
         for model in (learner.model, learner.result):
@@ -161,7 +161,7 @@ def digests(inputs: Inputs) -> list[tuple[str, str]]:
 
 @contextmanager
 def _held(key: str, context: DistributedContext) -> Iterator[Path]:
-    """The folder of a run, which its leader holds for all; it must be one that every process sees."""
+    """The folder of a run, locked by its main process; every process must see it."""
     with (
         locked_work_dir("train", key)
         if context.is_main
@@ -173,4 +173,4 @@ def _held(key: str, context: DistributedContext) -> Iterator[Path]:
 
 
 def _ignore(record: Record) -> None:
-    """What processes other than the leader do with a record."""
+    """Log function of processes other than the main one."""

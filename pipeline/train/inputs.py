@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """Where the files are that training reads; by default, where the stages write them."""
+    """Paths of the files that training reads; by default, where the stages write them."""
 
     actions: Path = Path("data/index/actions.parquet")
     adjacency: Path = Path("data/graph/adjacency.parquet")

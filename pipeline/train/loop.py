@@ -1,8 +1,7 @@
 """The training loop.
 
-One epoch after the other: a pass over the training videos, step by step; then, where due, batch norm is measured
-anew and the validation videos are looked at. Where the run stands is kept in one file, after each epoch and every
-few minutes within it: a run that is stopped anywhere goes on from there, and ends with the same bits.
+An epoch is a pass over the training videos; then, where due, precise batch norm and validation. A checkpoint is saved
+in one file after each epoch and every few minutes within it: a stopped run resumes and ends with the same bits.
 """
 
 import json
@@ -60,12 +59,12 @@ class Run:
     seed: int
     loss: Loss
     metrics: Mapping[str, Metric]
-    """What is computed on the validation videos, by name."""
+    """Metrics on the validation videos, by name."""
     context: DistributedContext
     workers: int
     """Loader processes."""
     folder: Path
-    """Where the run's state is kept."""
+    """Folder of the checkpoint."""
     checkpoint_minutes: float
 
 
@@ -117,7 +116,7 @@ def fit(
 
 
 class Step(NamedTuple):
-    """A step that was taken, or on a GPU asked for."""
+    """A step that was taken, or on a GPU launched."""
 
     loss: LateLoss
     rows: Tensor
@@ -235,7 +234,7 @@ def save_progress(learner: Learner, progress: Progress, run: Run) -> None:
 
 
 def abort_non_finite(examples: Examples, own_rows: Tensor, progress: Progress, run: Run) -> None:
-    """End a run whose loss is not finite, and leave the names of the batch's videos, for a closer look."""
+    """Abort a run whose loss is not finite, and write the names of the batch's videos."""
     rows = sorted(row for part in run.context.gather(own_rows.tolist()) for row in part)
     place = {"epoch": progress.epoch, "step": progress.step}
     note = run.folder / NOT_FINITE

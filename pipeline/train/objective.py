@@ -1,4 +1,4 @@
-"""From pictures to the loss, as one module: what DistributedDataParallel wraps and torch.compile takes whole."""
+"""From pictures to the loss as one module, for DistributedDataParallel and torch.compile."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -14,7 +14,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Objective(nn.Module):
-    """The loss of a batch: pictures are normalized, the model gives logits, these are held against the targets.
+    """The loss of a batch: pictures are normalized, the model gives logits, the loss compares them with the targets.
 
     Shapes: pictures uint8 B x T x Y x X x 3, sounds B x P, targets bool B x N.
     """
@@ -49,6 +49,6 @@ def compile_objective(
         options: dict[str, str | int | bool | Callable[..., object]] = {
             "triton.cudagraphs": how == "graphs",
             "deterministic": deterministic,
-            "fallback_random": True,  # dropout draws what it draws without compiling
+            "fallback_random": True,  # dropout draws the same numbers as without compiling
         }
         objective.compile(dynamic=False, fullgraph=fullgraph, options=options)

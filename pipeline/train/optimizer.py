@@ -1,4 +1,4 @@
-"""Stochastic gradient descent, as the paper trains: what learns, and how fast."""
+"""Stochastic gradient descent, as in the paper: parameter groups and learning rates."""
 
 from torch import nn, optim
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -42,7 +42,7 @@ def set_rate(optimizer: optim.SGD, rate: float) -> None:
 
 
 def set_training(model: nn.Module, train: Train) -> None:
-    """Training mode, but for the statistics of batch norms that are to stay as they came."""
+    """Training mode, except for batch norms whose statistics are frozen."""
     model.train()
     if train.freeze_backbone or train.freeze_batch_norm:
         for norm in batch_norms(model):

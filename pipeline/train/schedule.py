@@ -1,4 +1,4 @@
-"""The learning rate, as a function of how far training has come."""
+"""The learning rate schedule."""
 
 from math import cos, pi
 

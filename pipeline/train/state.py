@@ -21,12 +21,12 @@ from pipeline.foundations.tables import finite
 from pipeline.model.model import MultiActionModel
 
 Record = dict[str, float]
-"""What the curves say of one epoch, by name."""
+"""The values of one epoch's curves, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learner:
-    """Model, optimizer and averaged weights: all that training changes."""
+    """Model, optimizer and averaged weights."""
 
     model: MultiActionModel
     optimizer: optim.SGD

@@ -15,6 +15,7 @@ from pipeline.explain.models import FOLDER, PREDICTIONS, Explained, explained
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime import files
 from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.graph.normalize import normalize
 from pipeline.model.backbones import Backbone
 from pipeline.model.backbones.pooling import Pooling
@@ -77,6 +78,7 @@ def make_network(small: Params) -> Callable[..., MultiActionModel]:
             adjacency=normalize(EDGES, "paper"),
             audio_forms=torch.randn(5, 12),
             text_forms=torch.randn(5, 6),
+            sound=FORM_SIZE if model.late_fusion else None,
         ).eval()
 
     return make
@@ -117,6 +119,7 @@ def finished(small: Params, make_network, tmp_path: Path) -> Callable[..., Path]
             audio_size=12 if "audio" in heads else None,
             text_size=6 if "text" in heads else None,
             batch_norm=network.batch_norm,
+            sound_size=FORM_SIZE if "late_fusion" in changes else None,
         )
         save_model(root / FOLDER, network, description)
         scores = np.random.default_rng(seed).random((3, 5)).astype(np.float32)

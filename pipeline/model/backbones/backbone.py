@@ -1,4 +1,4 @@
-"""What a 3D-CNN is to the rest: a feature map of C channels, layers for Grad-CAM, settings of its batch norms."""
+"""The interface of a 3D-CNN: a feature map of C channels, layers for Grad-CAM, settings of its batch norms."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class BatchNorm(NamedTuple):
-    """Settings of every batch norm of a backbone; part of what published weights mean."""
+    """Settings of every batch norm of a backbone, which published weights depend on."""
 
     eps: float = 1e-5
     momentum: float = 0.1

@@ -1,4 +1,4 @@
-"""Features that were computed elsewhere, in the place of a 3D-CNN."""
+"""Imported features in the place of a 3D-CNN."""
 
 from torch import Tensor
 
@@ -22,9 +22,9 @@ class ImportedFeatures(Backbone):
 
     @property
     def batch_norm(self) -> BatchNorm:
-        """There are none; what a description says instead."""
+        """There are no batch norms; values for the description."""
         return BatchNorm()
 
     @batch_norm.setter
     def batch_norm(self, settings: BatchNorm) -> None:
-        """There are none to set."""
+        """There are no batch norms to set."""

@@ -29,7 +29,7 @@ INFLATED_BLOCKS = {1: (0, 1, 2), 2: (0, 2), 3: (0, 2, 4), 4: (1,)}  # released c
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """What tells one backbone from another."""
+    """The parameters of an architecture."""
 
     kind: Kind
     blocks: tuple[int, int, int, int]
