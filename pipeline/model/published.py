@@ -1,7 +1,7 @@
-"""Tensor names of published checkpoints, and ours.
+"""Map tensor names of published checkpoints to ours.
 
 Four publishers are known: the authors' repository (zhenglab/multi-action-video); ig65m-pytorch
-(moabitcoin/ig65m-pytorch), whose R(2+1)D-34 is the backbone that the authors started from; and the data set's authors
+(moabitcoin/ig65m-pytorch), whose R(2+1)D-34 is the backbone that the authors started from; the data set's authors
 (zhoubolei/moments_models), whose ResNet3D-50 is the baseline of Multi-Moments in Time; and mmaction2
 (open-mmlab/mmaction2), whose TIN on ResNet-50 is the paper's other rival.
 """
@@ -22,13 +22,13 @@ MODALITIES = {"RGB": "visual", "AUDIO": "audio", "TEXT": "text", "AUDIOTEXT": "a
 
 
 class Publisher(NamedTuple):
-    """Whose checkpoint it is."""
+    """The publisher of a checkpoint."""
 
     name: str
     batch_norm: BatchNorm
     """Settings that the weights were trained under; the files do not hold them."""
     pictures: bool = False
-    """Its convolutions are of pictures, without an axis of time."""
+    """Whether its convolutions are 2-D, without an axis of time."""
 
 
 AUTHORS = Publisher("multi-action-video", BatchNorm(eps=1e-5, momentum=0.1))
@@ -72,6 +72,11 @@ _AUTHORS_HEAD: Rules = [
 _ENCODER = _LEARNER + r"trsfmr_encoder_(\d+)\.(.+)"
 _AUTHORS_SUMMED: Rules = [(_ENCODER, r"head.learners.\1.relation.encoder.layers.#\2.\3")]
 _AUTHORS_CROSSED: Rules = [(_ENCODER, r"head.learners.\1.encoder.layers.#\2.\3")]
+_SHORTCUT: Rules = [
+    (r"(layer\d\.\d+)\.downsample\.0\.(.+)", r"\1.shortcut.conv.\2"),
+    (r"(layer\d\.\d+)\.downsample\.1\.(.+)", r"\1.shortcut.norm.\2"),
+]
+"""As torchvision names it."""
 _IG65M: Rules = [
     (r"stem\.0\.(.+)", r"stem.conv.spatial.\1"),
     (r"stem\.1\.(.+)", r"stem.conv.norm.\1"),
@@ -81,16 +86,14 @@ _IG65M: Rules = [
     (r"(layer\d\.\d+)\.(conv\d)\.0\.1\.(.+)", r"\1.body.\2.norm.\3"),
     (r"(layer\d\.\d+)\.(conv\d)\.0\.3\.(.+)", r"\1.body.\2.temporal.\3"),
     (r"(layer\d\.\d+)\.conv(\d)\.1\.(.+)", r"\1.body.norm\2.\3"),
-    (r"(layer\d\.\d+)\.downsample\.0\.(.+)", r"\1.shortcut.conv.\2"),
-    (r"(layer\d\.\d+)\.downsample\.1\.(.+)", r"\1.shortcut.norm.\2"),
+    *_SHORTCUT,
 ]
 _MOMENTS: Rules = [
     (r"conv1\.(.+)", r"stem.conv.\1"),
     (r"bn1\.(.+)", r"stem.norm.\1"),
     (r"(layer\d\.\d+)\.(conv\d)\.(.+)", r"\1.body.\2.\3"),
     (r"(layer\d\.\d+)\.bn(\d)\.(.+)", r"\1.body.norm\2.\3"),
-    (r"(layer\d\.\d+)\.downsample\.0\.(.+)", r"\1.shortcut.conv.\2"),
-    (r"(layer\d\.\d+)\.downsample\.1\.(.+)", r"\1.shortcut.norm.\2"),
+    *_SHORTCUT,
 ]
 _INTERLACE = r"backbone\.(layer\d\.\d+)\.conv1\.conv\.net1\."
 _MMACTION: Rules = [
@@ -109,13 +112,13 @@ _MOMENTS_HEAD: Rules = [(r"last_linear\.(.+)", r"head.\1")]
 
 
 POSITIONS = "trsfmr_pos_encoder.pe"
-"""How the name ends of the table of positions that the authors' checkpoints hold."""
+"""Suffix of the position table in the authors' checkpoints."""
 RELEASED_SLOPE = 0.2
 """Of Leaky ReLU, in every released revision that has a transformer; a checkpoint does not tell."""
 
 
 def publisher_of(names: Iterable[str]) -> Publisher | None:
-    """Whose names these are, if they are of a publisher that is known."""
+    """The publisher of a checkpoint with these names; None if it is not known."""
     names = set(names)
     if "stem.0.weight" in names:
         return IG65M
@@ -127,7 +130,7 @@ def publisher_of(names: Iterable[str]) -> Publisher | None:
 
 
 def our_names(names: Iterable[str], publisher: Publisher) -> dict[str, str]:
-    """Published name to ours, in the order of `names`; what has no place in our model is left out."""
+    """Our names by published name, in the order of `names`; tensors without a counterpart are left out."""
     names = list(names)
     if publisher is IG65M:
         backbone, head = _IG65M, []
@@ -163,7 +166,7 @@ def backbone_tensors(name: str) -> dict[str, torch.Size]:
 
 
 def backbone_of(tensors: Mapping[str, Tensor]) -> str:
-    """The backbone that these tensors (by our names) are: the most found, by name and shape, the fewest missing."""
+    """The backbone of these tensors (by our names): the one with most of its tensors found, then fewest missing."""
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
 
     def fit(name: str) -> tuple[int, int]:
@@ -174,13 +177,13 @@ def backbone_of(tensors: Mapping[str, Tensor]) -> str:
 
 
 def set_aside(names: Iterable[str]) -> dict[str, str]:
-    """Published tensors that are known and have no place in our model, and why."""
+    """Known tensors that our model does not have, with the reason."""
     reason = "positions, which are computed here; the released code adds the first alone, to every action"
     return {name: reason for name in names if name.endswith(POSITIONS)}
 
 
 def warnings_of(parameters: Mapping[str, object]) -> list[str]:
-    """In what our model, built as `head_of` says, is not the released one, so that its scores are others."""
+    """Differences of our model, as `head_of` describes it, from the released one that change its scores."""
     found = []
     if parameters.get("transformer.block") == "full":
         found.append(
