@@ -46,7 +46,8 @@ def _grow() -> Path:
 
 
 def test_it_tells_when_how_long_with_what_and_what_was_written(folder, params):
-    with recorded("whiten", params):
+    free = params.model_copy(update={"execution": params.execution.model_copy(update={"deterministic": False})})
+    with recorded("whiten", free):
         columns = {"action_id": [0], "action": ["x"], "words": [["x"]]}
         tables.write("actions", Path("data/index/actions.parquet"), tables.from_columns("actions", columns))
     found = _read(folder)
@@ -56,6 +57,7 @@ def test_it_tells_when_how_long_with_what_and_what_was_written(folder, params):
     assert found["versions"]["python"] == sys.version.split()[0]
     assert found["host"]["cpu"]
     assert found["device"] == "cpu"
+    assert found["execution"]["deterministic"] is False
 
 
 def test_a_package_that_is_not_installed_is_left_out(folder, params, monkeypatch):
