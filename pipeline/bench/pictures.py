@@ -30,11 +30,12 @@ from pipeline.train.views import random_view
 
 REPEATS = 5
 PAPER = {
+    "frames": {"fps": 30.0, "span": 16, "count": 8},
     "train": {"jitter": (128, 160), "crop": 112, "flip": 0.5},
     "evaluate": {"temporal_views": 10, "spatial_views": 3, "short_side": 128, "crop": 128},
     "clips": {"short_side": 192},
 }
-"""Sizes of the paper (Section 4.1); the copies are a fifth larger than the largest scale of training."""
+"""Clips and sizes of the paper (Section 4.1); the copies are a fifth larger than the largest scale of training."""
 VIEWED = 4
 """Videos that are tested."""
 
