@@ -14,11 +14,11 @@ from pipeline.foundations.media.decoder import end_idle
 from pipeline.foundations.media.guard import Guard
 from tests.presets import preset_params
 
-FRAMES = 15
+FRAMES = 10
 """A second, of 30 ticks."""
 SHORT, LONG = 6, 60
-GROWTH = {"jpeg": 70, "h264": 30, "views": 30}
-"""Megabytes; of the copies, their own bytes."""
+GROWTH = {"jpeg": 70, "h264": 30, "views": 140}
+"""Megabytes: of copies, their own bytes; of views, the quarter of media.memory_mb up to which pictures are kept."""
 
 
 @pytest.fixture(scope="module")

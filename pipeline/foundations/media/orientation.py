@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 
 class Orientation(NamedTuple):
@@ -38,7 +38,8 @@ def oriented(frames: Iterable[Any]) -> Iterator[Oriented]:
     """
     orientation = AS_STORED
     for frame in frames:
-        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+        # `frame.side_data` refers back to its frame: such circles are not freed at once, and each picture stayed.
+        matrix = SideDataContainer(frame).get(Type.DISPLAYMATRIX)  # type: ignore[call-arg]
         if matrix is not None:
             orientation = nearest(np.frombuffer(matrix, np.int32, count=5))
         yield Oriented(frame, orientation)
