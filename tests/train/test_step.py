@@ -1,14 +1,26 @@
 """A step that is only asked for: the check of its loss on the device, and the loss that is read late."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
+from pipeline.model.backbones.factored import Factored
+from pipeline.model.loss import bce
+from pipeline.train import loop
+from pipeline.train.data import Batch
+from pipeline.train.distributed import DistributedContext
+from pipeline.train.loop import Run
+from pipeline.train.objective import Objective
 from pipeline.train.optimizer import make_optimizer
+from pipeline.train.state import Learner
 from pipeline.train.step import LateLoss, clip_of, descend, skip_unless_finite
+from tests.model.conftest import make_model, sections
+
+__all__ = ["make_model", "sections"]  # fixtures of others, handed on
 
 
 def stepped(model, optimizer, factor):
@@ -62,6 +74,45 @@ def test_a_step_reads_nothing_from_the_device(params):
         descend(loss, model, optimizer, average=None, clip=clip_of(train))
         with pytest.raises(DataDependentOutputException):
             LateLoss(loss).read()
+
+
+class Late(DistributedContext):
+    """A CPU that is treated as a GPU is."""
+
+    late = True
+
+
+@pytest.mark.parametrize(
+    ("heads", "changes"),
+    [
+        (("visual", "audio", "text"), {"backbone__name": "r2plus1d_tiny"}),
+        (("audio", "text"), {"model__relation": "transformer"}),
+        (("decoder",), {}),
+        (("softmax",), {}),
+    ],
+)
+def test_a_whole_step_of_training_reads_nothing_from_the_device(make_model, params, monkeypatch, heads, changes):
+    """The loop's own, but for the copy of the loss: normalization by channel, all layers, loss, clipping, update."""
+    monkeypatch.setattr(loop, "LateLoss", lambda loss: loss)
+    monkeypatch.setattr(Factored, "forward", lambda self, x: self.padded(x))
+    frames = params.frames.model_copy(update={"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4)})
+    train = params.train.model_copy(update={"gradient_clip": 1.0})
+    with FakeTensorMode():
+        context = Late(rank=0, size=1, device=torch.device("cpu"))
+        model = make_model(heads, gcn__hidden=8, **changes).train()
+        learner = Learner(model=model, optimizer=make_optimizer(model, train, fused=True), average=None)
+        batch = Batch(
+            torch.empty(2, 4, 32, 32, 3, dtype=torch.uint8), torch.zeros(2, 7, dtype=torch.bool), torch.empty(2, 0),
+            torch.arange(2),
+        )  # fmt: skip
+        run = Run(
+            train=train, frames=frames, seed=0, loss=bce, metrics={}, context=context, workers=0, folder=Path(),
+            checkpoint_minutes=60.0,
+        )  # fmt: skip
+        taken = loop.step(learner, Objective(model, frames, bce), batch, run)
+        with pytest.raises(DataDependentOutputException):
+            float(taken.loss)
+        assert learner.optimizer.state
 
 
 @pytest.mark.cuda
