@@ -20,7 +20,7 @@ from typing import Any
 import av
 import numpy as np
 import onnxruntime
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import Interpolation, VideoReformatter
 
 TOLERANCE = 1e-4
@@ -73,7 +73,7 @@ def _time_line(frames: Iterator[Any], fps: float) -> Iterator[tuple[Any, Any, in
         if shown is not None and due > 0:
             yield shown, turn, due
             ticks += due
-        turn = frame.side_data.get(Type.DISPLAYMATRIX) or turn
+        turn = _display_matrix(frame) or turn
         shown, end = frame, time + float((frame.duration or 0) * frame.time_base)
     if shown is not None:
         yield shown, turn, max(math.ceil((end - begin - SLACK) * fps) - ticks, 0 if ticks else 1)
@@ -82,7 +82,7 @@ def _time_line(frames: Iterator[Any], fps: float) -> Iterator[tuple[Any, Any, in
 def _next_frame(frames: Iterator[Any]) -> Iterator[tuple[Any, Any, int]]:
     turn = None
     for frame in frames:
-        turn = frame.side_data.get(Type.DISPLAYMATRIX) or turn
+        turn = _display_matrix(frame) or turn
         yield frame, turn, 1
 
 
@@ -109,6 +109,11 @@ def _interpolated(picture: np.ndarray, scaled: int, axis: int, *, last: bool = F
     above = np.minimum(below + 1, size - 1)
     found = picture.take(below, axis) * (1 - part) + picture.take(above, axis) * part
     return np.asarray(np.rint(found).astype(np.uint8) if last else found)
+
+
+def _display_matrix(frame: av.VideoFrame) -> Any:
+    """Of a frame, or None; `frame.side_data` would refer back to the frame, which then stays in memory for long."""
+    return SideDataContainer(frame).get(Type.DISPLAYMATRIX)  # type: ignore[call-arg]
 
 
 def _upright(picture: np.ndarray, turn: Any) -> np.ndarray:
