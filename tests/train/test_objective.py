@@ -66,10 +66,17 @@ def test_a_step_has_no_graph_break_and_the_same_losses(both, params, heads, chan
 
 @pytest.mark.slow
 def test_machine_code_gives_the_same_losses(both, params):
-    """Other orders of additions: some ten float32 roundings, which three steps at this rate make a thousandth of."""
+    """The network in float64 and the loss in float32, to whose rounding the losses agree.
+
+    In float32 other orders of additions show: a batch norm that sees four small clips makes hundredths of them within
+    three steps, as it does of another CPU's.
+    """
     plain, compiled = both(("visual", "audio", "text"), backbone__name="r2plus1d_tiny")
+    for objective in (plain, compiled):
+        objective.model.double().register_forward_pre_hook(lambda _, inputs: tuple(each.double() for each in inputs))
     compile_objective(compiled, "kernels", deterministic=True, fullgraph=True)
-    assert losses(compiled, params.train) == pytest.approx(losses(plain, params.train), rel=1e-3)
+    train = params.train.model_copy(update={"learning_rate": 0.01})
+    assert losses(compiled, train) == pytest.approx(losses(plain, train), rel=1e-6)
     names = list(plain.model.state_dict())
     assert list(compiled.model.state_dict()) == names  # a checkpoint knows nothing of it
 
@@ -86,5 +93,8 @@ def test_on_a_gpu_too(both, params, how):
     plain, compiled = (
         objective.cuda() for objective in both(("visual", "audio", "text"), backbone__name="r2plus1d_tiny")
     )
+    for objective in (plain, compiled):
+        objective.model.double().register_forward_pre_hook(lambda _, inputs: tuple(each.double() for each in inputs))
     compile_objective(compiled, how, deterministic=True, fullgraph=True)
-    assert losses(compiled, params.train, "cuda") == pytest.approx(losses(plain, params.train, "cuda"), rel=1e-3)
+    train = params.train.model_copy(update={"learning_rate": 0.01})
+    assert losses(compiled, train, "cuda") == pytest.approx(losses(plain, train, "cuda"), rel=1e-6)
