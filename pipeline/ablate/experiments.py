@@ -34,6 +34,9 @@ SWITCH = "data/frozen/params.yaml:runs"
 LOCKS = ("dvc.lock", "data/raw/dvc.lock", "data/frozen/dvc.lock")
 """Lock files, copied into experiments where git does not track them."""
 
+FILES = ("backbone.weights", "vggish.handle", "words.name")
+"""Parameters that may name a local file or folder."""
+
 WATCH_SECONDS, PATIENCE = 60.0, 3
 """Between two looks at DVC's workers, and how many find none before another is started: a busy one answers late."""
 NO_WORKER = "Worker status: 0 active, 0 idle"
@@ -107,8 +110,10 @@ def joint_trials(row: Row, stem: str, extra: Mapping[str, Value], settings: Sequ
 
 
 def changes_of(row: Row, extra: Mapping[str, Value]) -> Changes:
-    """All that a row changes in params.yaml."""
-    return {**_preset(row), **row.changes, **extra}
+    """All that a row changes in params.yaml; files outside git, which experiments lack, go by their absolute path."""
+    changes = {**_preset(row), **row.changes, **extra}
+    named = {key: value for key in FILES if isinstance(value := changes.get(key), str) and _untracked([value])}
+    return changes | {key: str(Path(value).absolute()) for key, value in named.items()}
 
 
 def queue(jobs: Sequence[Job]) -> None:

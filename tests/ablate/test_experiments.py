@@ -42,13 +42,26 @@ def test_joint_training_is_an_experiment_a_seed():
 
 
 def test_frozen_training_is_an_experiment_a_row():
-    (job,) = plan(TABLE1, TABLE1.rows[-1:], mode="frozen", seeds=5, extra={})
+    rows = [row for row in TABLE1.rows if row.name == "all"]
+    (job,) = plan(TABLE1, rows, mode="frozen", seeds=5, extra={})
     assert job.name == "table1-all-frozen"
     assert parsed(job) == {
         "model.heads": ["visual", "audio", "text"], "model.control": "none", "model.late_fusion": False,
         "frozen.repeats": 5, "frozen.tune": False,
     }  # fmt: skip
     assert parsed(job, "data/frozen/params.yaml") == {"runs": ["ablate"]}
+
+
+def test_a_file_that_git_does_not_track_is_named_so_that_a_copy_of_the_project_finds_it(tmp_path, monkeypatch):
+    rows = [row for row in TABLE3.rows if row.name == "v1-mmit-visual-audio"]
+    monkeypatch.setattr(experiments, "_preset", lambda row: {})
+    monkeypatch.chdir(tmp_path)
+    (job,) = plan(TABLE3, rows, mode="joint", seeds=1, extra={})
+    assert parsed(job)["vggish.handle"] == "models/soundnet.safetensors"
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/soundnet.safetensors").touch()
+    (job,) = plan(TABLE3, rows, mode="joint", seeds=1, extra={})
+    assert parsed(job)["vggish.handle"] == str(tmp_path / "models/soundnet.safetensors")
 
 
 def test_what_is_asked_for_every_row_wins_over_the_rows_own():
