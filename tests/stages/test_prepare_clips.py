@@ -44,4 +44,4 @@ def test_the_stage_copies_the_videos_of_the_training_and_validation_splits(tmp_p
     with Packs(Path("data/clips")) as packs:
         assert packs.video_ids.to_pylist() == ["a", "b"]
         assert packs.sizes.tolist() == [[115, 96]] * 2
-    assert "2 videos as 12 frames" in capfd.readouterr().err
+    assert "2 videos as 6 frames" in capfd.readouterr().err
