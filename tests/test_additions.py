@@ -7,8 +7,9 @@ from typing import NamedTuple, get_args
 
 import pytest
 
+from pipeline.clips.codecs import CODECS
 from pipeline.dataset.dataset import READERS
-from pipeline.foundations.params.choices import WORD_KINDS, BackboneName, DatasetSource, HeadName, WordSource
+from pipeline.foundations.params.choices import WORD_KINDS, BackboneName, ClipCodec, DatasetSource, HeadName, WordSource
 from pipeline.model.backbones import BACKBONES
 from pipeline.model.heads import HEADS
 from pipeline.weights.pretrained import VECTORS
@@ -420,8 +421,9 @@ def _git(project: Path, *command: str) -> str:
         (WordSource, WORD_KINDS),
         (WordSource, VECTORS),
         (DatasetSource, READERS),
+        (ClipCodec, CODECS),
     ],
-    ids=["heads", "backbones", "word kinds", "word vectors", "data sets"],
+    ids=["heads", "backbones", "word kinds", "word vectors", "data sets", "codecs"],
 )
 def test_every_name_has_its_builder_and_every_builder_its_name(names, table):
     assert set(get_args(names)) == set(table)

@@ -72,7 +72,8 @@ def outputs(seen: Seen, params: Params) -> list[Need]:
 
 def memory(seen: Seen, params: Params) -> Finding:
     """The larger of what embedding sounds and what training takes, beside the memory that is free."""
-    pictures = max((probe.pixel_bytes for probe in seen.probes), default=0)
+    most_pictures = params.media.memory_mb * 2**20 / 4  # a longer video is decoded in parts
+    pictures = min(max((probe.pixel_bytes for probe in seen.probes), default=0), most_pictures)
     workers, threads = params.execution.workers, params.execution.threads
     worker = PROCESS + VGGISH_PARAMETERS * FLOAT + pictures + threads * pictures + (threads - 1) * DECODER
     held = "one decoded video" if threads == 1 else f"one decoded video and {threads} at work"

@@ -5,6 +5,7 @@ from io import FileIO
 import pytest
 
 from pipeline.clips import packs
+from pipeline.clips.codecs import CODECS
 from pipeline.clips.packs import Copy, Exclusion, Packs, PackWriter, pack_name, read_contents
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
@@ -26,6 +27,10 @@ def folder(tmp_path):
     table = tables.from_columns("clips", columns | {"pack": [number for _, number in rows]})
     tables.write("clips", tmp_path / packs.TABLE, table)
     return tmp_path
+
+
+def test_packs_of_different_codecs_have_different_names():
+    assert len({codec.suffix for codec in CODECS.values()}) == len(CODECS)
 
 
 def test_what_was_written_is_read_back(folder):

@@ -59,7 +59,7 @@ def test_memory_is_that_of_the_workers_or_of_training_whichever_is_more(seen, pa
     assert memory(seen, params).colour == "red"  # each takes VGGish's 289 MB, PyTorch and a video
     large = params.model_copy(update={"train": params.train.model_copy(update={"batch": 10_000})})
     assert "to train on the CPU" in memory(seen, large).found
-    assert "activations, 6 batches of 752.8 MB)" in memory(seen, large).found
+    assert "activations, 6 batches of 376.4 MB)" in memory(seen, large).found
 
 
 def test_what_a_step_takes_is_reckoned_on_shapes_as_it_is_held_in_fact(params):
