@@ -17,7 +17,7 @@ from pipeline.clips.packs import EXCLUDED, TABLE
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.tables import tables
-from pipeline.foundations.tables.features import FeatureFolder, rows_among
+from pipeline.foundations.tables.features import FeatureFolder
 
 SPLITS = ("train", "val")
 ORIGIN = "features.json"
@@ -37,27 +37,11 @@ def copy_features(target: Path, folder: FeatureFolder, splits: Mapping[str, pa.T
     Raises:
         PlainError: the features cannot be read, or a video has not all its views.
     """
-    about, features = folder.manifest.visual, folder.manifest.features
+    about = folder.manifest.visual
     with atomic_write(target) as draft:
-        for name in splits:
-            (draft / array_name(name)).parent.mkdir(parents=True)
-        arrays = {
-            name: np.lib.format.open_memmap(
-                draft / array_name(name),
-                "w+",
-                np.dtype("<f4"),
-                (about.views_of(name), split.num_rows, features),
-            )
-            for name, split in splits.items()
-            if split.num_rows  # a map needs a byte
-        }
         for name, split in splits.items():
-            if not split.num_rows:
-                np.save(draft / array_name(name), np.zeros((about.views_of(name), 0, features), np.float32))
-        _fill(arrays, folder, splits)
-        total = sum(array.nbytes for array in arrays.values())
-        for array in arrays.values():
-            array.flush()
+            (draft / array_name(name)).parent.mkdir(parents=True)
+            _copy(draft / array_name(name), folder, name, split["video_id"].combine_chunks())
         origin = {
             "title": folder.manifest.title,
             "model": about.model,
@@ -68,23 +52,21 @@ def copy_features(target: Path, folder: FeatureFolder, splits: Mapping[str, pa.T
         (draft / ORIGIN).write_text(json.dumps(origin, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         tables.write("clips", draft / TABLE, tables.empty("clips"))
         tables.write("exclusions", draft / EXCLUDED, tables.empty("exclusions"))
-    return Copied(sum(split.num_rows for split in splits.values()), total)
+    vectors = sum(split.num_rows * about.views_of(name) for name, split in splits.items())
+    size = vectors * folder.manifest.features * np.dtype(np.float32).itemsize
+    return Copied(sum(split.num_rows for split in splits.values()), size)
 
 
-def _fill(arrays: Mapping[str, np.ndarray], folder: FeatureFolder, splits: Mapping[str, pa.Table]) -> None:
-    ids = {name: splits[name]["video_id"].combine_chunks() for name in arrays}
-    written = dict.fromkeys(arrays, 0)
-    for rows in folder.read("visual"):
-        for name, array in arrays.items():
-            found, videos = rows_among(ids[name], rows)
-            array[rows.views[found], videos] = rows.values[found]
-            written[name] += len(found)
-    for name, array in arrays.items():
-        if written[name] != array.shape[0] * array.shape[1]:
-            raise PlainError(
-                f"{folder.features}: found {written[name]:,} vectors of the {name} split, expected "
-                f"{array.shape[0]:,} of each of its {array.shape[1]:,} videos; run `dvc repro index`"
-            )
+def _copy(path: Path, folder: FeatureFolder, split: str, video_ids: pa.StringArray) -> None:
+    shape = folder.manifest.visual.views_of(split), len(video_ids), folder.manifest.features
+    if not len(video_ids):
+        np.save(path, np.zeros(shape, np.float32))  # a map needs a byte
+        return
+    array_VBC, begun = np.lib.format.open_memmap(path, "w+", np.dtype("<f4"), shape), 0
+    for views_BVC in folder.views_of(video_ids, split):
+        array_VBC[:, begun : begun + len(views_BVC)] = views_BVC.swapaxes(0, 1)
+        begun += len(views_BVC)
+    array_VBC.flush()
 
 
 def array_name(split: str) -> str:

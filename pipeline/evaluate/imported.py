@@ -14,7 +14,7 @@ from pipeline.evaluate.frozen import scores_of
 from pipeline.foundations.params import Evaluate
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
-from pipeline.foundations.tables.features import FeatureFolder, rows_among
+from pipeline.foundations.tables.features import FeatureFolder
 from pipeline.model.checkpoint import load_model
 from pipeline.model.determinism import reproducible
 from pipeline.model.sounds import sounds_of
@@ -82,16 +82,7 @@ def views_of(split: pa.Table, folder: FeatureFolder, name: str) -> Iterator[Seen
     Raises:
         PlainError: a video's vectors are not there.
     """
-    ids, views = split["video_id"].combine_chunks(), folder.manifest.visual.views_of(name)
-    begun, held = 0, [np.zeros((0, folder.manifest.features), np.float32)]
-    for rows in folder.read("visual"):
-        found, _ = rows_among(ids, rows)
-        held.append(rows.values[found])
-        values = np.concatenate(held)
-        whole = len(values) // views
-        if whole:
-            features_BVC = values[: whole * views].reshape(whole, views, folder.manifest.features)
-            yield Seen(split.slice(begun, whole), features_BVC)
-        begun, held = begun + whole, [values[whole * views :]]
-    if begun != len(ids) or len(held[0]):
-        raise PlainError(f"{folder.features}: found vectors of {begun:,} of {len(ids):,} videos; run `dvc repro index`")
+    begun = 0
+    for features_BVC in folder.views_of(split["video_id"].combine_chunks(), name):
+        yield Seen(split.slice(begun, len(features_BVC)), features_BVC)
+        begun += len(features_BVC)

@@ -90,6 +90,25 @@ class FeatureFolder:
             last = _rising(self.features / name, rows, last)
             yield rows
 
+    def views_of(self, video_ids: pa.StringArray, split: str) -> Iterator[np.ndarray]:
+        """X of some videos of a split, whose ids rise: B x V x C at a time, in their order; a row group is in memory at once.
+
+        Raises:
+            PlainError: a file is not what the manifest says, or not every view of every video is there.
+        """
+        views, C = self.manifest.visual.views_of(split), self.manifest.features
+        begun, held = 0, np.zeros((0, C), np.float32)
+        for rows in self.read("visual"):
+            found, _ = rows_among(video_ids, rows)
+            held = np.concatenate([held, rows.values[found]])
+            if whole := len(held) // views:
+                yield held[: whole * views].reshape(whole, views, C)
+                begun, held = begun + whole, held[whole * views :]
+        if begun != len(video_ids) or len(held):
+            raise PlainError(
+                f"{self.features}: found the vectors of {begun:,} of {len(video_ids):,} videos; run `dvc repro index`"
+            )
+
     def video_ids(self, kind: Kind) -> Iterator[tuple[str, pa.StringArray]]:
         """The ids in each row group of a kind, one a row, and the file that they stand in."""
         for name, group in self._groups(kind, ("video_id",)):
