@@ -1,7 +1,8 @@
 """Features and embeddings of others, in."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +13,36 @@ from pipeline.foundations.runtime.progress import say
 if TYPE_CHECKING:
     from pipeline.foundations.tables.manifest import Manifest
 
+
+class Vector(StrEnum):
+    """What stands in the 3D-CNN's place."""
+
+    visual = "visual"
+    sound = "sound"
+
+
 Files = Annotated[list[Path] | None, typer.Option(help="Files of the split; may be repeated.")]
+Target = Annotated[Path, typer.Argument(help="Folder to write: annotations/ and features/.")]
+LabelFile = Annotated[Path, typer.Option(help="Label names: CSV or TSV with a header, or a name a line.")]
+Licence = Annotated[str, typer.Option(help="Of the data.")]
+Title = Annotated[str, typer.Option(help="What the data are.")]
+From = Annotated[str, typer.Option(help="Where they come from.")]
+Model = Annotated[str, typer.Option(help="What made the vectors X.")]
+SoundModel = Annotated[str, typer.Option(help="What made the sound embeddings.")]
+Revision = Annotated[str, typer.Option(help="Of the models or of the release.")]
+Preprocessing = Annotated[str, typer.Option(help="What the models were given, what became of X.")]
+SoundPreprocessing = Annotated[str, typer.Option(help="Likewise of the sound.")]
+WhichVector = Annotated[Vector, typer.Option(help="What X is; of the sound: mean, deviation, maximum.")]
+Patches = Annotated[int, typer.Option(min=1, help="Embeddings, from the first, that are an audio form.")]
+Most = Annotated[int | None, typer.Option(min=1, help="Keep so many labels, the commonest in training.")]
+OneIn = Annotated[
+    int | None, typer.Option(min=2, help="Make one training video in so many a validation video, by its key.")
+]
+Whitened = Annotated[bool, typer.Option("--whitened", help="The sound embeddings arrive whitened.")]
+Bytes = Annotated[tuple[float, float], typer.Option(help="What the bytes 0 and 255 stand for, where values are bytes.")]
+Standardize = Annotated[bool, typer.Option(help="Read X with mean 0 and deviation 1 over the training videos.")]
+Constant = Annotated[float, typer.Option(help="Appended to X, where its features have mean 0; 0 appends none.")]
+Seed = Annotated[int, typer.Option(help="Of the choice of validation videos.")]
 
 
 @app.command(
@@ -21,36 +51,28 @@ Files = Annotated[list[Path] | None, typer.Option(help="Files of the split; may 
     " --val validate00.tfrecord --test validate01.tfrecord --licence CC-BY-4.0 --whitened",
 )
 def import_features(
-    target: Annotated[Path, typer.Argument(help="Folder to write: annotations/ and features/.")],
-    labels: Annotated[Path, typer.Option(help="Label names: CSV or TSV with a header, or a name a line.")],
-    licence: Annotated[str, typer.Option(help="Of the data.")],
+    target: Target,
+    labels: LabelFile,
+    licence: Licence,
     train: Files = None,
     val: Files = None,
     test: Files = None,
-    title: Annotated[str, typer.Option(help="What the data are.")] = "imported features",
-    origin: Annotated[str, typer.Option(help="Where they come from.")] = "not stated",
-    model: Annotated[str, typer.Option(help="What made the vectors X.")] = "not stated",
-    sound_model: Annotated[str, typer.Option(help="What made the sound embeddings.")] = "not stated",
-    revision: Annotated[str, typer.Option(help="Of the models or of the release.")] = "not stated",
-    preprocessing: Annotated[str, typer.Option(help="What the models were given, what became of X.")] = "not stated",
-    sound_preprocessing: Annotated[str, typer.Option(help="Likewise of the sound.")] = "not stated",
-    vector: Annotated[str, typer.Option(help="What X is: visual, or sound (mean, deviation, maximum).")] = "visual",
-    patches: Annotated[int, typer.Option(min=1, help="Embeddings, from the first, that are an audio form.")] = 1,
-    most: Annotated[int | None, typer.Option(min=1, help="Keep so many labels, the commonest in training.")] = None,
-    validate_one_in: Annotated[
-        int | None, typer.Option(min=2, help="Make one training video in so many a validation video, by its key.")
-    ] = None,
-    whitened: Annotated[bool, typer.Option("--whitened", help="The sound embeddings arrive whitened.")] = False,
-    byte_range: Annotated[
-        tuple[float, float], typer.Option(help="What the bytes 0 and 255 stand for, where values are bytes.")
-    ] = (-2.0, 2.0),
-    standardize: Annotated[
-        bool, typer.Option(help="Read X with mean 0 and equal deviations over the training videos.")
-    ] = True,
-    constant: Annotated[
-        float, typer.Option(help="Appended to X, where its features have mean 0; 0 appends none.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of the choice of validation videos.")] = 2021,
+    title: Title = "imported features",
+    origin: From = "not stated",
+    model: Model = "not stated",
+    sound_model: SoundModel = "not stated",
+    revision: Revision = "not stated",
+    preprocessing: Preprocessing = "not stated",
+    sound_preprocessing: SoundPreprocessing = "not stated",
+    vector: WhichVector = Vector.visual,
+    patches: Patches = 1,
+    most: Most = None,
+    validate_one_in: OneIn = None,
+    whitened: Whitened = False,
+    byte_range: Bytes = (-2.0, 2.0),
+    standardize: Standardize = True,
+    constant: Constant = 1.0,
+    seed: Seed = 2021,
 ) -> None:
     """Turn published features into a folder that the pipeline trains on, of any width and vocabulary.
 
@@ -66,33 +88,13 @@ def import_features(
     sources = {split: paths for split, paths in (("train", train), ("val", val), ("test", test)) if paths}
     if "train" not in sources:
         raise PlainError("name at least one file of training videos: --train FILE")
-    if vector not in ("visual", "sound"):
-        raise PlainError(f"--vector {vector}: expected visual or sound")
     low, high = byte_range
-    quantization = Quantization(scale=(high - low) / 255, offset=low)
-    kind: Literal["visual", "sound"] = "sound" if vector == "sound" else "visual"
-    made = run(
-        target,
-        sources,
-        labels,
-        Choice(kind, patches, most, validate_one_in, seed),
-        Origin(
-            title=title,
-            origin=origin,
-            licence=licence,
-            model=model,
-            sound_model=sound_model,
-            revision=revision,
-            preprocessing=preprocessing,
-            sound_preprocessing=sound_preprocessing,
-            standardize=standardize,
-            constant=constant or None,
-            of_sound=kind == "sound",
-            whitened=whitened,
-            quantization=quantization,
-            sound_quantization=quantization,
-        ),
-    )
+    bytes_are = Quantization(scale=(high - low) / 255, offset=low)
+    texts = (title, origin, licence, model, sound_model, revision, preprocessing, sound_preprocessing)
+    of_sound = vector is Vector.sound
+    about = Origin(*texts, standardize, constant or None, of_sound, whitened, bytes_are, bytes_are)
+    choice = Choice("sound" if of_sound else "visual", patches, most, validate_one_in, seed)
+    made = run(target, sources, labels, choice, about)
     _say_made(target, made)
 
 

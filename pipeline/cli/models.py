@@ -116,9 +116,10 @@ def export(
     one an action, in [0, 1]. The audio and text relations are folded into one matrix. The actions' names and how
     clips are made (`frames` and `evaluate` of params.yaml) travel inside both files.
     """
+    from pipeline.exchange.card import card
     from pipeline.exchange.export import ClipShape
     from pipeline.exchange.export import export as write
-    from pipeline.exchange.folder import card, write_folder
+    from pipeline.exchange.folder import write_folder
     from pipeline.foundations.params import load_params
     from pipeline.model.checkpoint import load_model
 

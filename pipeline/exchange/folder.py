@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipeline.dataset.sample.write import write_video
 from pipeline.evaluate.testing import score_video
@@ -75,106 +74,6 @@ def _write_reference(path: Path) -> None:
         planes.append(np.concatenate([plane.clip(16, 235).astype(np.uint8).ravel() for plane in (luma, *chroma)]))
     with files.atomic_write(path) as draft:
         write_video(draft, np.stack(planes), size=SIZE, fps=FPS, sound=None, rate=0)
-
-
-def card(about: Description, *, data: Mapping[str, Any], metrics: pa.Table | None, split: str) -> str:
-    """A model card: the hub's metadata as YAML, then what, from what, how well, and what for it is not.
-
-    Args:
-        about: the model.
-        data: section `dataset` of params.yaml.
-        metrics: of the run that evaluated this very model; None where none did.
-        split: that it was evaluated on.
-    """
-    sample = data["source"] == "sample"
-    rows = {(row["row"], row["metric"]): row for row in metrics.to_pylist()} if metrics else {}
-    names = [metric for row, metric in rows if row == "model"]
-    heads, backbone = " + ".join(about.design.model.heads), about.design.backbone.name
-    results = "".join(
-        f"          - type: {name}\n            value: {rows['model', name]['value']:.2f}\n" for name in names
-    )
-    index = (
-        "model-index:\n  - name: m3a\n    results:\n      - task:\n          type: video-classification\n"
-        f"        dataset:\n          type: {data['source']}\n          name: {data['source']}\n"
-        f"          split: {split}\n"
-        f"        metrics:\n{results}"
-        if results
-        else ""
-    )
-    table = "\n".join(_line(name, rows) for name in names)
-    measured = (
-        f"On the {split} split, in percent, with 95% bootstrap intervals over videos. It is one training\n"
-        f"seed, whose noise is in none of them:\n\n"
-        f"| metric | this model | by training frequency | chance |\n|---|---|---|---|\n{table}\n"
-        if results
-        else "Not evaluated: no run here has scored this very model.\n"
-    )
-    licence = "apache-2.0" if sample else "other"
-    return f"""---
-license: {licence}
-library_name: onnx
-pipeline_tag: video-classification
-tags: [action-recognition, multi-label, multi-modal, graph-convolutional-network]
-{index}---
-
-# Multi-label actions of three-second videos
-
-{backbone} with {heads} ({about.design.model.relation}), after Shi et al., "Multi-Modal Multi-Action Video Recognition",
-ICCV 2021. It gives each of {len(about.actions)} actions a score in [0, 1]; actions do not exclude one another.
-
-## Use
-
-```console
-pip install onnxruntime av numpy
-python infer.py --check     # the reference video gives its expected scores
-python infer.py some.mp4
-```
-
-`model.onnx` takes `clips` (batch x 3 x frames x crop x crop, any batch); `preprocess.json` says how they are made.
-
-## Data
-
-{_data(data)}
-
-## Measured
-
-{measured}
-## Limits
-
-{_limits(sample)}
-- It sees pictures alone: audio and text relations were learnt in training and are part of the weights; it never hears
-  the video that it scores.
-- Scores are no calibrated probabilities: choose a threshold on videos of your own.
-- It knows its {len(about.actions)} actions and nothing else: something else gets scores, too.
-
-## Licence
-
-{"The code, the sample and this model: Apache 2.0." if sample else LICENCE}
-"""
-
-
-LICENCE = (
-    "infer.py is Apache 2.0. The weights were learnt from a data set and pretrained weights with terms of their own; "
-    "say here which, before you share them."
-)
-
-
-def _line(name: str, rows: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
-    model = rows["model", name]
-    others = " | ".join(f"{rows[row, name]['value']:.1f}" for row in ("frequency", "chance"))
-    return f"| {name} | {model['value']:.1f} ({model['low']:.1f} to {model['high']:.1f}) | {others} |"
-
-
-def _data(data: Mapping[str, Any]) -> str:
-    if data["source"] == "sample":
-        return "The project's bundled sample: rendered clips of moving shapes with sounds, under names of actions."
-    return f"`{data['source']}`, read from `{Path(data['folder']).name}`."
-
-
-def _limits(sample: bool) -> str:
-    if sample:
-        return "- It has seen moving shapes alone, and says nothing about real videos."
-    return "- It is as good, and as biased, as the videos and labels that it learnt from."
 
 
 def _write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -19,7 +19,7 @@ from pipeline.foundations.params import Execution, Frames, Frozen, Lexicon, Mode
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
-from pipeline.model.checkpoint import load_model, save_model
+from pipeline.model.checkpoint import Description, load_model, save_model
 from pipeline.model.design import Design
 from pipeline.model.model import HeadModel, MultiActionModel
 from pipeline.model.normalize import as_clips
@@ -33,6 +33,7 @@ from pipeline.train.heads import Fitted, Log, Setting, StackedMetric, Trial, fit
 from pipeline.train.inputs import Inputs
 from pipeline.train.loop import Metric
 from pipeline.train.split import Split, imported_split, read_split, split_of, write_split
+from pipeline.train.stack_state import Checkpoint
 
 BACKBONE = "backbone"
 """In a folder of frozen features, beside the splits: the fixed model, whose head does not count; absent where the
@@ -204,6 +205,7 @@ class HeadTrainer:
         metric: StackedMetric,
         execution: Execution,
         log: Log | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         """Open nothing yet.
 
@@ -217,11 +219,12 @@ class HeadTrainer:
             metric: of the validation videos.
             execution: on which device.
             log: called after each epoch; None: nobody looks.
+            checkpoint: of a single trial, which goes on from there; None: it begins anew.
         """
         self._splits, self._inputs, self._design = splits, replace(inputs, backbone=None), design
-        self._backbone, self._log = backbone, log
+        self._backbone, self._log, self._checkpoint = backbone, log, checkpoint
         self._schedule, self._train, self._metric, self._execution = schedule, train, metric, execution
-        self._started: dict[int, tuple[MultiActionModel, Forms]] = {}
+        self._started: dict[int, tuple[MultiActionModel, Forms, Description]] = {}
 
     def fit(self, trials: Sequence[Trial], *, keep: bool) -> list[Fitted]:
         """Train a head for each trial, side by side; with its weights where they are to be kept.
@@ -241,21 +244,26 @@ class HeadTrainer:
                 on_epoch_start=self._draw_forms,
                 keep=keep,
                 log=self._log,
+                checkpoint=self._checkpoint,
             )
             return fit_heads(heads, trials, training, validation, setting)
 
     def model(self, fitted: Fitted) -> MultiActionModel:
         """The whole model with a trained head, on the CPU, in evaluation mode."""
-        start, _ = self._start(fitted.trial.seed)
+        start, *_ = self._start(fitted.trial.seed)
         self._draw_forms(fitted.trial.seed, fitted.trial.epochs - 1)
         model = MultiActionModel(start.backbone, start.pooling, deepcopy(start.head), deepcopy(start.sound)).cpu()
         model.load_state_dict(fitted.weights, strict=False)
         return model.eval()
 
-    def _start(self, seed: int) -> tuple[MultiActionModel, Forms]:
-        """A seed's model before training, and its forms; the fixed backbone is one for all."""
+    def description(self, seed: int) -> Description:
+        """What a seed's model is."""
+        return self._start(seed)[2]
+
+    def _start(self, seed: int) -> tuple[MultiActionModel, Forms, Description]:
+        """A seed's model before training, its forms and what it is; the fixed backbone is one for all."""
         if seed not in self._started:
-            model, forms, _ = assemble(self._inputs, self._design, seed=seed)
+            model, forms, description = assemble(self._inputs, self._design, seed=seed)
             if self._backbone is None:
                 pass  # imported features have no weights
             elif not self._started:
@@ -263,12 +271,12 @@ class HeadTrainer:
                 model.backbone, model.batch_norm = fixed.backbone, about.batch_norm
             else:
                 model.backbone = next(iter(self._started.values()))[0].backbone
-            self._started[seed] = model, forms
+            self._started[seed] = model, forms, description
         return self._started[seed]
 
     def _draw_forms(self, seed: int, epoch: int) -> bool:
         """Give a seed's head the lexicon forms of an epoch, where they are drawn anew; whether they are."""
-        model, forms = self._started[seed]
+        model, forms, _ = self._started[seed]
         if forms.vary:
             model.set_forms(audio=forms.audio(epoch), text=forms.text)
         return forms.vary

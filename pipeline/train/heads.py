@@ -20,10 +20,12 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.seeds import seed_of
 from pipeline.model.model import HeadModel
 from pipeline.train.batches import shuffled
+from pipeline.train.data import Pick
 from pipeline.train.objective import Loss
 from pipeline.train.schedule import learning_rate
 from pipeline.train.split import Split
 from pipeline.train.stack import HeadStack, draws_at_random, stacked_clip_of, stacked_optimizer
+from pipeline.train.stack_state import Checkpoint, StackState
 from pipeline.train.step import averaged, descend
 
 SIDE_BY_SIDE = 4_000_000
@@ -86,6 +88,8 @@ class Setting(NamedTuple):
     """Whether the weights are wanted."""
     log: Log | None = None
     """Called after each epoch."""
+    checkpoint: Checkpoint | None = None
+    """Of a single stack: where its training goes on, and what is saved after each epoch."""
 
 
 def fit_heads(
@@ -133,20 +137,16 @@ def _fit_stack(
     average, clip = averaged(stack.weights, setting.train), stacked_clip_of(setting.train)
     schedules = [schedule_of(trial, schedule) for trial in trials]
     place_M = torch.tensor([seeds.index(trial.seed) for trial in trials], device=device)
-    diverged_M, losses = torch.zeros(len(trials), dtype=torch.bool, device=device), []
-    for epoch in range(trials[0].epochs):
+    diverged_M = torch.zeros(len(trials), dtype=torch.bool, device=device)
+    state = StackState(stack.weights, optimizer, average, diverged_M)
+    losses = setting.checkpoint.load(state) if setting.checkpoint else []
+    for epoch in range(len(losses), trials[0].epochs):
         drawn = [setting.on_epoch_start(seed, epoch) for seed in seeds]
         if any(drawn):
             stack.load_buffers()
         views_BC = training.views[epoch % len(training.views)]
-        orders = [shuffled(len(views_BC), schedule.batch, seed=seed, purpose="train", epoch=epoch) for seed in seeds]
+        orders = [_order(len(views_BC), schedule, seed, epoch) for seed in seeds]
         steps = len(orders[0])
-        if not steps:
-            section = "train" if isinstance(schedule, Train) else "frozen"
-            raise PlainError(
-                f"{section}.batch is {schedule.batch}, but there are only {len(views_BC)} training videos: "
-                "lower it or add videos"
-            )
         total_M = torch.zeros(len(trials), device=device)
         for step, batches in enumerate(zip(*orders, strict=True)):
             rows_MB = torch.tensor([[pick.row for pick in batch] for batch in batches], device=device)[place_M]
@@ -162,6 +162,8 @@ def _fit_stack(
             present = cast(nn.ParameterList, average.module) if average else stack.weights
             logits = partial(_logits, stack, present, validation, setting)
             setting.log(Epoch(epoch + 1, losses[-1], logits))
+        if setting.checkpoint:
+            setting.checkpoint.save(state, losses)
         if bool(diverged_M.all()):
             break
     weights = cast(nn.ParameterList, average.module) if average else stack.weights
@@ -173,6 +175,17 @@ def _fit_stack(
             zip(trials, scores, zip(*losses, strict=True), strict=True)
         )
     ]
+
+
+def _order(videos: int, schedule: Schedule, seed: int, epoch: int) -> list[list[Pick]]:
+    """A seed's batches of an epoch."""
+    batches = shuffled(videos, schedule.batch, seed=seed, purpose="train", epoch=epoch)
+    if not batches:
+        section = "train" if isinstance(schedule, Train) else "frozen"
+        raise PlainError(
+            f"{section}.batch is {schedule.batch}, but there are only {videos} training videos: lower it or add videos"
+        )
+    return batches
 
 
 def schedule_of(trial: Trial, given: Schedule) -> Schedule:

@@ -3,29 +3,31 @@
 `train` gives the schedule; the head's rate is `train.learning_rate` times `train.head_rate`, as in joint training.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from pipeline.clips.imported import origin_of
+from pipeline.clips.imported import array_name, origin_of
 from pipeline.foundations.params import Execution, Train
+from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
+from pipeline.foundations.runtime.shards import input_key, locked_work_dir
 from pipeline.model.checkpoint import save_model
 from pipeline.model.design import Design
 from pipeline.model.loss import bce
-from pipeline.train.assemble import assemble
 from pipeline.train.curves import Curves
-from pipeline.train.experiment import Outcome
+from pipeline.train.experiment import Outcome, digests
 from pipeline.train.frozen import HeadTrainer, imported_splits
 from pipeline.train.heads import Epoch, Trial
 from pipeline.train.inputs import Inputs
-from pipeline.train.loop import Metric
+from pipeline.train.loop import STATE, Metric
 from pipeline.train.schedule import learning_rate
+from pipeline.train.stack_state import Checkpoint
 from pipeline.train.state import Record
 
 
@@ -40,25 +42,30 @@ def run_imported(
     seed: int,
     execution: Execution,
 ) -> Outcome:
-    """Train a model on imported features and write it with its curves.
+    """Train a model on imported features and write it with its curves; interrupted, the same goes on where it was.
 
     Raises:
         PlainError: as `pipeline.train.heads.fit_heads`, inputs do not fit one another, or the loss is not finite.
     """
-    splits = partial(imported_splits, inputs, with_sounds=design.model.late_fusion)
-    validated = splits()["val"].targets.numpy()
-    history: list[Record] = []
-    with Curves(curves_folder, board=None) as curves:
+    splits = imported_splits(inputs, with_sounds=design.model.late_fusion)
+    validated = splits["val"].targets.numpy()
+    views = [(name, files.sha256(inputs.clips / array_name(name))) for name in splits]
+    key = input_key(vars(design), train, seed, digests(inputs), views)
+    board = Path(execution.tensorboard) / key if execution.tensorboard else None
+    with locked_work_dir("train", key) as folder, Curves(folder / "curves", board=board) as curves:
+        checkpoint = Checkpoint(folder / STATE)
+        for record in checkpoint.records:
+            curves.log(record)
 
         def log(epoch: Epoch) -> None:
             record = record_of(epoch, train, validated, metrics)
-            history.append(record)
+            checkpoint.records.append(record)
             curves.log(record)
             figures = ", ".join(f"{name} {value:.4g}" for name, value in record.items())
             say(f"epoch {epoch.number} of {train.epochs}: {figures}")
 
         trainer = HeadTrainer(
-            splits,
+            lambda: splits,
             inputs,
             design,
             backbone=None,
@@ -67,14 +74,17 @@ def run_imported(
             metric=_unused,
             execution=execution,
             log=log,
+            checkpoint=checkpoint,
         )
         (fitted,) = trainer.fit([trial_of(train, seed)], keep=True)
-    if fitted.diverged:
-        raise PlainError("the loss is not a finite number: lower train.learning_rate or train.head_rate")
-    model, (_, _, description) = trainer.model(fitted), assemble(inputs, design, seed=seed)
-    save_model(model_folder, model, replace(description, features=origin_of(inputs.clips)))
+        if fitted.diverged:
+            raise PlainError("the loss is not a finite number: lower train.learning_rate or train.head_rate")
+        model = trainer.model(fitted)
+        save_model(model_folder, model, replace(trainer.description(seed), features=origin_of(inputs.clips)))
+        with files.atomic_write(curves_folder) as draft:
+            shutil.copytree(folder / "curves", draft)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Outcome(parameters, len(splits()["train"].targets), history[-1])
+    return Outcome(parameters, len(splits["train"].targets), checkpoint.records[-1])
 
 
 def trial_of(train: Train, seed: int) -> Trial:

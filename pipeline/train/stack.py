@@ -86,7 +86,7 @@ class StackedAdam(optim.Optimizer):
         super().__init__(weights, {})
         self._decays_M = weights[0].new_tensor(decays)
         self._rates_M = torch.zeros_like(self._decays_M)
-        self._steps = 0
+        self.steps = 0
 
     def set_rates(self, rates: Sequence[float]) -> None:
         """Set the M learning rates."""
@@ -95,7 +95,7 @@ class StackedAdam(optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Take one step; parameters without a gradient stay."""
-        self._steps += 1
+        self.steps += 1
         (first, second), (group,) = self.BETAS, self.param_groups
         for weight in group["params"]:
             if weight.grad is None:
@@ -106,11 +106,11 @@ class StackedAdam(optim.Optimizer):
             state["mean"].lerp_(weight.grad, 1.0 - first)
             state["square"].mul_(second).addcmul_(weight.grad, weight.grad, value=1.0 - second)
             # epsilon under the root, whose reciprocal is the same on every CPU, as torch.sqrt is not (runtime/numerics)
-            steepness = (state["square"] / (1.0 - second**self._steps)).add_(self.EPS**2).rsqrt_()
+            steepness = (state["square"] / (1.0 - second**self.steps)).add_(self.EPS**2).rsqrt_()
             shape = (-1, *[1] * (weight.ndim - 1))
             rates = self._rates_M.view(shape)
             weight.mul_(1.0 - rates * self._decays_M.view(shape))
-            weight.sub_(rates * (state["mean"] / (1.0 - first**self._steps)).mul_(steepness))
+            weight.sub_(rates * (state["mean"] / (1.0 - first**self.steps)).mul_(steepness))
 
 
 class StackedSgd(optim.SGD):
@@ -119,6 +119,7 @@ class StackedSgd(optim.SGD):
     def __init__(self, weights: nn.ParameterList, decays: Sequence[float], train: Train) -> None:
         """Start at rest, with rates of 0; `decays` are the M weight decays."""
         super().__init__(weights, lr=0.0, momentum=train.momentum, nesterov=train.nesterov)
+        self.steps = 0  # SGD needs no count
         self._decays_M = weights[0].new_tensor(decays)
         self._rates_M = torch.zeros_like(self._decays_M)
 

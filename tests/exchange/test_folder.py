@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import yaml
 
+from pipeline.exchange.card import card
 from pipeline.exchange.export import ClipShape, export
-from pipeline.exchange.folder import card, write_folder
+from pipeline.exchange.folder import write_folder
 from pipeline.exchange.predict import predict
 from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import load_model

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from pipeline.evaluate.frozen import predict
-from pipeline.foundations.params import parse_params
+from pipeline.foundations.params import load_params, parse_params
 from pipeline.foundations.params.editing import edited
 from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import load_model
+from pipeline.model.design import Design
+from pipeline.train.imported import run_imported
 from pipeline.train.inputs import Inputs
 from stages import (
     build_adjacency,
@@ -104,6 +106,32 @@ def test_curves_are_written_for_every_epoch(inside):
     for name in ("train/loss", "val/loss", "val/map_sample", "val/map_action", "train/learning_rate"):
         lines = Path(f"data/curves/plots/metrics/{name}.tsv").read_text().splitlines()
         assert [line.split("\t")[0] for line in lines[1:]] == ["1", "2"]
+
+
+def test_training_that_was_stopped_goes_on_and_ends_with_the_same_bytes(inside, tmp_path, capsys):
+    params, calls = load_params(), []
+
+    def stops(scores, targets):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return 50.0
+
+    def run(**metrics):
+        run_imported(
+            Inputs(), model_folder=tmp_path / "model", curves_folder=tmp_path / "curves", design=Design.of(params),
+            train=params.train, metrics=metrics, seed=params.seed, execution=params.execution,
+        )  # fmt: skip
+
+    with pytest.raises(KeyboardInterrupt):
+        run(map_sample=stops)
+    assert not (tmp_path / "model").exists()
+    run(**train.METRICS)
+    assert "going on from epoch 2" in capsys.readouterr().err
+    name = "model.safetensors"
+    assert (tmp_path / "model" / name).read_bytes() == Path("models/m3a", name).read_bytes()
+    curve = "curves/plots/metrics/train/loss.tsv"
+    assert (tmp_path / curve).read_bytes() == Path("data", curve).read_bytes()
 
 
 def test_heads_are_tuned_on_them(inside):

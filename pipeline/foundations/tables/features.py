@@ -91,7 +91,7 @@ class FeatureFolder:
             yield rows
 
     def views_of(self, video_ids: pa.StringArray, split: str) -> Iterator[np.ndarray]:
-        """X of some videos of a split, whose ids rise: B x V x C at a time, in their order; a row group is in memory at once.
+        """X of some videos of a split, whose ids rise: B x V x C at a time, in their order, a row group in memory.
 
         Raises:
             PlainError: a file is not what the manifest says, or not every view of every video is there.
