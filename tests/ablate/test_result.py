@@ -59,3 +59,13 @@ def test_tables_of_imported_features_are_named_by_their_folder():
     tuned = Result("table1", "frozen", "audioset, test split", (), {}, "a budget")
     assert tuned.name == "table1-frozen-tuned-audioset"
     assert tuned._replace(data="sample, test split").name == "table1-frozen-tuned"
+
+
+def test_a_part_of_the_labels_has_a_table_of_its_own_and_real_data_come_first(result, tmp_path):
+    real = result._replace(data="youtube8m, test split", budget="a budget")
+    part = real._replace(labels="unimplied")
+    assert part.name == "table1-frozen-tuned-youtube8m-unimplied"
+    assert part.measured_on.startswith("youtube8m, test split, without labels that another")
+    for one in (result, real, part):
+        assert read(write(one, tmp_path)) == one
+    assert [one.data.partition(",")[0] for one in read_all(tmp_path)] == ["youtube8m", "youtube8m", "sample"]
