@@ -71,7 +71,8 @@ def ablate(
     budget = tuning.budget(params, mode) if tune else ""
     results = [collect(ablation, scored, trials, params, mode=mode, budget=budget)]
     for part in labels.parts_of(params.dataset):
-        own = [one._replace(predictions=[part.of(table) for table in one.predictions]) for one in scored]
+        last = [one for one in scored if one.tuning != "untuned"]
+        own = [one._replace(predictions=[part.of(table) for table in one.predictions]) for one in last]
         results.append(collect(ablation, own, (), params, mode=mode, budget=budget, part=part.name))
     return results
 

@@ -40,7 +40,7 @@ OneIn = Annotated[
 ]
 Whitened = Annotated[bool, typer.Option("--whitened", help="The sound embeddings arrive whitened.")]
 Bytes = Annotated[tuple[float, float], typer.Option(help="What the bytes 0 and 255 stand for, where values are bytes.")]
-Standardize = Annotated[bool, typer.Option(help="Read X with mean 0 and deviation 1 over the training videos.")]
+Standardize = Annotated[bool, typer.Option(help="Read X with mean 0 and equal deviations over the training videos.")]
 Constant = Annotated[float, typer.Option(help="Appended to X, where its features have mean 0; 0 appends none.")]
 Seed = Annotated[int, typer.Option(help="Of the choice of validation videos.")]
 

@@ -12,7 +12,7 @@ import torch
 from pipeline.audio.logmel import RATE, log_mel_patches
 from pipeline.audio.vggish import load_vggish
 from pipeline.dataset.annotations import words_of
-from pipeline.doctor.finding import Finding
+from pipeline.doctor.finding import Colour, Finding
 from pipeline.foundations.params import Params
 from pipeline.foundations.params.choices import WORD_KINDS
 from pipeline.foundations.runtime import files
@@ -64,7 +64,9 @@ def action_names(root: Path, params: Params, actions: Sequence[str]) -> Iterator
     reads = uses(params.model.heads, "text")
     line = f"{len(bare):,} of {len(actions):,} actions have no word with a vector, such as {', '.join(bare[:NAMED])}"
     advice = "name vectors that know them in words.name, or leave out of model.heads those with text"
-    yield Finding("red" if reads else "yellow", "action names", line, advice if reads else "nothing: no head uses text")
+    colour: Colour = "red" if reads and len(bare) == len(actions) else "yellow"
+    zeros = "their text forms are zeros; " if colour == "yellow" else ""
+    yield Finding(colour, "action names", line, zeros + advice if reads else "nothing: no head uses text")
 
 
 def sources(root: Path, params: Params) -> Iterator[Finding]:

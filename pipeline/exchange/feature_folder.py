@@ -27,6 +27,7 @@ from pipeline.foundations.tables.manifest import (
     Sound,
     Standard,
     Visual,
+    standard_deviation,
     write_manifest,
 )
 
@@ -282,7 +283,7 @@ def _standard(spooled: _Spool, quantization: Quantization | None) -> Standard:
     mean = total / training.sum()
     deviation = np.sqrt(np.maximum(squares / training.sum() - np.square(mean), 0.0))
     varies = deviation > 1e-6 * np.abs(mean).max(initial=1.0)
-    factor = np.divide(1.0, deviation * np.sqrt(size), out=np.zeros(size), where=varies)
+    factor = np.divide(standard_deviation(size), deviation, out=np.zeros(size), where=varies)
     return Standard(mean=tuple(mean.round(6).tolist()), factor=tuple(float(f"{one:.6g}") for one in factor))
 
 

@@ -198,11 +198,20 @@ class LexiconTokens(nn.Module):
 
 
 class SoundLayer(nn.Linear):
-    """Late fusion: a linear layer from a video's own sound embedding, P, to logits; silence (zeros) adds 0."""
+    """Late fusion: a linear layer from a video's own sound embedding, P, to logits; silence (zeros) adds 0.
 
-    def __init__(self, sound: int, actions: int) -> None:
+    Whitened numbers have deviation 1; `scale` brings them to that of the features beside them, so that one rate suits
+    the classifiers of both.
+    """
+
+    def __init__(self, sound: int, actions: int, scale: float = 1.0) -> None:
         super().__init__(sound, actions, bias=False)
         nn.init.normal_(self.weight, std=0.01)
+        self.scale = scale
+
+    def forward(self, sounds_BP: Tensor) -> Tensor:
+        """What it adds to the logits, B x N."""
+        return super().forward(sounds_BP if self.scale == 1.0 else sounds_BP * self.scale)
 
 
 class CrossHead(nn.Module):

@@ -11,6 +11,7 @@ from pipeline.foundations.params import Gcn as GcnParams
 from pipeline.foundations.params import Model as ModelParams
 from pipeline.foundations.params import Transformer as TransformerParams
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.tables.manifest import standard_deviation
 from pipeline.model.backbones import Backbone, BatchNorm, make_backbone
 from pipeline.model.backbones.pooling import Pooling
 from pipeline.model.decoder import LabelDecoder, tokens
@@ -200,7 +201,8 @@ def build_model(
     )
     if model.late_fusion and sound is None:
         raise PlainError("model.late_fusion: how wide a video's own sound is was not given; train again")
-    heard = SoundLayer(sound, actions) if model.late_fusion and sound else None
+    scale = 1.0 if features is None else standard_deviation(features)
+    heard = SoundLayer(sound, actions, scale) if model.late_fusion and sound else None
     return MultiActionModel(network, Pooling(backbone.pooling), head, heard)
 
 

@@ -33,7 +33,7 @@ class Forms:
         """Open the lexicons.
 
         Raises:
-            PlainError: a table cannot be read, or the text lexicon has not every action once with a vector.
+            PlainError: a table cannot be read, or the text lexicon has not every action once, or no vector at all.
         """
         self._audio = tables.read("audio", inputs.audio) if design.uses_audio_lexicon else None
         self._path = inputs.audio
@@ -72,12 +72,15 @@ def _text_forms(path: Path, model: Model, actions: int, seed: int) -> Tensor:
             f"{path} has {table.num_rows} actions, but the vocabulary has {actions}: run `dvc repro build_text_lexicon`"
         )
     forms = tables.vectors(table["form"]).copy()
-    if bare := [name for name, form in zip(table["action"].to_pylist(), forms, strict=True) if not form.any()]:
+    bare = [name for name, form in zip(table["action"].to_pylist(), forms, strict=True) if not form.any()]
+    if len(bare) == actions:
         named = ", ".join(bare[:NAMED]) + (f" and {len(bare) - NAMED:,} more" if len(bare) > NAMED else "")
         raise PlainError(
-            f"{path}: {len(bare):,} of {actions:,} actions have no word with a vector: {named}; name vectors that know "
-            "them in words.name, or leave out of model.heads those with text"
+            f"{path}: none of {actions:,} actions has a word with a vector: {named}; name vectors that know them in "
+            "words.name, or leave out of model.heads those with text"
         )
+    if bare:
+        say(f"train: {len(bare)} of {actions} actions have no word with a vector; their nodes start from zeros")
     return torch.from_numpy(controlled_forms(forms, model, seed, "text"))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.evaluate.frozen import predict
 from pipeline.foundations.params import load_params, parse_params
@@ -100,6 +101,13 @@ def test_every_test_video_is_scored_by_the_trained_model(inside):
     frozen = predict(heads.VIEW_FEATURES, model, Inputs().whitened, params.evaluate)
     assert frozen["video_id"].equals(predictions["video_id"])
     np.testing.assert_allclose(tables.vectors(frozen["scores"]), tables.vectors(predictions["scores"]), rtol=1e-5)
+
+
+def test_late_fusion_hears_sounds_at_the_scale_of_x(inside):
+    model, about = load_model(Path("models/m3a"))
+    sounds = torch.ones(2, about.sound_size)
+    expected = about.feature_size**-0.25 * model.sound.weight.sum(1)
+    torch.testing.assert_close(model.sound(sounds), expected.expand(2, -1))
 
 
 def test_curves_are_written_for_every_epoch(inside):

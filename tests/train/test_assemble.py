@@ -33,13 +33,19 @@ def test_a_text_lexicon_of_another_vocabulary_is_refused(miniature, design):
         Forms(miniature.inputs, design, actions=4, seed=0)
 
 
-def test_actions_without_a_word_vector_are_refused_where_a_head_reads(miniature, design, tmp_path):
+@pytest.mark.parametrize("bare", [(1,), (0, 1, 2)])
+def test_actions_without_a_word_vector_are_zeros_and_all_of_them_refused(miniature, design, tmp_path, capsys, bare):
     table = tables.read("text", miniature.inputs.text).to_pylist()
-    table[1]["form"] = [0.0] * 5
+    for row in bare:
+        table[row]["form"] = [0.0] * 5
     tables.write("text", tmp_path / "text.parquet", tables.from_rows("text", [tuple(row.values()) for row in table]))
     inputs = replace(miniature.inputs, text=tmp_path / "text.parquet")
-    with pytest.raises(PlainError, match=r"1 of 3 actions have no word with a vector: diving; name vectors that know"):
-        Forms(inputs, design, actions=3, seed=0)
+    if len(bare) == 3:
+        with pytest.raises(PlainError, match=r"none of 3 actions has a word with a vector: .*; name vectors that know"):
+            Forms(inputs, design, actions=3, seed=0)
+    else:
+        assert not Forms(inputs, design, actions=3, seed=0).text[1].any()
+        assert "1 of 3 actions have no word with a vector; their nodes start from zeros" in capsys.readouterr().err
     assert Forms(inputs, redesigned(design, model={"heads": ("visual",)}), actions=3, seed=0).text is None
 
 
