@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pipeline.dataset.annotations import Annotations
 from pipeline.dataset.dataset import read_annotations
+from pipeline.dataset.imported import build_feature_index
 from pipeline.dataset.index import check_missing, survey
 from pipeline.dataset.splits import training_of
 from pipeline.doctor.finding import Finding
@@ -18,6 +19,7 @@ from pipeline.foundations.params import Dataset, Params, SplitMini
 from pipeline.foundations.params.foresight import drawn_at_most, foresee
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import track
+from pipeline.foundations.tables.features import FeatureFolder
 from pipeline.foundations.tables.seeds import generator
 
 RENDERED = Path("data/raw/sample")
@@ -43,7 +45,7 @@ def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | 
     """The findings, in the order of the stages; ends early where one prevents the next.
 
     Returns:
-        What was seen, or None where the videos are not to be had.
+        What was seen, or None where there are no videos to decode.
     """
     dataset = params.dataset
     if dataset.source == "sample" and not (root / dataset.folder / dataset.watch).exists():
@@ -61,6 +63,9 @@ def examine_data(root: Path, params: Params) -> Generator[Finding, None, Seen | 
     yield from counts(annotations, params.split_mini)
     for foreseen in foresee(training_of(annotations), params):
         yield Finding("red" if foreseen.stops else "yellow", "training", foreseen.sentence, foreseen.advice)
+    if dataset.source == "features":
+        yield vectors(annotations, root, params)
+        return None
     finding, present = presence(annotations, root, params)
     yield finding
     if not present:
@@ -131,6 +136,20 @@ def _differs(subject: str, found: int, published: Published, key: str) -> str:
     if expected is None or (found == expected if exact else abs(found - expected) <= ROUNDED * expected):
         return ""
     return f"{subject}: {found:,}, published for {published.name}: {'' if exact else 'about '}{expected:,.0f}"
+
+
+def vectors(annotations: Annotations, root: Path, params: Params) -> Finding:
+    """Whether every annotated video has its imported vectors, in files that are the manifest's."""
+    folder = root / params.dataset.folder
+    try:
+        features = FeatureFolder.open(folder / params.dataset.annotations, folder / params.dataset.videos)
+        index = build_feature_index(annotations, features, max_missing_rate=params.index.max_missing_rate)
+    except PlainError as error:
+        return Finding("red", "vectors", str(error), "import the features again")
+    there, size = index.videos.num_rows, features.manifest.visual.size
+    return Finding(
+        "green", "vectors", f"{there:,} of {len(annotations.videos):,} annotated videos, {size} numbers each"
+    )
 
 
 def presence(annotations: Annotations, root: Path, params: Params) -> tuple[Finding, list[Path]]:

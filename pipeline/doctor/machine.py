@@ -77,7 +77,7 @@ def _no_accelerator(params: Params) -> Finding:
         return Finding(
             "red", "GPU", f"{line}, and execution.device is cuda", f"{advice}; or set execution.device: auto"
         )
-    if backbone.endswith("_tiny"):
+    if backbone.endswith("_tiny") or params.dataset.source == "features":
         return Finding("green", "GPU", f"{line}; {backbone} trains on the CPU")
     return Finding("yellow", "GPU", f"{line}; {backbone} is too large to train on a CPU in useful time", advice)
 
