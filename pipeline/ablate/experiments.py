@@ -4,6 +4,7 @@ Experiments run in DVC's copies of the project, so the working tree does not cha
 since DVC's run cache has the results. A failed experiment does not stop the next.
 """
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, NamedTuple, NoReturn
 
+import psutil
 import pyarrow as pa
 
 from pipeline.ablate.rows import Ablation, Changes, Row, Value
@@ -38,9 +40,9 @@ FILES = ("backbone.weights", "vggish.handle", "words.name")
 """Parameters that may name a local file or folder."""
 
 WATCH_SECONDS, PATIENCE = 60.0, 3
-"""Between two looks at DVC's workers, and how many find none before another is started: a busy one answers late."""
-NO_WORKER = "Worker status: 0 active, 0 idle"
-"""As `dvc queue status` says it."""
+"""Between two looks at DVC's worker, and how many find none before another is started."""
+WORKER = Path(".dvc/tmp/exps/celery/dvc-exp-worker-1.json")
+"""Where DVC notes the worker's process. A busy worker does not always answer `dvc queue status`."""
 
 
 class Job(NamedTuple):
@@ -195,10 +197,19 @@ def _follow() -> bool:
                     process.wait(WATCH_SECONDS)
                     return True
                 except subprocess.TimeoutExpired:
-                    missed = missed + 1 if NO_WORKER in _dvc("queue", "status", check=False) else 0
+                    missed = 0 if _works() else missed + 1
         finally:
             process.kill()  # which only follows a worker, and has ended unless this was stopped
     return False
+
+
+def _works() -> bool:
+    """Whether DVC's worker is a living process."""
+    try:
+        number = int(json.loads(WORKER.read_text(encoding="utf-8"))["pid"])
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        return False
 
 
 @contextmanager

@@ -1,7 +1,9 @@
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import ClassVar
@@ -125,12 +127,12 @@ class Follower:
         type(self).killed += 1
 
 
-def answers(monkeypatch, status=""):
-    """What DVC is asked from here on; it answers with a status."""
+def answers(monkeypatch):
+    """What DVC is asked from here on."""
 
     def called(command, **_):
         asked.append(command[3:])
-        return subprocess.CompletedProcess(command, 0, status, "")
+        return subprocess.CompletedProcess(command, 0, "", "")
 
     asked: list[list[str]] = []
     monkeypatch.setattr(experiments.subprocess, "run", called)
@@ -156,15 +158,33 @@ def test_sigterm_stops_the_workers_and_clears_the_queue(monkeypatch):
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_where_no_worker_is_left_another_is_started(monkeypatch, capsys):
+def test_where_no_worker_is_left_another_is_started(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Follower, "waits", [True, False])
     monkeypatch.setattr(Follower, "killed", 0)
     monkeypatch.setattr(experiments.subprocess, "Popen", Follower)
-    asked = answers(monkeypatch, "cb6f2a1  a-1  Queued\n\nWorker status: 0 active, 0 idle\n")
+    asked = answers(monkeypatch)
     experiments.run(["a-1"])
-    assert asked == [["queue", "status"]] * experiments.PATIENCE + [["queue", "stop"]]
+    assert asked == [["queue", "stop"]]
     assert Follower.killed == 2
     assert "DVC's worker is gone while experiments wait; starting another" in "".join(capsys.readouterr())
+
+
+def test_a_worker_is_there_as_long_as_its_process(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert not experiments._works()
+    experiments.WORKER.parent.mkdir(parents=True)
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        experiments.WORKER.write_text(json.dumps({"pid": process.pid, "returncode": None}))
+        assert experiments._works()
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not experiments._works()  # ended, and nobody has asked how
+    finally:
+        process.kill()
+        process.wait()
+    assert not experiments._works()
 
 
 def test_a_joint_trial_goes_no_further_than_the_validation_split():
