@@ -33,8 +33,8 @@ def test_a_whole_data_set_is_green(project, own):
     assert found["decoding"].found == "4 of 4 sampled videos can be decoded, 3 have sound"
     assert len(seen.annotations.videos) == len(seen.present) == len(seen.probes) == 4
     for probe in seen.probes:
-        assert probe.pixel_bytes == 15 * 96 * 144 * 3  # frames x short side x 96 * 96 / 64 x RGB
-        assert 15 * 1_000 < probe.copy_bytes < probe.pixel_bytes
+        assert probe.pixel_bytes == 8 * 96 * 144 * 3  # frames x short side x 96 * 96 / 64 x RGB
+        assert 8 * 1_000 < probe.copy_bytes < probe.pixel_bytes
 
 
 def test_an_absent_folder_is_said_in_plain_words(tmp_path, own):

@@ -17,7 +17,9 @@ DOCTOR = "from pipeline.cli import main; main()"
 @pytest.fixture
 def paper(params):
     """Batches of the paper's size from four workers."""
-    return changed(params, {"train": {"batch": 64, "crop": 112}, "execution": {"workers": 4}})
+    return changed(
+        params, {"frames": {"span": 16, "count": 8}, "train": {"batch": 64, "crop": 112}, "execution": {"workers": 4}}
+    )
 
 
 def test_four_workers_have_ten_batches_of_19_3_mb_under_way(paper):
