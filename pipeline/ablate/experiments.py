@@ -39,8 +39,8 @@ LOCKS = ("dvc.lock", "data/raw/dvc.lock", "data/frozen/dvc.lock")
 FILES = ("backbone.weights", "vggish.handle", "words.name")
 """Parameters that may name a local file or folder."""
 
-WATCH_SECONDS, PATIENCE = 60.0, 3
-"""Between two looks at DVC's worker, and how many find none before another is started."""
+WATCH_SECONDS, PATIENCE, WORKERS = 60.0, 3, 5
+"""Between two looks at DVC's worker; how many find none before another is started; and how many are, at most."""
 WORKER = Path(".dvc/tmp/exps/celery/dvc-exp-worker-1.json")
 """Where DVC notes the worker's process. A busy worker does not always answer `dvc queue status`."""
 
@@ -177,8 +177,12 @@ def run(names: Sequence[str]) -> None:
     """
     with _sigterm_raises():
         try:
-            while not _follow():
+            for _ in range(WORKERS):
+                if _follow():
+                    break
                 say("ablate: DVC's worker is gone while experiments wait; starting another")
+            else:
+                raise PlainError(f"{WORKERS} of DVC's workers are gone; what is known of the last: {WORKER.parent}/*.out")
         except BaseException:
             say("ablate: stopped; stopping what runs, and clearing the queue")
             _dvc("queue", "stop", "--kill", check=False)
@@ -208,7 +212,7 @@ def _works() -> bool:
     try:
         number = int(json.loads(WORKER.read_text(encoding="utf-8"))["pid"])
         return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
-    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+    except (OSError, ValueError, KeyError, psutil.Error):
         return False
 
 

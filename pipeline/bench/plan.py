@@ -1,4 +1,4 @@
-"""What a whole run takes: for each stage seconds, disk and memory, and what bounds it, from measured unit costs.
+"""What the stages from index to evaluate take: for each seconds, disk and memory, and what bounds it, from measured unit costs.
 
     m3a doctor --plan                                     your own data, on this machine
     m3a doctor --plan --videos 1020000 --cores 16 --gpu-clips 800     as many, elsewhere
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.audio.embedders import form_size
 from pipeline.audio.vggish import PARAMETERS as VGGISH_PARAMETERS
 from pipeline.bench.unit_costs import UnitCosts
 from pipeline.dataset.annotations import Annotations
@@ -20,7 +21,6 @@ from pipeline.doctor.needs import DECODER, FLOAT, PROCESS, parameters, training
 from pipeline.doctor.shared import batches
 from pipeline.foundations.params import Params
 from pipeline.foundations.params.foresight import drawn_at_most
-from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.foundations.tables.seeds import generator
 from pipeline.model.backbones import BACKBONES
 
@@ -102,7 +102,7 @@ def plan(counts: Counts, costs: UnitCosts, params: Params, machine: Machine) -> 
         most = workers * (process + DECODER) + process + held
         return Planned(stage, total / workers, total, disk, most, f"{workers} cores: {each * 1e3:,.1f} ms a video")
 
-    audible, form = costs.audible * counts.videos, FORM_SIZE * FLOAT
+    audible, form = costs.audible * counts.videos, form_size(params.vggish.source) * FLOAT
     hashed = counts.videos * costs.hash + costs.start
     reading = f"the disk, or {costs.hash * 1e3:,.1f} ms a file of {size(costs.file_bytes)}"
     yield Planned("index", hashed / workers, hashed, INDEXED * counts.videos, LIGHT + held, reading)

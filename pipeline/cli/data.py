@@ -70,6 +70,8 @@ def _print_plan(videos: int | None, cores: int | None, gpu_clips: float | None, 
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=scratch) as folder:
         paths = plan.sampled(Path(), params, annotations, SAMPLE)
+        if not paths:
+            raise PlainError("doctor --plan: none of the annotated videos is there; m3a doctor says more")
         costs = measure(paths, params, Path(folder).absolute(), actions=len(annotations.actions))
     machine = plan.Machine(cores or params.execution.workers, gpu_clips)
     stages = list(plan.plan(plan.counts_of(annotations, params, videos), costs, params, machine))

@@ -1,4 +1,4 @@
-"""Features and embeddings of others, in."""
+"""`m3a import-features` and `m3a export-features`."""
 
 from enum import StrEnum
 from pathlib import Path

@@ -48,9 +48,14 @@ def feed_of(params: Params) -> Feed:
     return Feed(SUSTAINED / flops, 1 / (frames * side**2 * ASPECT * SECONDS_A_PIXEL[params.clips.codec]))
 
 
+def _small(backbone: str) -> bool:
+    """Of networks far below the estimate's, or none, nothing useful can be said."""
+    return backbone == IMPORTED or backbone.endswith("_tiny")
+
+
 def feed(params: Params) -> Iterator[Finding]:
     """Nothing where no GPU waits for clips."""
-    if not torch.cuda.is_available() or params.execution.device == "cpu" or params.backbone.name == IMPORTED:
+    if not torch.cuda.is_available() or params.execution.device == "cpu" or _small(params.backbone.name):
         return
     found, workers, cores = feed_of(params), params.execution.workers, len(os.sched_getaffinity(0))
     crop = params.train.crop
@@ -59,8 +64,9 @@ def feed(params: Params) -> Iterator[Finding]:
         f"{found.gpu:,.0f} clips/s (estimated), a loader process makes about {found.worker:,.0f}, so "
         f"{found.workers} keep it busy; execution.workers is {workers}, and there are {cores} CPU cores"
     )
-    if workers < found.workers:
-        yield Finding("yellow", "loader", line, f"the GPU waits for clips; set execution.workers: {found.workers}")
+    most = min(found.workers, cores)
+    if workers < most:
+        yield Finding("yellow", "loader", line, f"the GPU waits for clips; set execution.workers: {most}")
     elif cores < found.workers:
         yield Finding("yellow", "loader", line, "the GPU waits for clips; more cores would help")
     else:

@@ -83,7 +83,7 @@ class _Builder:
         crate.datePublished = max(record["ended"] for record in self.records.values())
         crate.license = self._add("https://spdx.org/licenses/Apache-2.0", {
             "@type": "CreativeWork", "name": "Apache License 2.0",
-            "description": "The code's licence; data sets and published weights copy_to their own terms.",
+            "description": "The code's licence; data sets and published weights keep their own terms.",
         })  # fmt: skip
         crate.metadata.extra_terms.update(TERMS)
         for profile, name in PROFILES.items():

@@ -101,7 +101,7 @@ def _describe(root: Path, makers: Mapping[str, Stage]) -> dict[str, Any]:
         "name": "mini-split-and-lexicons",
         "description": "Mini M-MiT's split with the audio and text lexicons that multi-action recognition builds "
                        "on it. Videos are named, not contained.",
-        "license": "No licence stated here; the videos and word vectors copy_to the terms of their publishers.",
+        "license": "No licence stated here; the videos and word vectors keep the terms of their publishers.",
         "version": f"1.0.0+{content[:12]}",
         "datePublished": max(record["ended"] for record in records.values()),
         "citeAs": PAPER,

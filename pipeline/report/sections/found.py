@@ -27,7 +27,7 @@ QUESTIONS = (
     Question(
         "Do the paper's heads beat a fully connected layer?", "table1", ("visual", "audio", "text", "audio-text", "all")
     ),
-    Question("Does hearing the scored video help the fully connected layer?", "table1", ("late_fusion",)),
+    Question("Does the scored video's own sound help the fully connected layer?", "table1", ("late_fusion",)),
     Question("Does the GCN matter?", "controls", ("free_matrix", "fc")),
     Question("Does the graph matter?", "controls", ("no_edges", "rewired")),
     Question("Does the content of the forms matter?", "controls", ("shuffled_forms", "random_forms")),
