@@ -182,7 +182,7 @@ def run(names: Sequence[str]) -> None:
                     break
                 say("ablate: DVC's worker is gone while experiments wait; starting another")
             else:
-                raise PlainError(f"{WORKERS} of DVC's workers are gone; what is known of the last: {WORKER.parent}/*.out")
+                raise PlainError(f"{WORKERS} of DVC's workers are gone; of the last: {WORKER.parent}/*.out")
         except BaseException:
             say("ablate: stopped; stopping what runs, and clearing the queue")
             _dvc("queue", "stop", "--kill", check=False)

@@ -81,7 +81,7 @@ TABLE1 = Ablation(
     "table1",
     "Table 1: multi-modal joint learning",
     "Audio and text are one form an action: the same for every video, so these rows fold into one linear classifier. "
-    "The last row is not the paper's: it adds the scored video's own sound to X (which that sound is already on AudioSet).",
+    "The last row is not the paper's: it adds the scored video's own sound to X (on AudioSet X is that sound).",
     (
         Row("fc", "fully connected, the baseline", _heads("fc")),
         *(Row(name, label, changes) for name, label, changes in LEARNERS[:3]),

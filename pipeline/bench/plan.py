@@ -1,4 +1,4 @@
-"""What the stages from index to evaluate take: for each seconds, disk and memory, and what bounds it, from measured unit costs.
+"""What the stages from index to evaluate take: seconds, disk, memory and what bounds each, from measured unit costs.
 
     m3a doctor --plan                                     your own data, on this machine
     m3a doctor --plan --videos 1020000 --cores 16 --gpu-clips 800     as many, elsewhere

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from pipeline.evaluate import frozen, testing
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import load_model, save_model
+from pipeline.model.heads import SoundLayer
 
 
 @pytest.fixture
@@ -30,9 +30,11 @@ def test_what_a_head_scores_is_what_evaluate_scores(
     """The whole point: frozen features change where the work is done, not what comes out."""
     if late_fusion:
         model, about = load_model(model_folder)
-        model.sound = torch.nn.Linear(tables.FORM_SIZE, 5, bias=False)
+        model.sound = SoundLayer(tables.FORM_SIZE, 5)
         fused = about.design.model.model_copy(update={"late_fusion": True})
-        save_model(model_folder, model, replace(about, design=replace(about.design, model=fused)))
+        save_model(
+            model_folder, model, replace(about, sound_size=tables.FORM_SIZE, design=replace(about.design, model=fused))
+        )
         videos = testing.with_sounds(videos, whitened)
     how = {"evaluate": evaluate, "media": params.media, "execution": execution}
     testing.score(tmp_path / "scored", videos, model_folder, **how)
