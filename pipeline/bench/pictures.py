@@ -18,8 +18,8 @@ from pipeline.clips.packs import Packs
 from pipeline.clips.prepare import Source, prepare
 from pipeline.evaluate.testing import Video, pictures_of
 from pipeline.evaluate.views import spatial_views, temporal_views, views
-from pipeline.foundations.media.frames import FLAGS
 from pipeline.foundations.media.guard import Guard
+from pipeline.foundations.media.scaling import FLAGS
 from pipeline.foundations.params import Evaluate, Frames, Params, Train
 from pipeline.foundations.runtime import files
 from pipeline.foundations.tables import tables

@@ -15,7 +15,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.video.reformatter import VideoReformatter
 
-from pipeline.foundations.media.frames import FLAGS
+from pipeline.foundations.media.scaling import FLAGS
 from pipeline.foundations.runtime.errors import PlainError
 
 GOP = 16

@@ -20,8 +20,8 @@ from pipeline.dataset.sample.write import write_video
 from pipeline.evaluate.testing import Video, pictures_of
 from pipeline.foundations.media import unchanged
 from pipeline.foundations.media.faults import NoAudioStream, Undecodable
-from pipeline.foundations.media.frames import FLAGS
 from pipeline.foundations.media.guard import Guard
+from pipeline.foundations.media.scaling import FLAGS
 from pipeline.foundations.media.sound import read_sound
 from pipeline.foundations.params import Frames, Media
 from pipeline.foundations.runtime.files import atomic_write

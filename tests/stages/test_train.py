@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from pathlib import Path
 
@@ -88,3 +89,11 @@ def test_without_locks_the_training_process_decodes_itself_and_says_so_once(root
     assert model == trained(root, "size=64m")[0]
     said = "/dev/shm, where locks between processes are kept: Read-only file system; so the training process decodes"
     assert log.count(said) == 1
+
+
+def test_of_decoding_the_stage_imports_the_declared_module_alone():
+    """dvc.yaml names pipeline/foundations/media/scaling.py; the rest of that folder must not decide what it writes."""
+    names = "print(*(name for name in sys.modules if name.startswith('pipeline.foundations.media.')))"
+    command = [sys.executable, "-c", f"import sys, stages.train; {names}"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["pipeline.foundations.media.scaling"]

@@ -10,26 +10,17 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from av.video import VideoFrame, VideoStream
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from pipeline.foundations.media.answers import Array
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.orientation import Oriented, oriented, upright
-from pipeline.foundations.media.scaling import between_pixels, displayed_size, scaled_size
+from pipeline.foundations.media.scaling import FLAGS, between_pixels, displayed_size, scaled_size
 from pipeline.foundations.media.source import decode, opened
 from pipeline.foundations.params import Frames, Media, Scaling
 
 SLACK = 0.002
 """Seconds; containers round times to as little as a millisecond, so a tick may fall just before its frame."""
-_EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-_FULL_COLOUR = Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
-FLAGS = {
-    "antialiased": Interpolation.BILINEAR | _EXACT | _FULL_COLOUR,
-    "sharp": Interpolation.LANCZOS | _EXACT | _FULL_COLOUR,
-    "released": Interpolation.BILINEAR | Interpolation.BITEXACT,  # conversion to RGB alone, as PyAV's `to_rgb`
-}
-"""The same bytes on every CPU. The support of the filters grows as the picture shrinks. Without full colour, swscale
-gives neighbours one colour, and scaling in two steps then costs a grey level more."""
 
 
 class Pictures(NamedTuple):

@@ -1,10 +1,21 @@
-"""Sizes of scaled pictures, and the released code's scaling."""
+"""Sizes of scaled pictures, swscale's flags, and the released code's scaling."""
 
 from fractions import Fraction
 
 import numpy as np
+from av.video.reformatter import Interpolation
 
 from pipeline.foundations.params import Scaling
+
+_EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+_FULL_COLOUR = Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
+FLAGS = {
+    "antialiased": Interpolation.BILINEAR | _EXACT | _FULL_COLOUR,
+    "sharp": Interpolation.LANCZOS | _EXACT | _FULL_COLOUR,
+    "released": Interpolation.BILINEAR | Interpolation.BITEXACT,  # conversion to RGB alone, as PyAV's `to_rgb`
+}
+"""The same bytes on every CPU. The support of the filters grows as the picture shrinks. Without full colour, swscale
+gives neighbours one colour, and scaling in two steps then costs a grey level more."""
 
 
 def displayed_size(height: int, width: int, aspect: Fraction | None) -> tuple[int, int]:
