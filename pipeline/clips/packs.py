@@ -115,6 +115,7 @@ class Packs:
         video_ids: the videos that have a copy, an Arrow array of strings, rising.
         sizes: width and height of each video's frames in pixels, V x 2.
         fps: frames a second of each video, V.
+        folder: where they are.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -128,7 +129,7 @@ class Packs:
         self.video_ids: pa.StringArray = table["video_id"].combine_chunks()
         self.sizes = np.stack([table["width"].to_numpy(), table["height"].to_numpy()], axis=1)
         self.fps = table["fps"].to_numpy()
-        self._folder = folder
+        self.folder = folder
         self._codec: ClipCodec = "h264" if (folder / pack_name(0, "h264")).exists() else "jpeg"
         self._pack = table["pack"].to_numpy()
         self._first = offsets.offsets.to_numpy()
@@ -190,7 +191,7 @@ class Packs:
         return self._open[number]
 
     def _path(self, number: int) -> Path:
-        return self._folder / pack_name(number, self._codec)
+        return self.folder / pack_name(number, self._codec)
 
     def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_open": OrderedDict(), "_room": 0}  # open files cannot be sent to another process

@@ -99,13 +99,13 @@ class Examples(Dataset[Batch]):
 
 
 def open_examples(
-    split: Path, clips: Path, *, actions: int, choose: Choose, train: Train, whitened: Path | None = None
+    split: Path, packs: Packs, *, actions: int, choose: Choose, train: Train, whitened: Path | None = None
 ) -> Examples:
     """The examples of a split.
 
     Args:
         split: path of a table `splits`.
-        clips: folder of the training copies.
+        packs: the training copies; the splits of a run share them, and their open files.
         actions: N.
         choose: which view is seen.
         train: `crop` and `jitter` of it.
@@ -114,7 +114,7 @@ def open_examples(
     Raises:
         PlainError: a video has neither a copy nor a reason for having none, or the copies are too small.
     """
-    table, packs = tables.read("splits", split), Packs(clips)
+    table, clips = tables.read("splits", split), packs.folder
     known = pa.concat_arrays([packs.video_ids, *tables.read("exclusions", clips / EXCLUDED)["video_id"].chunks])
     strangers = table["video_id"].filter(pc.invert(pc.is_in(table["video_id"], known)))
     if len(strangers):

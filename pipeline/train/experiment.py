@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.clips.packs import TABLE
+from pipeline.clips.packs import TABLE, Packs
 from pipeline.foundations.params import Execution, Frames, Train
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.devices import is_deterministic
@@ -120,7 +120,7 @@ def prepare_batch_norm(model: nn.Module, train: Train, context: DistributedConte
 def open_data(inputs: Inputs, *, actions: int, frames: Frames, train: Train, seed: int, with_sounds: bool) -> Data:
     """The training examples, with their sounds for late fusion; nothing is decoded yet."""
     whitened = inputs.whitened if with_sounds else None
-    opened = partial(open_examples, clips=inputs.clips, actions=actions, train=train, whitened=whitened)
+    opened = partial(open_examples, packs=Packs(inputs.clips), actions=actions, train=train, whitened=whitened)
     random = partial(random_view, seed=seed, frames=frames, train=train)
     return Data(
         training=opened(inputs.train, choose=partial(random, purpose="train")),

@@ -3,6 +3,7 @@ import time
 import pytest
 import torch
 
+from pipeline.clips.packs import Packs
 from pipeline.foundations.runtime.loader import at_once, batch_bytes
 from pipeline.train.batches import in_order, load, shuffled
 from pipeline.train.data import open_examples
@@ -52,7 +53,7 @@ def examples(miniature, small):
         return random_view(size, video_id, epoch, seed=5, purpose="train", frames=small.frames, train=small.train)
 
     videos = miniature.inputs
-    return open_examples(videos.train, videos.clips, actions=3, choose=choose, train=small.train)
+    return open_examples(videos.train, Packs(videos.clips), actions=3, choose=choose, train=small.train)
 
 
 def test_what_is_loaded_does_not_depend_on_the_number_of_loader_processes(examples):

@@ -1,5 +1,6 @@
 import io
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,17 +8,19 @@ import torch
 from PIL import Image
 
 from pipeline.clips.jpeg import decode_jpeg, encode_jpeg
-from pipeline.clips.packs import EXCLUDED
+from pipeline.clips.packs import EXCLUDED, Packs, pack_name
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.train.data import Pick, cut, open_examples
+from pipeline.train.experiment import open_data
 from pipeline.train.views import View, center_view
+from tests.train.miniature import write_inputs
 
 
 @pytest.fixture
 def opened(miniature, small):
     choose = partial(center_view, frames=small.frames, train=small.train)
-    return partial(open_examples, clips=miniature.inputs.clips, actions=3, choose=choose, train=small.train)
+    return partial(open_examples, packs=Packs(miniature.inputs.clips), actions=3, choose=choose, train=small.train)
 
 
 def smooth(height=160, width=213):
@@ -89,10 +92,22 @@ def test_a_video_with_neither_copy_nor_reason_is_an_error(opened, miniature, tmp
         (tmp_path / file.name).write_bytes(file.read_bytes())
     tables.write("exclusions", tmp_path / EXCLUDED, tables.empty("exclusions"))
     with pytest.raises(PlainError, match=r"found no copy of 1 videos of .*val\.parquet, the first v19"):
-        opened(miniature.inputs.val, clips=tmp_path)
+        opened(miniature.inputs.val, packs=Packs(tmp_path))
 
 
 def test_copies_smaller_than_the_jitter_are_an_error(opened, miniature, small):
     train = small.train.model_copy(update={"jitter": (16, 21)})
     with pytest.raises(PlainError, match=r"short side 20, expected train\.jitter's upper end of 21"):
         opened(miniature.inputs.train, train=train)
+
+
+def test_the_examples_of_a_run_open_each_pack_once(tmp_path, design, small):
+    """A process's limit of open files is raised for one set of packs."""
+    inputs = write_inputs(tmp_path).inputs  # which no other test has open
+    data = open_data(inputs, actions=3, frames=design.frames, train=small.train, seed=7, with_sounds=False)
+    for examples in (data.training, data.measuring, data.validation):
+        for row in range(len(examples)):
+            examples[Pick(row, epoch=0)]
+    opened = [path.resolve() for path in Path("/proc/self/fd").iterdir()]
+    packs = [path.name for path in opened if path.parent == inputs.clips.resolve()]
+    assert sorted(packs) == [pack_name(number) for number in range(4)]
