@@ -162,10 +162,10 @@ def _fit_stack(
             present = cast(nn.ParameterList, average.module) if average else stack.weights
             logits = partial(_logits, stack, present, validation, setting)
             setting.log(Epoch(epoch + 1, losses[-1], logits))
+        if bool(diverged_M.all()):  # nothing to go on from: a rerun starts from the last epoch that was saved
+            break
         if setting.checkpoint:
             setting.checkpoint.save(state, losses)
-        if bool(diverged_M.all()):
-            break
     weights = cast(nn.ParameterList, average.module) if average else stack.weights
     diverged_M |= ~torch.stack([weight.detach().flatten(1).isfinite().all(1) for weight in weights]).all(0)
     scores = _scores(stack, weights, validation, diverged_M.cpu().numpy(), setting)
