@@ -20,11 +20,13 @@ from pipeline.foundations.tables.manifest import (
     ACTIONS,
     LABELS,
     LAYOUT,
+    SPLITS,
     Kind,
     Manifest,
     Part,
     Quantization,
     Sound,
+    Split,
     Standard,
     Visual,
     standard_deviation,
@@ -233,6 +235,11 @@ def _write_labels(path: Path, spooled: _Spool, order: np.ndarray) -> None:
     pq.write_table(pa.table(columns), path, compression="zstd", version="2.6", write_statistics=False)
 
 
+def _views_of_splits(spooled: _Spool) -> dict[Split, int]:
+    """The views of each split's videos; 1 of a split that has no video."""
+    return {split: spooled.views.get(split, 1) for split in SPLITS}
+
+
 def _manifest(spooled: _Spool, parts: dict[str, Part], origin: Origin) -> Manifest:
     sound = None
     if spooled.sound is not None:
@@ -252,7 +259,7 @@ def _manifest(spooled: _Spool, parts: dict[str, Part], origin: Origin) -> Manife
         preprocessing=origin.preprocessing,
         size=spooled.visual.memory.shape[1],
         quantization=quantization,
-        views=same.pop() if len(same := set(spooled.views.values())) == 1 else spooled.views,  # type: ignore[arg-type]
+        views=same.pop() if len(same := set(spooled.views.values())) == 1 else _views_of_splits(spooled),
         standard=_standard(spooled, quantization) if origin.standardize else None,
         constant=origin.constant,
         of_sound=origin.of_sound,

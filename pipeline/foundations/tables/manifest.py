@@ -17,7 +17,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.foundations.runtime.errors import PlainError
 
@@ -31,6 +31,8 @@ WIDEST = 65_536
 FILE_NAME = re.compile(r"(visual|sound)-[0-9]{5}\.parquet")
 Kind = Literal["visual", "sound"]
 Text = Annotated[str, Field(max_length=10_000)]
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Views = Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -77,8 +79,8 @@ class Standard(_Entry):
 class Visual(Vectors):
     """What replaces the 3D-CNN's features X."""
 
-    views: Views | dict[Literal["train", "val", "test"], Views]
-    """Of every video; or of each split's."""
+    views: Views | dict[Split, Views]
+    """Of every video; or of each split's, all three."""
     standard: Standard | None
     """Applied after it is read; None: X is what was imported."""
     constant: float | None
@@ -86,6 +88,13 @@ class Visual(Vectors):
     it no score can say how frequent an action is. A 3D-CNN's features are means of ReLUs, which need none."""
     of_sound: bool
     """Whether they describe the video's sound instead of its pictures."""
+
+    @field_validator("views")
+    @classmethod
+    def _of_every_split(cls, views: int | dict[str, int]) -> int | dict[str, int]:
+        if isinstance(views, dict) and (missing := [split for split in SPLITS if split not in views]):
+            raise ValueError(f"found no number for {', '.join(missing)}: give one for each of {', '.join(SPLITS)}")
+        return views
 
     def views_of(self, split: str) -> int:
         """The views of a split's videos."""

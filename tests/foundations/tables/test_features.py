@@ -7,10 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.exchange.feature_folder import write_folder
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.features import FeatureFolder, Rows, rows_among
 from pipeline.foundations.tables.manifest import read_manifest
-from tests.features import folder
+from tests.features import ACTIONS, ORIGIN, folder, items
 
 VISUAL = "visual-00000.parquet"
 
@@ -36,6 +37,21 @@ def test_a_manifest_that_is_none_is_a_plain_error(tmp_path, values, sentence):
     folder(tmp_path / "set")
     with pytest.raises(PlainError, match=sentence):
         read_manifest(changed(tmp_path / "set", **values))
+
+
+def test_views_of_splits_that_leave_one_out_are_a_plain_error_of_that_entry(tmp_path):
+    visual = folder(tmp_path / "set").manifest.visual.model_dump(mode="json")
+    annotations = changed(tmp_path / "set", visual=visual | {"views": {"train": 3, "val": 1}})
+    with pytest.raises(PlainError, match=r"manifest\.json: visual\.views: .*found no number for test"):
+        read_manifest(annotations)
+    about = read_manifest(changed(tmp_path / "set", visual=visual | {"views": {"train": 3, "val": 1, "test": 2}}))
+    assert [about.visual.views_of(split) for split in ("train", "val", "test")] == [3, 1, 2]
+
+
+def test_a_split_without_videos_has_views_too(tmp_path):
+    own = [item._replace(vectors=item.vectors[:1] if item.split == "test" else item.vectors) for item in items(views=2)]
+    write_folder(tmp_path / "set", [item for item in own if item.split != "val"], ACTIONS, ORIGIN)
+    assert read_manifest(tmp_path / "set/annotations").visual.views == {"train": 2, "val": 1, "test": 1}
 
 
 def test_no_manifest_and_no_json_are_plain_errors(tmp_path):
