@@ -178,14 +178,15 @@ def score_each(
     """
     folder.mkdir()
     found = []
-    for number, model in enumerate(models):
-        path = folder / f"{number:03d}.parquet"
-        scored = predict(view_features, model, whitened, evaluate)
-        scores_BN = tables.vectors(scored["scores"])
-        if not np.isfinite(scores_BN).all():
-            raise PlainError(f"{path}: a score is not a finite number; lower frozen.learning_rate")
-        tables.write("predictions", path, scored)
-        targets_BN = tables.multi_hot(scored["actions"], scores_BN.shape[1])
-        found.append({name: metric(scores_BN, targets_BN) for name, metric in METRICS.items()})
+    with reproducible(threads=1):
+        for number, model in enumerate(models):
+            path = folder / f"{number:03d}.parquet"
+            scored = predict(view_features, model, whitened, evaluate)
+            scores_BN = tables.vectors(scored["scores"])
+            if not np.isfinite(scores_BN).all():
+                raise PlainError(f"{path}: a score is not a finite number; lower frozen.learning_rate")
+            tables.write("predictions", path, scored)
+            targets_BN = tables.multi_hot(scored["actions"], scores_BN.shape[1])
+            found.append({name: metric(scores_BN, targets_BN) for name, metric in METRICS.items()})
     means = {name: round(float(np.mean([one[name] for one in found])), DECIMALS) for name in METRICS}
     return means | {"seeds": len(found)}

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.evaluate import frozen, testing
 from pipeline.foundations.runtime.errors import PlainError
@@ -74,3 +75,25 @@ def test_features_are_the_same_bytes_for_any_number_of_threads(
         )
         found.append((tmp_path / "view_features.parquet").read_bytes())
     assert found[0] == found[1]
+
+
+def test_heads_are_scored_on_one_thread_by_deterministic_kernels(
+    videos, whitened, model_folder, tmp_path, params, evaluate, execution
+):
+    seen = []
+
+    def models():
+        seen.append((torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()))
+        yield load_model(model_folder)[0]
+
+    view_features, before = tmp_path / "view_features.parquet", torch.get_num_threads()
+    frozen.extract_view_features(
+        view_features, videos, model_folder, evaluate=evaluate, media=params.media, execution=execution
+    )
+    torch.set_num_threads(2)
+    try:
+        means = frozen.score_each(tmp_path / "scored", models(), view_features, whitened, evaluate=evaluate)
+    finally:
+        torch.set_num_threads(before)
+    assert means["seeds"] == 1
+    assert seen == [(1, True)]
