@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipeline.clips.packs import TABLE, Packs
 from pipeline.foundations.params import Execution, Frames, Train
 from pipeline.foundations.runtime import files
-from pipeline.foundations.runtime.devices import is_deterministic
+from pipeline.foundations.runtime.devices import choose_device, is_deterministic
 from pipeline.foundations.runtime.shards import input_key, locked_work_dir
 from pipeline.model.checkpoint import save_model
 from pipeline.model.design import Design
@@ -60,7 +60,7 @@ def run(
     Raises:
         PlainError: as `pipeline.train.loop.fit`, or inputs do not fit one another.
     """
-    key = input_key(vars(design), train, seed, digests(inputs))
+    key = work_key(inputs, design, train, seed, execution)
     with (
         init_distributed(execution.device) as context,
         kernels(train, execution, context),
@@ -151,6 +151,16 @@ def renew_forms(learner: Learner, forms: Forms, epoch: int) -> None:
         drawn = forms.audio(epoch)
         for model in (learner.model, learner.result):
             model.set_forms(audio=drawn, text=forms.text)
+
+
+def work_key(inputs: Inputs, design: Design, train: Train, seed: int, execution: Execution, *more: object) -> str:
+    """Names the work folder of a run by all that its bits depend on: a run goes on from no other.
+
+    The kind of device is of that, and whether its kernels are deterministic, as in `Devices.compute`.
+    """
+    kind = choose_device(execution.device).type
+    compute = kind, execution.deterministic or kind != "cuda"
+    return input_key(vars(design), train, seed, digests(inputs), compute, *more)
 
 
 def digests(inputs: Inputs) -> list[tuple[str, str]]:

@@ -16,12 +16,12 @@ from pipeline.foundations.params import Execution, Train
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
-from pipeline.foundations.runtime.shards import input_key, locked_work_dir
+from pipeline.foundations.runtime.shards import locked_work_dir
 from pipeline.model.checkpoint import save_model
 from pipeline.model.design import Design
 from pipeline.model.loss import bce
 from pipeline.train.curves import Curves
-from pipeline.train.experiment import Outcome, digests
+from pipeline.train.experiment import Outcome, work_key
 from pipeline.train.frozen import HeadTrainer, imported_splits
 from pipeline.train.heads import Epoch, Trial
 from pipeline.train.inputs import Inputs
@@ -50,7 +50,7 @@ def run_imported(
     splits = imported_splits(inputs, with_sounds=design.model.late_fusion)
     validated = splits["val"].targets.numpy()
     views = [(name, files.sha256(inputs.clips / array_name(name))) for name in splits]
-    key = input_key(vars(design), train, seed, digests(inputs), views)
+    key = work_key(inputs, design, train, seed, execution, views)
     board = Path(execution.tensorboard) / key if execution.tensorboard else None
     with locked_work_dir("train", key) as folder, Curves(folder / "curves", board=board) as curves:
         checkpoint = Checkpoint(folder / STATE)

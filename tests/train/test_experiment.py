@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from pipeline.train import loop
 from pipeline.train.assemble import assemble
+from pipeline.train.experiment import work_key
 from stages import train
 from tests.train.miniature import changed, write_params
 
@@ -76,6 +77,21 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(project):
     assert "going on from epoch" in finish(start(killed, STAGE))
     assert outputs(killed) == outputs(whole)
     assert not list(killed.glob(".cache/train/*/*"))  # the work folder is gone, its lock's name stays
+
+
+def test_a_run_does_not_go_on_from_one_on_another_kind_of_device_or_with_other_kernels(
+    miniature, design, small, monkeypatch
+):
+    def key(device, deterministic):
+        execution = small.execution.model_copy(update={"device": device, "deterministic": deterministic})
+        return work_key(miniature.inputs, design, small.train, 7, execution)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    on_cpu = key("cpu", True)
+    assert {key("cpu", False), key("auto", True), key("auto", False)} == {on_cpu}  # a CPU's kernels always are
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert key("cuda", True) == key("auto", True)
+    assert len({on_cpu, key("cuda", True), key("cuda", False)}) == 3
 
 
 @pytest.mark.parametrize("loss", ["bce", "wlsep"])
