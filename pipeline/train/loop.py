@@ -142,9 +142,10 @@ def train_epoch(learner: Learner, objective: nn.Module, examples: Examples, prog
         torch.manual_seed(seed_of(run.seed, "step", epoch, number, *run.context.key))
         set_rate(learner.optimizer, learning_rate(epoch + number / len(batches), train))
         unread.append(step(learner, objective, batch, run))
-        due = time.monotonic() - kept >= 60.0 * run.checkpoint_minutes
-        progress = read(unread, progress, examples, run, leave=run.context.late and not due)
-        if due:
+        progress = read(unread, progress, examples, run, leave=run.context.late)
+        due = time.monotonic() - kept >= 60.0 * run.checkpoint_minutes  # by each process's own clock
+        if due and all(isfinite(taken.loss.read()) for taken in unread):  # if not, all end together at the next read
+            progress = read(unread, progress, examples, run, leave=0)
             save_progress(learner, progress, run)
             kept = time.monotonic()
     return read(unread, progress, examples, run, leave=0)

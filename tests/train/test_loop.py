@@ -385,8 +385,10 @@ def test_a_late_run_that_is_stopped_goes_on_with_the_same_bits(late, monkeypatch
     assert bits(learner) == bits(whole)
 
 
-def test_a_loss_that_is_not_finite_is_found_late_and_still_named(late):
-    learner, data, run = late()
+@pytest.mark.parametrize("minutes", [60.0, 1e-9])
+def test_a_loss_that_is_not_finite_is_found_late_and_still_named(late, minutes):
+    """At the same step where a checkpoint is due as where none is: other processes have clocks of their own."""
+    learner, data, run = late(minutes=minutes)
     batches, seen = shuffled(12, 4, seed=7, purpose="train", epoch=0), []
 
     def explode(logits_BN, targets_BN):
