@@ -142,6 +142,8 @@ def _numbered(line: Iterable[tuple[np.ndarray, int]], numbers: np.ndarray, *, bu
             found.append(picture)
             if len(found) * picture.nbytes > budget:
                 raise Undecodable(f"more than {int(budget) >> 20} MB of chosen pictures, a quarter of media.memory_mb")
+        if len(found) == len(numbers):  # a long video is not decoded to its end again
+            break
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.foundations.media import frames
 from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.frames import read_chosen, read_frames
 from pipeline.foundations.params import Media
@@ -241,6 +242,25 @@ def test_chosen_pictures_are_those_of_the_whole_video_held_or_counted_first(
     whole = read_frames(counting("10", 30), media, **how)
     assert (found.fps, found.pixels.shape[0]) == (whole.fps, 4)
     assert (found.pixels[found.places] == whole.pixels[asked(90, 30.0)]).all()
+
+
+def test_after_the_last_chosen_picture_nothing_is_decoded_again(
+    counting: Callable[..., Path], media: Media, monkeypatch: pytest.MonkeyPatch
+):
+    """Pictures that half a megabyte cannot hold are counted, all 90; then the first six show the first five."""
+    tight, decode, seen = media.model_copy(update={"memory_mb": 2}), frames.decode, []
+
+    def watched(*args):
+        for frame in decode(*args):
+            seen.append(frame.pts)
+            yield frame
+
+    monkeypatch.setattr(frames, "decode", watched)
+    read_chosen(
+        counting("10", 90), tight, fps=10.0, short_side=64, scaling="antialiased",
+        choose=lambda length, _: np.array([[0, 4]]),
+    )  # fmt: skip
+    assert len(seen) == 90 + 6
 
 
 def test_more_chosen_pictures_than_memory_allows_are_refused(counting: Callable[..., Path], media: Media):
