@@ -30,7 +30,7 @@ from pipeline.train.views import random_view
 
 REPEATS = 5
 PAPER = {
-    "frames": {"span": 16, "count": 8},
+    "frames": {"span": 16, "count": 8, "positions": "linspace"},
     "train": {"jitter": (128, 160), "crop": 112, "flip": 0.5},
     "evaluate": {"temporal_views": 10, "spatial_views": 3, "short_side": 128, "crop": 128},
     "clips": {"short_side": 192},

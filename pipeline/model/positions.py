@@ -11,7 +11,12 @@ def positions(frames: Frames) -> np.ndarray:
     `linspace` is the released code's: evenly spaced from the first frame to the last and cut to integers, so 0,
     2, 4, 6, 8, 10, 12, 15 for 8 of 16. `stride` is the plain reading: every span / count-th, so 0, 2, ..., 14. Clips of
     `segments` have no span (`segments`).
+
+    Raises:
+        ValueError: `frames.positions` is `segments`.
     """
+    if frames.positions == "segments":
+        raise ValueError("clips of segments have no positions within a span: their frames are those of `segments`")
     if frames.positions == "linspace":
         return np.linspace(0, max(frames.span - 1, 0), frames.count).astype(np.int64)
     return (np.arange(frames.count) * frames.span // frames.count).astype(np.int64)

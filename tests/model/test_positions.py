@@ -20,6 +20,11 @@ def test_positions(params, kind, span, count, expected):
     assert positions(frames).tolist() == expected
 
 
+def test_clips_of_segments_have_no_positions_within_a_span(params):
+    with pytest.raises(ValueError, match="no positions within a span"):
+        positions(params.frames.model_copy(update={"positions": "segments"}))
+
+
 @pytest.mark.parametrize("kind", ["linspace", "stride"])
 def test_positions_rise_and_stay_within_the_span(params, kind):
     for span in range(1, 40):
