@@ -38,4 +38,4 @@ def test_too_many_failures_stop_it_by_name_and_the_work_is_kept(mapped, tmp_path
     with pytest.raises(PlainError, match=r"3 of 7 videos failed \(42\.86%\); a\.rate allows 40\.00%") as stopped:
         mapped(0.4)
     assert "v1: is odd" in str(stopped.value)
-    assert len(list(tmp_path.glob(".cache/numbers/k/*.txt"))) == 4
+    assert len(list(tmp_path.glob(".cache/numbers/k/*/*.txt"))) == 4
