@@ -25,7 +25,7 @@ def asked(monkeypatch, root, result):
 
     def ablate(ablation, params, **how):
         calls.append((ablation, how))
-        return result if how["mode"] == "frozen" else result._replace(mode="joint", lines=result.lines[:-1])
+        return [result if how["mode"] == "frozen" else result._replace(mode="joint", lines=result.lines[:-1])]
 
     monkeypatch.setattr("pipeline.ablate.ablate.ablate", ablate)
     return calls
