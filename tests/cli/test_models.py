@@ -82,7 +82,7 @@ def test_export_carries_what_a_reader_needs(tmp_path, params, trained):
 
     result = run.invoke(app, ["export", "--model", str(trained), "--to", str(tmp_path / "out")])
     assert result.exit_code == 0
-    assert result.output.endswith("model.onnx, model.pt2 and infer.py, 2 actions, clips of 3 x 8 x 56 x 56\n")
+    assert result.output.endswith("model.onnx, model.pt2 and infer.py, 2 actions, clips of 3 x 4 x 56 x 56\n")
     assert "the model card will have no metrics: " in result.output  # the project's own run is another model's
     session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx")
     assert session.get_inputs()[0].shape[1:] == [3, 8, 56, 56]
