@@ -42,9 +42,9 @@ def spatial_views(height: int, width: int, crop: int, count: Literal[1, 3]) -> l
     return [(top, 0), (top, left), (top, width - crop)]
 
 
-def frames_of_views(length: int, fps: float, *, frames: Frames, evaluate: Evaluate) -> np.ndarray:
-    """Which frames of a video the temporal views show (count x F), from its length and its frames a second."""
-    return temporal_views(length, counted_at(frames, fps), evaluate.temporal_views)
+def frames_of_views(length: int, fps: float, *, frames: Frames, count: int) -> np.ndarray:
+    """Which frames of a video `count` temporal views show (count x F), from its length and its frames a second."""
+    return temporal_views(length, counted_at(frames, fps), count)
 
 
 def view_reader(frames: Frames, evaluate: Evaluate) -> Callable[[Path, Media], Chosen]:
@@ -54,7 +54,7 @@ def view_reader(frames: Frames, evaluate: Evaluate) -> Callable[[Path, Media], C
         fps=frames.fps if frames.timeline == "constant" else None,
         short_side=evaluate.short_side,
         scaling=frames.scaling,
-        choose=partial(frames_of_views, frames=frames, evaluate=evaluate),
+        choose=partial(frames_of_views, frames=frames, count=evaluate.temporal_views),  # the child gets no more
     )
 
 
