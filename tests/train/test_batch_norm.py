@@ -1,11 +1,5 @@
 """Whose statistics batch norm takes where several processes share a batch."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
@@ -13,8 +7,7 @@ from torch import nn
 from pipeline.train.distributed import DistributedContext
 from pipeline.train.experiment import prepare_batch_norm
 from pipeline.train.optimizer import batch_norms
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.train.two_processes import run_by_two
 
 
 @pytest.mark.parametrize(
@@ -48,12 +41,7 @@ with init_distributed("cpu") as context:
 @pytest.mark.slow
 def test_local_statistics_are_of_each_processs_own_clips(tmp_path):
     """Two processes over gloo: what is kept is the mean of both's own, not the variance of all their clips."""
-    script, target = tmp_path / "measure.py", tmp_path / "measured.json"
-    script.write_text(SCRIPT)
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), str(target)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, *command], env=environment, check=True, capture_output=True, timeout=300)
-    mean, var = json.loads(target.read_text())
+    mean, var = run_by_two(SCRIPT, tmp_path)
     own = torch.arange(24.0).reshape(3, 2, 1, 2, 2)
     parts = [(own * factor).transpose(0, 1).flatten(1) for factor in (1, 2)]
     torch.testing.assert_close(torch.tensor(mean), torch.stack([part.mean(1) for part in parts]).mean(0))

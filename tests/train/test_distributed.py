@@ -1,16 +1,9 @@
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
 from pipeline.foundations.tables.seeds import seed_of
 from pipeline.train.distributed import DistributedContext, init_distributed
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.train.two_processes import run_by_two
 
 
 def test_shares_together_are_the_batch():
@@ -68,12 +61,7 @@ with init_distributed("cpu") as context:
 
 @pytest.mark.slow
 def test_two_processes_share_gradients_and_neither_buffers_nor_dropout(tmp_path):
-    script, target = tmp_path / "two.py", tmp_path / "two.json"
-    script.write_text(SCRIPT)
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), str(target)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, *command], env=environment, check=True, capture_output=True, timeout=300)
-    first, second = json.loads(target.read_text())
+    first, second = run_by_two(SCRIPT, tmp_path)
     assert first["gradient"] == second["gradient"]
     assert first["static"]
     assert all(first["views"])  # of the memory that is sent: no copy
