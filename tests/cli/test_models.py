@@ -82,10 +82,12 @@ def test_export_carries_what_a_reader_needs(tmp_path, params, trained):
 
     result = run.invoke(app, ["export", "--model", str(trained), "--to", str(tmp_path / "out")])
     assert result.exit_code == 0
-    assert result.output.endswith("model.onnx, model.pt2 and infer.py, 2 actions, clips of 3 x 4 x 56 x 56\n")
+    clip = [3, params.frames.count, params.evaluate.crop, params.evaluate.crop]
+    written = f"model.onnx, model.pt2 and infer.py, 2 actions, clips of {' x '.join(map(str, clip))}\n"
+    assert result.output.endswith(written)
     assert "the model card will have no metrics: " in result.output  # the project's own run is another model's
     session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx")
-    assert session.get_inputs()[0].shape[1:] == [3, 8, 56, 56]
+    assert session.get_inputs()[0].shape[1:] == clip
     carried = json.loads(session.get_modelmeta().custom_metadata_map["description.json"])
     assert carried["actions"] == ["frying", "größer werden"]
     assert carried["frames"]["mean"] == params.frames.mean
