@@ -22,8 +22,6 @@ from pipeline.foundations.params.choices import ClipCodec
 from pipeline.report.bench_rows import Comparison, Row, row
 from pipeline.train.data import Examples, Pick
 
-FPS = 30.0
-"""Of the copies, as presets for real videos have it; rendered clips have fewer of their own."""
 EVERY = 10
 """Frames from one that is compared to the next."""
 PEAK = 255.0
@@ -42,8 +40,7 @@ class Copies(NamedTuple):
 def copies(corpus: Corpus) -> list[Row]:
     """The rows."""
     params = of_paper(corpus.params)
-    params = params.model_copy(update={"frames": params.frames.model_copy(update={"fps": FPS})})
-    sources = sources_of(corpus.given or corpus.clips)
+    sources = sources_of(corpus.given or corpus.pictures)
     ours, theirs = (made(codec, sources, corpus.folder / codec, params) for codec in ("h264", "jpeg"))
     epoch = iter(range(1_000_000))
 

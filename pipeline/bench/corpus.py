@@ -1,4 +1,4 @@
-"""Data for benchmarks: rendered clips of Kinetics' size, and settings that all benchmarks share."""
+"""Data for benchmarks: rendered clips of M-MiT's size, and settings that all benchmarks share."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,15 +7,22 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.audio.tracks import Track
-from pipeline.dataset.sample.plan import draw_plans
+from pipeline.dataset.sample.layout import plan_tracks
+from pipeline.dataset.sample.plan import Plan, draw_plans
 from pipeline.dataset.sample.render import render_sample
-from pipeline.foundations.params import Params
+from pipeline.dataset.sample.scenes import FPS as DRAWN
+from pipeline.dataset.sample.scenes import film
+from pipeline.dataset.sample.sounds import RATE, soundtrack
+from pipeline.dataset.sample.write import write_video
+from pipeline.foundations.params import Params, Render
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.numerics import processor
 from pipeline.foundations.tables import tables
 
 WIDTH, HEIGHT = 340, 256
 """Pixels; what the videos of M-MiT are commonly kept at."""
+FPS, SECONDS = 30, 3
+"""Frames a second of the clips that training and testing are measured on, whatever the sample has, and their length."""
 CLIPS = {"train": 30, "validation": 1, "test": 1}
 SILENT = {"no_audio_stream": 0.06, "digital_silence": 0.06, "below_threshold": 0.03, "truncated": 0}
 
@@ -36,7 +43,7 @@ class Corpus:
 
     @cached_property
     def clips(self) -> list[Path]:
-        """Three-second clips of 340 x 256, H.264 with AAC; some without sound or silent, as in any data set."""
+        """The sample's clips at 340 x 256, H.264 with AAC; some without sound or silent, as in any data set."""
         render = self.params.render.model_copy(update=CLIPS | SILENT | {"height": HEIGHT, "width": WIDTH})
         target = self.folder / "rendered"
         render_sample(target, render, self.params.execution)
@@ -48,6 +55,15 @@ class Corpus:
         render = self.params.render.model_copy(update=CLIPS | SILENT)
         plans = draw_plans(render)
         return [clip for clip, plan in zip(self.clips, plans, strict=True) if plan.defect != "no audio stream"]
+
+    @cached_property
+    def pictures(self) -> list[Path]:
+        """Clips of 340 x 256 and 30 frames a second, all with sound: the sample's, played faster."""
+        audible = dict.fromkeys(SILENT, 0)
+        render = self.params.render.model_copy(update=CLIPS | audible | {"height": HEIGHT, "width": WIDTH})
+        folder = self.folder / "pictures"
+        folder.mkdir()
+        return [_film(folder / plan.path.replace("/", "-"), plan, render) for plan in draw_plans(render)]
 
     def videos(self, times: int) -> pa.Table:
         """The clips as a table of videos, each under `times` names."""
@@ -64,6 +80,16 @@ class Corpus:
             "sha256": [digest[clip] for _, clip in rows],
         }
         return tables.from_columns("videos", columns)
+
+
+def _film(path: Path, plan: Plan, render: Render) -> Path:
+    """Draw, play and encode a clip."""
+    frames = FPS * SECONDS
+    shown = plan_tracks(plan, render.model_copy(update={"seconds": frames / DRAWN}))
+    reel = film(render.seed, plan.path, shown, frames=frames, height=HEIGHT, width=WIDTH)
+    sound = soundtrack(render.seed, plan.path, plan.heard, SECONDS * RATE)
+    write_video(path, reel, size=(WIDTH, HEIGHT), fps=FPS, sound=sound, rate=RATE)
+    return path
 
 
 def track(clip: Path) -> Track:

@@ -125,7 +125,7 @@ def feeding(
     """Clips that two cores make from the training copies, beside clips that the GPU trains on."""
     where = torch.device(device)
     params = of_paper(corpus.params)
-    examples = examples_of(sources_of(corpus.clips), corpus.folder / "clips", params)
+    examples = examples_of(sources_of(corpus.pictures), corpus.folder / "clips", params)
     made = min(len(examples), batch)
 
     def fed() -> int:

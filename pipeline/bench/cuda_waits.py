@@ -48,7 +48,7 @@ def waiting(
     """Fraction of training's time in which the GPU has no step to compute, and clips a second with the loader."""
     where, params = torch.device(device), of_paper(corpus.params)
     params = params.model_copy(update={"train": params.train.model_copy(update={"crop": size})})
-    examples = examples_of(sources_of(corpus.clips), corpus.folder / "waits", params)
+    examples = examples_of(sources_of(corpus.pictures), corpus.folder / "waits", params)
     workers = len(sched_getaffinity(0))
     learner, objective, run = our_learner(params, backbone, where, OURS["ours"])
     model, optimizer = plain_learner(params, backbone, where)

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pyarrow as pa
 
-from pipeline.bench.corpus import Corpus, on_cores
+from pipeline.bench.corpus import FPS, HEIGHT, SECONDS, WIDTH, Corpus, on_cores
 from pipeline.bench.measure import Work, by_rate, cores, rates
 from pipeline.clips.packs import Packs
 from pipeline.clips.prepare import Source, prepare
@@ -30,18 +30,20 @@ from pipeline.train.views import random_view
 
 REPEATS = 5
 PAPER = {
-    "frames": {"span": 16, "count": 8, "positions": "linspace"},
+    "frames": {"fps": 30.0, "timeline": "constant", "span": 16, "count": 8, "positions": "linspace"},
     "train": {"jitter": (128, 160), "crop": 112, "flip": 0.5},
     "evaluate": {"temporal_views": 10, "spatial_views": 3, "short_side": 128, "crop": 128},
     "clips": {"short_side": 192},
 }
-"""Clips and sizes of the paper (Section 4.1); the copies are a fifth larger than the largest scale of training."""
+"""Clips and sizes of the paper (Section 4.1), as presets of M-MiT have them; copies are a fifth larger than the largest
+scale of training."""
 VIEWED = 4
 """Videos that are tested."""
+SOURCE = f"a {SECONDS} s video of {WIDTH} x {HEIGHT} at {FPS} frames a second"
 
 
 def of_paper(params: Params) -> Params:
-    """The parameters with the paper's sizes of pictures."""
+    """The parameters with the paper's clips and sizes, whatever the sample's are."""
     changed = {name: getattr(params, name).model_copy(update=values) for name, values in PAPER.items()}
     return params.model_copy(update=changed)
 
@@ -49,7 +51,7 @@ def of_paper(params: Params) -> Params:
 def loader(corpus: Corpus) -> list[Row]:
     """Training examples a second on one core, from the copies of stage prepare_clips."""
     params = of_paper(corpus.params)
-    examples = examples_of(sources_of(corpus.clips), corpus.folder / "clips", params)
+    examples = examples_of(sources_of(corpus.pictures), corpus.folder / "clips", params)
     epoch = iter(range(1_000_000))
 
     def ours() -> int:
@@ -58,10 +60,10 @@ def loader(corpus: Corpus) -> list[Row]:
 
     def peer(*, careful: bool) -> int:
         random = np.random.default_rng(0)
-        made = (decode_example(clip, params.frames, params.train, random, careful=careful) for clip in corpus.clips)
+        made = (decode_example(clip, params.frames, params.train, random, careful=careful) for clip in corpus.pictures)
         return sum(pictures.shape[0] == 8 for pictures in made)
 
-    what = "training examples of 8 x 112 x 112, jittered, cropped, flipped, of a 340 x 256 source"
+    what = f"training examples of 8 x 112 x 112, jittered, cropped, flipped, of {SOURCE}"
     return _rows("loader", what, "clips/s", ours, peer, target=6.0)
 
 
@@ -119,7 +121,7 @@ def tested(corpus: Corpus) -> list[Row]:
     params = of_paper(corpus.params)
     media, frames, evaluate = params.media, params.frames, params.evaluate
     videos = [
-        Video(clip.stem, str(clip), clip.stat().st_size, files.sha256(clip), ()) for clip in corpus.clips[:VIEWED]
+        Video(clip.stem, str(clip), clip.stat().st_size, files.sha256(clip), ()) for clip in corpus.pictures[:VIEWED]
     ]
 
     def ours() -> int:
@@ -130,11 +132,11 @@ def tested(corpus: Corpus) -> list[Row]:
     def peer(*, careful: bool) -> int:
         return sum(
             len(decode_view(clip, view, frames, evaluate, careful=careful)) > 0
-            for clip in corpus.clips[:VIEWED]
+            for clip in corpus.pictures[:VIEWED]
             for view in range(evaluate.temporal_views * evaluate.spatial_views)
         )
 
-    what = "testing, 10 x 3 views of 8 x 128 x 128 of a 340 x 256 video, its file checked, in a guarded process"
+    what = f"testing, 10 x 3 views of 8 x 128 x 128 of {SOURCE}, its file checked, in a guarded process"
     return _rows("views", what, "views/s", ours, peer, target=15.0)
 
 
