@@ -72,45 +72,37 @@ class HeadStack:
         return {name: weight[place].detach().cpu().clone() for name, weight in zip(self._names, weights, strict=True)}
 
 
-class StackedAdam(optim.Optimizer):
-    """AdamW over stacked parameters (Loshchilov and Hutter 2019), with its published constants.
+class StackedAdam(optim.AdamW):
+    """PyTorch's AdamW (Loshchilov and Hutter 2019), with its published constants, over stacked parameters.
 
-    Every head has a rate and a decay of its own; it works number by number, so heads side by side are heads alone. The
-    decay is apart from the gradient: rate x decay x weight a step. Epsilon stands under the root.
+    Every head has a rate and a decay of its own, so it is a parameter group of its own, whose parameters are views of
+    the stack. The update is one fused kernel a group, on CPUs, too, where it reads and writes each number once.
     """
-
-    BETAS, EPS = (0.9, 0.999), 1e-8
 
     def __init__(self, weights: nn.ParameterList, decays: Sequence[float]) -> None:
         """Start at rest, with rates of 0; `decays` are the M weight decays."""
-        super().__init__(weights, {})
-        self._decays_M = weights[0].new_tensor(decays)
-        self._rates_M = torch.zeros_like(self._decays_M)
-        self.steps = 0
+        self._stacked = list(weights)
+        heads = [[nn.Parameter(weight.detach()[place]) for weight in weights] for place in range(len(decays))]
+        groups = [{"params": head, "weight_decay": decay} for head, decay in zip(heads, decays, strict=True)]
+        super().__init__(groups, lr=0.0, fused=True)
 
     def set_rates(self, rates: Sequence[float]) -> None:
         """Set the M learning rates."""
-        self._rates_M = self._decays_M.new_tensor(rates)
+        for group, rate in zip(self.param_groups, rates, strict=True):
+            group["lr"] = rate
 
-    @torch.no_grad()
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of the stack, of which the views' are parts."""
+        super().zero_grad(set_to_none)
+        for weight in self._stacked:
+            weight.grad = None
+
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Take one step; parameters without a gradient stay."""
-        self.steps += 1
-        (first, second), (group,) = self.BETAS, self.param_groups
-        for weight in group["params"]:
-            if weight.grad is None:
-                continue
-            state = self.state[weight]
-            if not state:
-                state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
-            state["mean"].lerp_(weight.grad, 1.0 - first)
-            state["square"].mul_(second).addcmul_(weight.grad, weight.grad, value=1.0 - second)
-            # epsilon under the root, whose reciprocal is the same on every CPU, as torch.sqrt is not (runtime/numerics)
-            steepness = (state["square"] / (1.0 - second**self.steps)).add_(self.EPS**2).rsqrt_()
-            shape = (-1, *[1] * (weight.ndim - 1))
-            rates = self._rates_M.view(shape)
-            weight.mul_(1.0 - rates * self._decays_M.view(shape))
-            weight.sub_(rates * (state["mean"] / (1.0 - first**self.steps)).mul_(steepness))
+        for place, group in enumerate(self.param_groups):
+            for view, weight in zip(group["params"], self._stacked, strict=True):
+                view.grad = None if weight.grad is None else weight.grad[place]
+        super().step(closure)
 
 
 class StackedSgd(optim.SGD):
@@ -119,7 +111,6 @@ class StackedSgd(optim.SGD):
     def __init__(self, weights: nn.ParameterList, decays: Sequence[float], train: Train) -> None:
         """Start at rest, with rates of 0; `decays` are the M weight decays."""
         super().__init__(weights, lr=0.0, momentum=train.momentum, nesterov=train.nesterov)
-        self.steps = 0  # SGD needs no count
         self._decays_M = weights[0].new_tensor(decays)
         self._rates_M = torch.zeros_like(self._decays_M)
 

@@ -49,14 +49,14 @@ class Checkpoint:
         self._path = path
         self.losses: list[list[float]] = []
         self.records: list[Record] = []
-        self._steps, self._saved = 0, dict[str, Tensor]()
+        self._saved: dict[str, Tensor] = {}
         if not path.exists():
             return
         try:
             with safe_open(path, framework="pt") as file:
                 self._saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dictionary
                 content = json.loads(file.metadata()["progress"])
-            self.losses, self.records, self._steps = content["losses"], content["records"], content["steps"]
+            self.losses, self.records = content["losses"], content["records"]
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise PlainError(f"{path}: cannot be read as a training state: {error}; remove it to start anew") from error
         say(f"train: going on from epoch {len(self.losses) + 1}")
@@ -74,7 +74,6 @@ class Checkpoint:
             _, number, slot = name.split(".")
             slots.setdefault(int(number), {})[slot] = self._saved[name]
         state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": slots})
-        state.optimizer.steps = self._steps
         present = _tensors(state)
         if {name: tensor.shape for name, tensor in present.items()} != {
             name: tensor.shape for name, tensor in self._saved.items()
@@ -87,7 +86,7 @@ class Checkpoint:
 
     def save(self, state: StackState, losses: list[list[float]]) -> None:
         """Write the file, atomically."""
-        progress = json.dumps({"losses": losses, "records": self.records, "steps": state.optimizer.steps})
+        progress = json.dumps({"losses": losses, "records": self.records})
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(state).items()}
         with atomic_write(self._path) as draft:
             draft.write_bytes(save(tensors, metadata={"progress": progress}))

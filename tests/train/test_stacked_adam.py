@@ -26,7 +26,7 @@ def test_each_head_takes_the_steps_of_pytorchs_adamw_alone():
         for slope in slopes:
             alone.grad = slope[head].clone()
             theirs.step()
-        torch.testing.assert_close(weights[0][head], alone, rtol=1e-5, atol=1e-6)  # epsilon stands under the root
+        torch.testing.assert_close(weights[0][head], alone, rtol=1e-5, atol=1e-7)  # theirs is not fused
 
 
 def test_the_parameters_name_the_optimizer():

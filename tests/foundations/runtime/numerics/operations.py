@@ -31,6 +31,7 @@ from pipeline.metrics.metrics import map_action, map_sample
 from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
 from pipeline.model.gcn import Gcn
 from pipeline.model.heads import VisualHead
+from pipeline.train.stack import StackedAdam
 
 Hashed = np.ndarray | torch.Tensor
 SPEECH = Path("data/external/speech_16khz.wav")
@@ -104,6 +105,18 @@ def _trained(*, steps: int, clips: tuple[int, ...]) -> Iterator[Hashed]:
         yield loss.detach()
     yield from (parameter.detach() for parameter in parameters)
     yield from network.buffers()
+
+
+def adam() -> Iterator[Hashed]:
+    """Three steps of the fused Adam of heads on frozen features, on more numbers than a thread takes at once."""
+    weights = nn.ParameterList([tensor("adam", 2, 300, 257), tensor("bias", 2, 257)])
+    optimizer = StackedAdam(weights, (1e-4, 0.0))
+    optimizer.set_rates((0.03, 0.001))
+    for step in range(3):
+        for number, weight in enumerate(weights):
+            weight.grad = tensor(f"slope {step} {number}", *weight.shape) - 0.5
+        optimizer.step()
+    yield from (weight.detach() for weight in weights)
 
 
 def linear() -> Iterator[Hashed]:
@@ -222,7 +235,7 @@ def metrics() -> Iterator[Hashed]:
 OPERATIONS: dict[str, Callable[[], Iterator[Hashed]]] = {
     operation.__name__: operation
     for operation in (
-        conv3d, conv2plus1d, training, small_training, linear, elementwise, reductions, scaling, drawn, vggish,
+        conv3d, conv2plus1d, training, small_training, adam, linear, elementwise, reductions, scaling, drawn, vggish,
         small_vggish, log_mel, numpy_functions, decompositions, pca, tsne, metrics,
     )
 }  # fmt: skip
