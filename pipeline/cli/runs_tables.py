@@ -55,7 +55,8 @@ def print_stages(run: "Run", *, as_json: bool) -> None:
         incidents = ", ".join(
             f"{count} {kind.replace('_', ' ')}" for kind, count in record.get("incidents", {}).items()
         )
-        figures = (record.get("seconds", 0.0), sum(cpu.values()), max(memory.values(), default=0.0),
+        peak = max(memory.get("self", 0.0), memory.get("largest_child", 0.0))
+        figures = (record.get("seconds", 0.0), sum(cpu.values()), peak,
                    io.get("read", 0.0), io.get("written", 0.0))  # fmt: skip
         lines = [f"{figure:,.1f}" for figure in figures]
         table.add_row(record["stage"], record["started"][:19], *lines, record["outcome"], incidents)

@@ -213,7 +213,8 @@ def run_lines(record: Record) -> tuple[str, tuple[Node, ...]]:
 
 def _memory(peaks: Mapping[str, float]) -> str:
     child = f", its largest child {peaks['largest_child']:.0f} MB" if "largest_child" in peaks else ""
-    return f"{peaks['self']:.0f} MB{child}"
+    together = f", all processes together {peaks['together']:,.0f} MB" if "together" in peaks else ""
+    return f"{peaks['self']:.0f} MB{child}{together}"
 
 
 def _downward(stages: Mapping[str, Stage], readers: list[str]) -> Node:

@@ -34,7 +34,7 @@ def run_tasks(tasks: Sequence[Task], execution: Execution) -> Generator[Path, No
         return
     run = run_on_dask if execution.engine == "dask" else _on_this_machine
     for ended in run(tasks, execution):
-        memory.report(ended.memory_mb)
+        memory.report(ended.memory_mb, ended.together_mb, ended.process)
         if ended.process != os.getpid():  # in other processes they are counted already
             incidents.add(ended.incidents)
         yield ended.made

@@ -4,17 +4,21 @@ Unlike `getrusage`, where a program inherits the peak of its parent.
 """
 
 import contextlib
+import os
 from pathlib import Path
 
 import psutil
 
 KIBIBYTE = 1024
 _reported: list[float] = []
+_workers: dict[int, float] = {}
 
 
-def report(megabytes: float) -> None:
-    """Note a worker's peak, as it reported it."""
-    _reported.append(megabytes)
+def report(largest: float, together: float, process: int) -> None:
+    """Note a worker's peaks, as it reported them: `largest_mb`, `together_mb` and its id."""
+    _reported.append(largest)
+    if process != os.getpid():
+        _workers[process] = max(together, _workers.get(process, 0.0))
 
 
 def peak_mb(process: int | str = "self") -> float:
@@ -44,3 +48,22 @@ def largest_child_mb() -> float | None:
 def largest_mb() -> float:
     """The largest peak of this process and its living descendants, as a worker reports it."""
     return max(peak_mb(), largest_child_mb() or 0.0)
+
+
+def together_mb() -> float:
+    """The sum of the peaks of this process, its workers, as they reported them, and its other living descendants.
+
+    No less than what they take at once: each counts with its own peak, and pages that several share count in each.
+    """
+    others = [child for child in psutil.Process().children() if child.pid not in _workers]
+    return peak_mb() + sum(_workers.values()) + sum(_tree_mb(child) for child in others)
+
+
+def _tree_mb(process: psutil.Process) -> float:
+    """The sum of the peaks of a process and its living descendants; 0 where it has just ended."""
+    total = 0.0
+    with contextlib.suppress(psutil.Error):
+        for each in (process, *process.children(recursive=True)):
+            with contextlib.suppress(OSError):
+                total += peak_mb(each.pid)
+    return total

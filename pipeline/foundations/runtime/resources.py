@@ -39,9 +39,14 @@ def io_mb() -> dict[str, float]:
 
 
 def peak_memory_mb() -> dict[str, float]:
-    """Peak resident memory of this process, and of its largest child where one reported; megabytes."""
-    peaks = {"self": memory.peak_mb(), "largest_child": memory.largest_child_mb()}
-    return {name: round(peak, 1) for name, peak in peaks.items() if peak is not None}
+    """Peak resident memory of this process; where it had children that are known, of the largest, and of all together.
+
+    Megabytes. Of children that ended without a report, as training's loader processes do, nothing is known.
+    """
+    peaks = {"self": memory.peak_mb()}
+    if (child := memory.largest_child_mb()) is not None:
+        peaks |= {"largest_child": child, "together": memory.together_mb()}
+    return {name: round(peak, 1) for name, peak in peaks.items()}
 
 
 def gpus() -> list[dict[str, Any]]:

@@ -23,6 +23,8 @@ class Ended(NamedTuple):
     made: Path
     memory_mb: float
     """Peak so far, of the worker or one of its children."""
+    together_mb: float
+    """Sum of their peaks."""
     incidents: Counter[str]
     """Faults that the task recovered from (`incidents`)."""
     process: int
@@ -34,4 +36,4 @@ def on_one_thread(task: Task) -> Ended:
     before = incidents.so_far()
     with threadpool_limits(limits=1):
         made = task()
-    return Ended(made, memory.largest_mb(), incidents.so_far() - before, os.getpid())
+    return Ended(made, memory.largest_mb(), memory.together_mb(), incidents.so_far() - before, os.getpid())

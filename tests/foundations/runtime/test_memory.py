@@ -1,5 +1,6 @@
 """Peaks of real processes, each told apart from its parent's and its children's."""
 
+import os
 import subprocess
 import sys
 
@@ -29,6 +30,7 @@ def hog():
 @pytest.fixture(autouse=True)
 def nobody_reported(monkeypatch):
     monkeypatch.setattr(memory, "_reported", [])
+    monkeypatch.setattr(memory, "_workers", {})
 
 
 def test_a_living_child_counts_with_its_own_peak(hog):
@@ -38,9 +40,22 @@ def test_a_living_child_counts_with_its_own_peak(hog):
 
 
 def test_what_a_worker_told_counts_after_its_end():
-    memory.report(1e6)
-    memory.report(1.0)
+    memory.report(1e6, 1e6, 1)
+    memory.report(1.0, 1.0, 1)
     assert memory.largest_child_mb() == 1e6
+
+
+def test_workers_count_together_each_once_and_this_process_by_itself():
+    before = memory.together_mb()
+    memory.report(300.0, 500.0, 1)
+    memory.report(300.0, 400.0, 1)
+    memory.report(200.0, 250.0, 2)
+    memory.report(1e6, 1e6, os.getpid())
+    assert memory.together_mb() == pytest.approx(before + 750, abs=50)
+
+
+def test_living_children_that_did_not_report_count_with_their_own(hog):
+    assert memory.together_mb() > memory.peak_mb() + 200
 
 
 def test_of_children_that_told_nothing_nothing_is_known(root):

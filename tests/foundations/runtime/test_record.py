@@ -80,7 +80,9 @@ def test_the_largest_worker_is_counted_after_its_end(folder, params):
     execution = params.execution.model_copy(update={"workers": 2})
     with recorded("whiten", params):
         assert [str(path) for path in run_tasks([_grow, _grow], execution)] == ["150000000"] * 2
-    assert _read(folder)["peak_memory_mb"]["largest_child"] > 150
+    peaks = _read(folder)["peak_memory_mb"]
+    assert peaks["largest_child"] > 150
+    assert peaks["together"] >= peaks["self"] + peaks["largest_child"]
 
 
 def test_a_failed_run_says_so(folder, params):
