@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipeline.ablate import experiments, labels, tuning
+from pipeline.ablate import dvc_queue, experiments, labels, tuning
 from pipeline.ablate import tables as written
+from pipeline.ablate.dvc_queue import Job
 from pipeline.ablate.estimate import estimate
-from pipeline.ablate.experiments import Job, Mode
+from pipeline.ablate.experiments import Mode
 from pipeline.ablate.result import FOLDER, Labels, Line, Result, Role, line, write
 from pipeline.ablate.rows import Ablation, Changes, Row, Value
 from pipeline.ablate.statistics import figures
@@ -188,10 +189,10 @@ def _roles(tune: bool) -> tuple[Role, ...]:
 
 def _run(jobs: Sequence[Job]) -> dict[str, str]:
     """Run experiments; returns the reasons of failed ones, by name."""
-    experiments.queue(jobs)
-    experiments.run([job.name for job in jobs])
-    done = experiments.finished()
-    return {job.name: experiments.reason(job.name) for job in jobs if job.name not in done}
+    dvc_queue.queue(jobs)
+    dvc_queue.run([job.name for job in jobs])
+    done = dvc_queue.finished()
+    return {job.name: dvc_queue.reason(job.name) for job in jobs if job.name not in done}
 
 
 def collect(

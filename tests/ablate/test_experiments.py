@@ -1,14 +1,5 @@
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import ClassVar
 
-import pytest
 from dvc.utils.cli_parse import to_path_overrides
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -16,7 +7,6 @@ from pipeline.ablate import experiments
 from pipeline.ablate.experiments import plan
 from pipeline.ablate.rows import ABLATIONS, TABLE1, TABLE3
 from pipeline.ablate.tuning import joint_settings
-from pipeline.foundations.runtime.errors import PlainError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,109 +74,6 @@ def test_a_preset_comes_with_all_that_differs_but_not_with_how_the_work_is_done(
     assert "adjacency.threshold" not in values
 
 
-def test_dvcs_refusal_is_a_plain_error(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(PlainError, match=r"^dvc exp list --all-commits: ERROR: you are not inside of a DVC repository"):
-        experiments.finished()
-
-
-def test_locks_that_git_knows_come_with_it(tmp_path, monkeypatch):
-    import subprocess
-
-    monkeypatch.chdir(tmp_path)
-    subprocess.run(["git", "init", "-q"], check=True)
-    for name in ("dvc.lock", "data/raw/dvc.lock"):
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "dvc.yaml", name)
-    subprocess.run(["git", "add", "dvc.lock"], check=True)
-    assert experiments._untracked(experiments.LOCKS) == ["data/raw/dvc.lock"]
-
-
-class Follower:
-    """Stands for a `dvc exp run --run-all` that waits until it is killed, but for the last of `waits`."""
-
-    waits: ClassVar[list[bool]] = []
-    killed: ClassVar[int] = 0
-
-    def __init__(self, command):
-        assert command[3:] == ["exp", "run", "--run-all"]
-        self.waiting = self.waits.pop(0)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def wait(self, timeout):
-        if self.waiting:
-            raise subprocess.TimeoutExpired("dvc", timeout)
-        return 0
-
-    def kill(self):
-        type(self).killed += 1
-
-
-def answers(monkeypatch):
-    """What DVC is asked from here on."""
-
-    def called(command, **_):
-        asked.append(command[3:])
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    asked: list[list[str]] = []
-    monkeypatch.setattr(experiments.subprocess, "run", called)
-    return asked
-
-
-def test_sigterm_stops_the_workers_and_clears_the_queue(monkeypatch):
-    def stopped(self, _):
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)  # as DVC would go on
-
-    monkeypatch.setattr(Follower, "waits", [True])
-    monkeypatch.setattr(Follower, "killed", 0)
-    monkeypatch.setattr(Follower, "wait", stopped)
-    monkeypatch.setattr(experiments.subprocess, "Popen", Follower)
-    asked = answers(monkeypatch)
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as ended:
-        experiments.run(["a-1", "a-2"])
-    assert ended.value.code == 143
-    assert Follower.killed == 1
-    assert asked == [["queue", "stop", "--kill"], ["queue", "remove", "a-1", "a-2"]]
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-def test_where_no_worker_is_left_another_is_started(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Follower, "waits", [True, False])
-    monkeypatch.setattr(Follower, "killed", 0)
-    monkeypatch.setattr(experiments.subprocess, "Popen", Follower)
-    asked = answers(monkeypatch)
-    experiments.run(["a-1"])
-    assert asked == [["queue", "stop"]]
-    assert Follower.killed == 2
-    assert "DVC's worker is gone while experiments wait; starting another" in "".join(capsys.readouterr())
-
-
-def test_a_worker_is_there_as_long_as_its_process(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    assert not experiments._works()
-    experiments.WORKER.parent.mkdir(parents=True)
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    try:
-        experiments.WORKER.write_text(json.dumps({"pid": process.pid, "returncode": None}))
-        assert experiments._works()
-        process.stdin.close()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert not experiments._works()  # ended, and nobody has asked how
-    finally:
-        process.kill()
-        process.wait()
-    assert not experiments._works()
-
-
 def test_a_joint_trial_goes_no_further_than_the_validation_split():
     jobs = experiments.joint_trials(TABLE1.rows[0], "table1-fc-joint", {}, joint_settings(), seed=1000)
     assert [job.name for job in jobs[:2]] == ["table1-fc-joint-trial-1", "table1-fc-joint-trial-2"]
@@ -202,15 +89,3 @@ def test_a_tuned_row_on_frozen_features_is_an_experiment_of_its_own():
     (job,) = plan(TABLE1, TABLE1.rows[:1], mode="frozen", seeds=5, extra={}, tune=True)
     assert job.name == "table1-fc-frozen-tuned"
     assert parsed(job)["frozen.tune"] is True
-
-
-@pytest.mark.parametrize(
-    ("lines", "told"),
-    [
-        (["a", "heads: error: no", "ERROR: failed to reproduce"], "heads: error: no"),
-        (["a", "ERROR: failed to reproduce"], "ERROR: failed to reproduce"),
-        (["a"], ""),
-    ],
-)
-def test_a_failure_is_told_in_the_stages_own_words_or_dvcs(lines, told):
-    assert experiments._told(lines) == told
