@@ -13,7 +13,7 @@ import json
 import os
 import struct
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
@@ -28,6 +28,8 @@ from pipeline.foundations.tables import tables
 
 TABLE = "clips.parquet"
 EXCLUDED = "excluded.parquet"
+SKIP = 16
+"""Frames that are rather read, and in H.264 decoded, than skipped: a clip's span is one run."""
 _AGAIN = "make the copies again: dvc repro --force prepare_clips"
 _LENGTH = struct.Struct("<Q")
 
@@ -93,6 +95,17 @@ class PackWriter:
         return Contents(tuple(self._copies), tuple(self._excluded))
 
 
+def _runs(frames: Sequence[int], start: Callable[[int], int]) -> Iterator[list[int]]:
+    """Rising frames in runs that are read and decoded in one go: between two, more than SKIP frames are left alone."""
+    run = [frames[0]]
+    for frame in frames[1:]:
+        if start(frame) - run[-1] > SKIP:
+            yield run
+            run = []
+        run.append(frame)
+    yield run
+
+
 def read_contents(path: Path) -> Contents:
     """Read a pack's own description."""
     with path.open("rb") as file:
@@ -151,6 +164,16 @@ class Packs:
         Raises:
             PlainError: the pack is absent, shorter than the table says, or damaged.
         """
+        runs = list(_runs(sorted(set(frames)), CODECS[self._codec].start))
+        if len(runs) == 1:
+            return self._decoded(video, frames)
+        seen: dict[int, np.ndarray] = {}
+        for run in runs:
+            seen |= zip(run, self._decoded(video, run), strict=True)
+        return np.stack([seen[frame] for frame in frames])
+
+    def _decoded(self, video: int, frames: Sequence[int]) -> np.ndarray:
+        """Some frames, from one read of all from the first of them to the last."""
         codec = CODECS[self._codec]
         first = codec.start(min(frames))
         return codec.decode(self.stored(video, range(first, max(frames) + 1)), [frame - first for frame in frames])

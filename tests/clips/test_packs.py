@@ -2,6 +2,7 @@ import pickle
 from collections import Counter
 from io import FileIO
 
+import numpy as np
 import pytest
 
 from pipeline.clips import packs
@@ -46,6 +47,29 @@ def test_what_was_written_is_read_back(folder):
 def test_frames_come_in_the_order_asked_and_as_often(folder):
     with Packs(folder) as opened:
         assert opened.stored(0, [2, 0, 2]) == [b"three", b"one", b"three"]
+
+
+@pytest.mark.parametrize(("codec", "decoded"), [("h264", 1 + 9 + 11), ("jpeg", 3)])
+def test_frames_far_apart_are_decoded_without_most_between_them(tmp_path, monkeypatch, params, codec, decoded):
+    """Of H.264 from each one's key frame; each is the picture that it is by itself."""
+    reel = np.random.default_rng(0).integers(0, 256, (100, 16, 24, 3), dtype=np.uint8)
+    with (tmp_path / pack_name(0, codec)).open("wb") as file:
+        writer = PackWriter(file)
+        stored = list(CODECS[codec].encode(((picture, 1) for picture in reel), params.clips))
+        writer.add("a", width=24, height=16, fps=30.0, stored=stored)
+        (copy,) = writer.close().copies
+    columns = {name: [getattr(copy, name)] for name in ("video_id", "width", "height", "fps", "offsets")}
+    tables.write("clips", tmp_path / packs.TABLE, tables.from_columns("clips", columns | {"pack": [0]}))
+    with Packs(tmp_path) as opened:
+        alone = {frame: opened.pictures(0, [frame])[0] for frame in (90, 0, 40)}
+        read, whole = [], opened.stored
+        monkeypatch.setattr(opened, "stored", lambda video, frames: read.append(len(frames)) or whole(video, frames))
+        together = opened.pictures(0, [90, 0, 40, 0])
+        assert sum(read) == decoded
+        assert np.array_equal(together, [alone[frame] for frame in (90, 0, 40, 0)])
+        read.clear()
+        assert len(opened.pictures(0, range(8, 24, 2))) == 8
+        assert read == [23 if codec == "h264" else 15]
 
 
 def test_a_pack_describes_itself(tmp_path):
