@@ -103,8 +103,9 @@ def plan(counts: Counts, costs: UnitCosts, params: Params, machine: Machine) -> 
         return Planned(stage, total / workers, total, disk, most, f"{workers} cores: {each * 1e3:,.1f} ms a video")
 
     audible, form = costs.audible * counts.videos, form_size(params.vggish.source) * FLOAT
-    hashed = counts.videos * costs.hash + costs.start
-    reading = f"the disk, or {costs.hash * 1e3:,.1f} ms a file of {size(costs.file_bytes)}"
+    each = costs.hash + costs.listed
+    hashed = counts.videos * each + costs.start
+    reading = f"the disk, or {each * 1e3:,.1f} ms a file of {size(costs.file_bytes)}"
     yield Planned("index", hashed / workers, hashed, INDEXED * counts.videos, LIGHT + held, reading)
     yield sharded("filter_silent", counts.videos, costs.sound, 40 * counts.videos)
     networks = VGGISH_PARAMETERS * FLOAT + params.vggish.shard_size * EMBEDDED

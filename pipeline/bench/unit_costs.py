@@ -3,6 +3,7 @@
 Costs are processor seconds, of this process and those it starts, so that another user of the machine changes little.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ from pipeline.bench.network import EDGES, learn, model_of
 from pipeline.bench.pictures import examples_of
 from pipeline.bench.vggish import seeded_weights_file
 from pipeline.clips.prepare import Source, copy_frames, line_of, write_pack
+from pipeline.dataset.annotations import Annotations, Video
+from pipeline.dataset.index import build_index
 from pipeline.evaluate.views import view_reader
 from pipeline.foundations.media import unchanged
 from pipeline.foundations.media.guard import Guard
@@ -37,6 +40,8 @@ FEW, PATIENCE = 2, 5.0
 """Clips of a step that is timed first; where a whole batch takes no more than such seconds, it is timed too."""
 TIMES = 3
 """That a whole batch is timed; the quickest counts."""
+LISTED = 4000
+"""Videos that are listed, since one takes some 0.2 ms."""
 HASHED = 50
 """Times that each file is hashed, since one takes less than the clock shows."""
 COPIES = 12
@@ -52,6 +57,8 @@ class UnitCosts(NamedTuple):
     """Of a video."""
     hash: float
     """Reading and hashing a file."""
+    listed: float
+    """What stage index does for a video beside that: finding it, noting its digest, its row in the table."""
     sound: float
     """Decoding and judging a sound track."""
     audible: float
@@ -102,6 +109,7 @@ def measure(paths: Sequence[Path], params: Params, folder: Path, *, actions: int
     return UnitCosts(
         videos=len(tracks),
         file_bytes=sum(track.bytes for track in tracks) / len(tracks),
+        listed=_listed(folder / "listed", params.execution.workers),
         hash=_seconds(lambda: [files.sha256(path) for path in [*paths] * HASHED]) / HASHED / len(tracks),
         sound=sound,
         audible=verdicts.get("audible", 0) / len(tracks),
@@ -122,6 +130,22 @@ def _seconds(work: Callable[[], object]) -> float:
     before = sum(cpu_seconds().values())
     work()
     return sum(cpu_seconds().values()) - before
+
+
+def _listed(folder: Path, workers: int) -> float:
+    """Of a video of one byte, by stage index's own function, with digests that no earlier run kept."""
+    folder.mkdir()
+    videos = [Video(f"{number}", f"{number}.mp4", "train", (0,)) for number in range(LISTED)]
+    for video in videos:
+        (folder / video.path).write_bytes(b"x")
+    before = os.environ.get("DVC_ROOT")
+    os.environ["DVC_ROOT"] = str(folder)
+    try:
+        return _seconds(
+            lambda: build_index(Annotations(("a",), tuple(videos)), folder, max_missing_rate=0.0, workers=workers)
+        ) / len(videos)
+    finally:
+        os.environ.pop("DVC_ROOT") if before is None else os.environ.update(DVC_ROOT=before)
 
 
 def _vggish(tracks: Sequence[Track], params: Params, folder: Path) -> float:

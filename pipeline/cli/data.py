@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import DATA, AsJson, app, compute_as_stages, out, write_json
+from pipeline.cli.app import DATA, AsJson, app, out, write_json
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
 
@@ -20,6 +20,9 @@ NEXT, INDENT = "\n", " " * 28
 def doctor(
     as_json: AsJson = False,
     plan: Annotated[bool, typer.Option(help="Print what each stage will take instead; some minutes.")] = False,
+    measured: Annotated[
+        bool, typer.Option("--measured", help="With --plan: beside what the last run here took.")
+    ] = False,
     videos: Annotated[int | None, typer.Option(help="With --plan: as if there were so many.", min=1)] = None,
     cores: Annotated[int | None, typer.Option(help="With --plan: of the machine; execution.workers.", min=1)] = None,
     gpu_clips: Annotated[float | None, typer.Option(help="With --plan: clips/s that its GPU trains.", min=0.1)] = None,
@@ -31,10 +34,17 @@ def doctor(
     results would mean nothing; the exit status is then 1.
 
     With --plan, measures what a video costs in each stage, on a sample of yours, and prints time, disk and memory of
-    each stage for all of them.
+    each stage for all of them; with --measured as well, beside what the run took that made the present results.
     """
+    elsewhere = {"--videos": videos, "--cores": cores, "--gpu-clips": gpu_clips}
+    _check_plan_options(plan, measured, [name for name, value in elsewhere.items() if value is not None])
     if plan:
-        _print_plan(videos, cores, gpu_clips, as_json=as_json)
+        from pipeline.cli import plan as planning
+
+        if measured:
+            planning.print_measured(as_json=as_json)
+        else:
+            planning.print_plan(videos, cores, gpu_clips, as_json=as_json)
         return
     from pipeline.doctor.examine import examine
     from pipeline.doctor.finding import worst
@@ -52,33 +62,17 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _print_plan(videos: int | None, cores: int | None, gpu_clips: float | None, *, as_json: bool) -> None:
-    compute_as_stages()
-    from tempfile import TemporaryDirectory
+def _check_plan_options(plan: bool, measured: bool, elsewhere: list[str]) -> None:
+    """Go on where the options of a plan fit together.
 
-    from pipeline.bench import plan
-    from pipeline.bench.unit_costs import SAMPLE, measure
-    from pipeline.dataset.dataset import read_annotations
-    from pipeline.foundations.params import load_params
-    from pipeline.foundations.runtime.files import cache_folder
-
-    params = load_params()
-    if params.dataset.source == "features":
-        raise PlainError("doctor --plan: dataset.source is features, so nothing is decoded; a run takes minutes")
-    annotations = read_annotations(params.dataset)
-    scratch = cache_folder() / "plan"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=scratch) as folder:
-        paths = plan.sampled(Path(), params, annotations, SAMPLE)
-        if not paths:
-            raise PlainError("doctor --plan: none of the annotated videos is there; m3a doctor says more")
-        costs = measure(paths, params, Path(folder).absolute(), actions=len(annotations.actions))
-    machine = plan.Machine(cores or params.execution.workers, gpu_clips)
-    stages = list(plan.plan(plan.counts_of(annotations, params, videos), costs, params, machine))
-    if as_json:
-        write_json({"unit_costs": costs._asdict(), "stages": [stage._asdict() for stage in stages]})
-    else:
-        typer.echo(plan.markdown(stages), nl=False)
+    Raises:
+        PlainError: some are given without --plan, or a run here is to be compared with a plan for elsewhere.
+    """
+    if not plan and (measured or elsewhere):
+        given = [*elsewhere, *["--measured"] * measured]
+        raise PlainError(f"doctor: {', '.join(given)} without --plan: add it, or leave {given[0]} out")
+    if measured and elsewhere:
+        raise PlainError(f"doctor --plan --measured: the last run's own counts are planned: leave {elsewhere[0]} out")
 
 
 @app.command(rich_help_panel=DATA, epilog="Example: m3a numerics")

@@ -1,8 +1,10 @@
 """The plan by hand-counted cases: counts times costs over cores, and what bounds a stage."""
 
+import os
+
 import pytest
 
-from pipeline.bench import plan
+from pipeline.bench import plan, unit_costs
 from pipeline.bench.plan import Counts, Machine, counts_of, duration
 from pipeline.bench.unit_costs import UnitCosts, measure
 from pipeline.dataset.annotations import Annotations, Video
@@ -10,8 +12,8 @@ from pipeline.doctor.needs import DECODER
 from tests.train.miniature import changed
 
 COSTS = UnitCosts(
-    videos=32, file_bytes=1e5, hash=1e-3, sound=0.005, audible=0.5, vggish=0.06, copy=0.1, copy_bytes=170e3,
-    example=0.0125, step=2.0, view_video=0.02, view=0.5, start=1.0, start_network=4.0,
+    videos=32, file_bytes=1e5, hash=1e-3, listed=2e-4, sound=0.005, audible=0.5, vggish=0.06, copy=0.1,
+    copy_bytes=170e3, example=0.0125, step=2.0, view_video=0.02, view=0.5, start=1.0, start_network=4.0,
 )  # fmt: skip
 COUNTS = Counts(videos=1000, copied=900, trained=800, tested=100, actions=313, lenders=1600.0)
 
@@ -39,6 +41,10 @@ def test_a_sharded_stage_takes_its_videos_costs_and_its_processes_starts(paper):
     assert stages["prepare_clips"].seconds == pytest.approx((900 * 0.1 + 5 * 1.0) / 4)
     assert stages["prepare_clips"].disk == 900 * 170e3
     assert stages["filter_silent"].memory == pytest.approx(5 * plan.LIGHT + 4 * DECODER + 600 * 1000)
+
+
+def test_indexing_takes_hashing_and_listing(paper):
+    assert planned(paper, cores=4, gpu_clips=None)["index"].core_seconds == pytest.approx(1000 * (1e-3 + 2e-4) + 1.0)
 
 
 def test_training_counts_epochs_precise_statistics_and_validations(paper):
@@ -85,6 +91,15 @@ def test_durations_are_for_people(seconds, text):
     assert duration(seconds) == text
 
 
+def test_listing_is_measured_apart_from_the_projects_own_digests(tmp_path, monkeypatch):
+    monkeypatch.setattr(unit_costs, "LISTED", 50)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "project"))
+    assert unit_costs._listed(tmp_path / "listed", workers=2) > 0
+    assert os.environ["DVC_ROOT"] == str(tmp_path / "project")
+    assert not (tmp_path / "project").exists()
+    assert (tmp_path / "listed/.cache/index/digests.sqlite").exists()
+
+
 @pytest.mark.slow
 def test_costs_are_measured_by_the_stages_own_tasks(corpus, tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
@@ -93,4 +108,6 @@ def test_costs_are_measured_by_the_stages_own_tasks(corpus, tmp_path, monkeypatc
     assert costs.audible == 0.6
     assert costs.file_bytes == sum(clip.stat().st_size for clip in corpus.clips) / 5
     assert 1e4 < costs.copy_bytes < 1e7
-    assert all(cost > 0 for cost in (costs.hash, costs.vggish, costs.copy, costs.step, costs.view, costs.start))
+    assert all(
+        cost > 0 for cost in (costs.hash, costs.listed, costs.vggish, costs.copy, costs.step, costs.view, costs.start)
+    )

@@ -9,7 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.cli.plan import _check_videos
+from pipeline.dataset.annotations import Annotations, Video
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
+from pipeline.lineage.costs import Costs
 
 run = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
 
@@ -47,6 +51,28 @@ def test_import_released_says_which_version_drew_audio_forms_with_which_seed(tmp
     assert result.exit_code == 0, result.output
     assert ("first published version drew audio forms with seed 1, later ones with 0" in result.output) == bool(said)
     assert said in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--videos", "9"], "--videos without --plan"),
+        (["--cores", "2", "--gpu-clips", "5"], "--cores, --gpu-clips without --plan: add it, or leave --cores out"),
+        (["--measured"], "--measured without --plan"),
+        (["--plan", "--measured", "--videos", "9"], "leave --videos out"),
+    ],
+)
+def test_the_doctor_refuses_options_of_a_plan_that_would_have_no_effect(options, said):
+    assert said in str(run.invoke(app, ["doctor", *options]).exception)
+
+
+def test_a_plan_is_held_against_a_run_of_the_present_videos_alone():
+    found = Annotations(("a",), (Video("v", "v.mp4", "train", (0,)),), unlabelled=("u",))
+    _check_videos(Costs({}, {}, videos=2, workers=2), found)
+    with pytest.raises(PlainError, match="the last run was of 660 videos, and 2 are annotated"):
+        _check_videos(Costs({}, {}, videos=660, workers=2), found)
+    with pytest.raises(PlainError, match="no run of the present data is recorded here"):
+        _check_videos(Costs({}, {}, videos=None, workers=None), found)
 
 
 @pytest.mark.slow

@@ -95,6 +95,8 @@ def _record(root, name, minute):
         "seconds": 30.25,
         "peak_memory_mb": {"self": 146.9, "largest_child": 0.0},
         "device": "cpu",
+        "execution": {"workers": 2},
+        "rows_written": {},
         "git": {"revision": "c0ffee" * 6 + "c0ff", "changed": []},
         "host": {"name": "vm", "system": "Linux", "cpu": "AMD EPYC"},
         "versions": {"python": "3.11.7", "dvc": "3.67.1"},
