@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,15 +20,18 @@ from pipeline.audio.tracks import Track
 from pipeline.bench.network import EDGES, learn, model_of
 from pipeline.bench.pictures import examples_of
 from pipeline.bench.vggish import seeded_weights_file
+from pipeline.clips.packs import read_contents
 from pipeline.clips.prepare import Source, copy_frames, line_of, write_pack
 from pipeline.dataset.annotations import Annotations, Video
 from pipeline.dataset.index import build_index
 from pipeline.evaluate.views import view_reader
 from pipeline.foundations.media import unchanged
+from pipeline.foundations.media.faults import Undecodable
 from pipeline.foundations.media.guard import Guard
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.devices import devices_of
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.resources import cpu_seconds
 from pipeline.model.determinism import reproducible
 from pipeline.model.normalize import as_clips
@@ -86,10 +90,13 @@ def measure(paths: Sequence[Path], params: Params, folder: Path, *, actions: int
     """Measure on some videos; what is written goes into `folder`.
 
     Args:
-        paths: the videos; those that cannot be decoded cost what they cost.
+        paths: the videos; those that cannot be decoded cost what it takes to find that out.
         params: of the project.
         folder: for what the tasks write.
         actions: how many there are.
+
+    Raises:
+        PlainError: none of the videos can be decoded.
     """
     tracks = [
         Track(f"{number:06d}", str(path), path.stat().st_size, files.sha256(path)) for number, path in enumerate(paths)
@@ -105,6 +112,9 @@ def measure(paths: Sequence[Path], params: Params, folder: Path, *, actions: int
     made: dict[str, int] = {}
     sound = _seconds(lambda: verdicts.update(judge(tracks, folder / "verdicts"))) / len(tracks)
     copied = _seconds(lambda: made.update(pack(sources, folder / "pack"))) / len(tracks)
+    copies = {copy.video_id for copy in read_contents(folder / "pack").copies}
+    if not copies:
+        raise PlainError(f"doctor --plan: none of {len(tracks)} sampled videos can be decoded; m3a doctor says why")
     step, view = _network(params, actions)
     return UnitCosts(
         videos=len(tracks),
@@ -115,8 +125,8 @@ def measure(paths: Sequence[Path], params: Params, folder: Path, *, actions: int
         audible=verdicts.get("audible", 0) / len(tracks),
         vggish=_vggish(tracks, params, folder),
         copy=copied,
-        copy_bytes=made["bytes"] / max(1, made["videos"]),
-        example=_example(sources, params, folder),
+        copy_bytes=made["bytes"] / made["videos"],
+        example=_example([source for source in sources if source.video_id in copies], params, folder),
         step=step,
         view_video=_decoding(tracks, params),
         view=view,
@@ -171,7 +181,8 @@ def _decoding(tracks: Sequence[Track], params: Params) -> float:
 
         def decode(chosen: Sequence[Track]) -> None:
             for track in chosen:
-                guard.call(unchanged.read, unchanged.recorded(track), read, params.media)
+                with suppress(Undecodable):
+                    guard.call(unchanged.read, unchanged.recorded(track), read, params.media)
 
         decode(tracks[:1])
         return _seconds(partial(decode, tracks)) / len(tracks)

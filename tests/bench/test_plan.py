@@ -5,10 +5,12 @@ import os
 import pytest
 
 from pipeline.bench import plan, unit_costs
+from pipeline.bench.corpus import track
 from pipeline.bench.plan import Counts, Machine, counts_of, duration
 from pipeline.bench.unit_costs import UnitCosts, measure
 from pipeline.dataset.annotations import Annotations, Video
 from pipeline.doctor.needs import DECODER
+from pipeline.foundations.runtime.errors import PlainError
 from tests.train.miniature import changed
 
 COSTS = UnitCosts(
@@ -100,13 +102,30 @@ def test_listing_is_measured_apart_from_the_projects_own_digests(tmp_path, monke
     assert (tmp_path / "listed/.cache/index/digests.sqlite").exists()
 
 
+def test_a_video_that_is_cut_off_costs_what_it_takes_to_find_that_out(corpus, tmp_path):
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(corpus.clips[0].read_bytes()[:5000])
+    assert unit_costs._decoding([track(cut), track(corpus.clips[1])], corpus.params) > 0
+
+
+@pytest.mark.slow
+def test_where_no_video_can_be_decoded_the_plan_says_so(tmp_path, params, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(b"none")
+    with pytest.raises(PlainError, match="none of 1 sampled videos can be decoded"):
+        measure([cut], params, tmp_path, actions=24)
+
+
 @pytest.mark.slow
 def test_costs_are_measured_by_the_stages_own_tasks(corpus, tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    costs = measure(corpus.clips, corpus.params, tmp_path, actions=24)
-    assert costs.videos == 5
-    assert costs.audible == 0.6
-    assert costs.file_bytes == sum(clip.stat().st_size for clip in corpus.clips) / 5
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(corpus.clips[0].read_bytes()[:5000])
+    costs = measure([cut, *corpus.clips], corpus.params, tmp_path, actions=24)
+    assert costs.videos == 6
+    assert costs.audible == 0.5
+    assert costs.file_bytes == sum(clip.stat().st_size for clip in (cut, *corpus.clips)) / 6
     assert 1e4 < costs.copy_bytes < 1e7
     assert all(
         cost > 0 for cost in (costs.hash, costs.listed, costs.vggish, costs.copy, costs.step, costs.view, costs.start)
