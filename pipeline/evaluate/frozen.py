@@ -131,13 +131,17 @@ def predict(view_features: Path, model: MultiActionModel, whitened: Path, evalua
         PlainError: `view_features` is no such table.
     """
     folded = fold(model)  # what does not depend on the video is computed once
+    looked = pa.concat_tables(tables.read_stream("view_features", view_features, ["video_id", "reason"]))
+    kept = looked.filter(pc.equal(looked["reason"], ""))["video_id"].combine_chunks()
+    heard_BP, begun = sounds_of(kept, whitened) if model.sound is not None else None, 0
     parts = [tables.empty("predictions")]
     for seen in tables.read_stream("view_features", view_features):
         group = seen.filter(pc.equal(seen["reason"], ""))
         if not group.num_rows:
             continue
-        ids = group["video_id"].combine_chunks()
-        sounds_BP = sounds_of(ids, whitened) if model.sound is not None else None
+        ids = group["video_id"]
+        sounds_BP = None if heard_BP is None else heard_BP[begun : begun + len(ids)]
+        begun += len(ids)
         found: dict[int, np.ndarray] = {}
         for shape, rows in _by_shape(group).items():
             features = tables.vectors(group["features"].take(pa.array(rows))).reshape(len(rows), *shape)

@@ -40,14 +40,18 @@ def score_imported(
     if not split.num_rows:
         raise PlainError(f"evaluate.split: found no labelled video in {evaluate.split}, expected some; set val or test")
     network, description = load_model(model)
+    ids = split["video_id"].combine_chunks()
+    sounds_BP = sounds_of(ids, whitened) if description.design.model.late_fusion else None
 
     def scored() -> Iterator[pa.Table]:
+        begun = 0
         for seen in views_of(split, folder, evaluate.split):
-            ids = seen.videos["video_id"].combine_chunks()
-            sounds_BP = sounds_of(ids, whitened) if description.design.model.late_fusion else None
-            scores_BN = scores_of(network, seen.features[:, :, None], sounds_BP, evaluate)
-            columns = {"video_id": ids, "actions": seen.videos["actions"], "scores": scores_BN}
+            part = slice(begun, begun + seen.videos.num_rows)
+            own_BP = None if sounds_BP is None else sounds_BP[part]
+            scores_BN = scores_of(network, seen.features[:, :, None], own_BP, evaluate)
+            columns = {"video_id": seen.videos["video_id"], "actions": seen.videos["actions"], "scores": scores_BN}
             yield tables.from_columns("predictions", columns)
+            begun = part.stop
 
     with reproducible(threads=1):
         rows = tables.write_stream("predictions", target / "predictions.parquet", scored())

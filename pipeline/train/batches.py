@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
@@ -15,13 +16,19 @@ from pipeline.train.collate import collate, memory_file
 from pipeline.train.data import Batch, Examples, Pick
 
 
-def shuffled(videos: int, size: int, *, seed: int, purpose: str, epoch: int) -> list[list[Pick]]:
-    """An epoch's batches of `size`: all videos in an order of its own.
+def shuffled_rows(videos: int, size: int, *, seed: int, purpose: str, epoch: int) -> np.ndarray:
+    """The rows of an epoch's batches, steps x size: all videos in an order of its own.
 
     What does not fill a batch is left out (released code); another epoch leaves out others.
     """
-    order = generator(seed, purpose, epoch).permutation(videos).tolist()
-    return [[Pick(row, epoch) for row in order[start : start + size]] for start in range(0, videos - size + 1, size)]
+    order = generator(seed, purpose, epoch).permutation(videos)
+    return order[: videos - videos % size].reshape(-1, size)
+
+
+def shuffled(videos: int, size: int, *, seed: int, purpose: str, epoch: int) -> list[list[Pick]]:
+    """The same as examples to make."""
+    rows = shuffled_rows(videos, size, seed=seed, purpose=purpose, epoch=epoch).tolist()
+    return [[Pick(row, epoch) for row in batch] for batch in rows]
 
 
 def in_order(videos: int, size: int) -> list[list[Pick]]:

@@ -49,6 +49,8 @@ class Examples(Dataset[Batch]):
 
     Attributes:
         video_ids: of each row, an Arrow array.
+        labels: of each row its action ids, an Arrow array of lists.
+        actions: N.
         sounds: of each row, float32; B x P, or B x 0.
     """
 
@@ -67,12 +69,12 @@ class Examples(Dataset[Batch]):
         """
         place = pc.index_in(split["video_id"], value_set=packs.video_ids).combine_chunks()
         kept = pc.is_valid(place)
-        labels = split["actions"].filter(kept).combine_chunks()
+        self.labels: pa.ListArray = split["actions"].filter(kept).combine_chunks()
         self.video_ids: pa.StringArray = split["video_id"].filter(kept).combine_chunks()
         self._place = place.filter(kept).to_numpy()
-        self._bounds, self._labels = labels.offsets.to_numpy(), labels.flatten().to_numpy()
+        self._bounds, self._labels = self.labels.offsets.to_numpy(), self.labels.flatten().to_numpy()
         self.sounds = torch.from_numpy(sounds_of(self.video_ids, whitened)) if whitened else torch.empty(len(self), 0)
-        self._packs, self._actions, self._choose, self._crop = packs, actions, choose, crop
+        self._packs, self.actions, self._choose, self._crop = packs, actions, choose, crop
 
     def __len__(self) -> int:
         return len(self._place)
@@ -89,13 +91,13 @@ class Examples(Dataset[Batch]):
 
     def target(self, row: int) -> np.ndarray:
         """Which actions a video has; N, bool."""
-        target = np.zeros(self._actions, dtype=bool)
+        target = np.zeros(self.actions, dtype=bool)
         target[self._labels[self._bounds[row] : self._bounds[row + 1]]] = True
         return target
 
     def counts(self) -> np.ndarray:
         """How many videos have each action; N."""
-        return np.bincount(self._labels, minlength=self._actions)
+        return np.bincount(self._labels, minlength=self.actions)
 
 
 def open_examples(

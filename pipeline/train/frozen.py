@@ -163,7 +163,7 @@ def freeze_imported(target: Path, inputs: Inputs) -> int:
         splits = imported_splits(inputs, with_sounds=True)
         for name, split in splits.items():
             write_split(draft / name, split)
-    return len(splits["train"].targets)
+    return splits["train"].videos
 
 
 def frozen_splits(folder: Path) -> dict[str, Split]:
@@ -239,7 +239,7 @@ class HeadTrainer:
             setting = Setting(
                 schedule=self._schedule,
                 train=self._train,
-                loss=make_loss(self._train, training.targets.sum(0).cpu().numpy(), context),
+                loss=make_loss(self._train, training.targets.sum(0), context),
                 metric=self._metric,
                 on_epoch_start=self._draw_forms,
                 keep=keep,

@@ -19,8 +19,7 @@ from pipeline.foundations.params import Schedule, Train
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.seeds import seed_of
 from pipeline.model.model import HeadModel
-from pipeline.train.batches import shuffled
-from pipeline.train.data import Pick
+from pipeline.train.batches import shuffled_rows
 from pipeline.train.objective import Loss
 from pipeline.train.schedule import learning_rate
 from pipeline.train.split import Split
@@ -131,29 +130,30 @@ def _fit_stack(
     heads: Mapping[int, HeadModel], trials: Sequence[Trial], training: Split, validation: Split, setting: Setting
 ) -> list[Fitted]:
     schedule, seeds = setting.schedule, sorted({trial.seed for trial in trials})
-    device = training.targets.device
+    device = training.views.device
     stack = HeadStack([heads[trial.seed] for trial in trials])
     optimizer = stacked_optimizer(stack.weights, [trial.weight_decay for trial in trials], setting.train)
     average, clip = averaged(stack.weights, setting.train), stacked_clip_of(setting.train)
     schedules = [schedule_of(trial, schedule) for trial in trials]
-    place_M = torch.tensor([seeds.index(trial.seed) for trial in trials], device=device)
+    place_M = [seeds.index(trial.seed) for trial in trials]
     diverged_M = torch.zeros(len(trials), dtype=torch.bool, device=device)
     state = StackState(stack.weights, optimizer, average, diverged_M)
     losses = setting.checkpoint.load(state) if setting.checkpoint else []
     for epoch in range(len(losses), trials[0].epochs):
-        drawn = [setting.on_epoch_start(seed, epoch) for seed in seeds]
-        if any(drawn):
+        renewed = [setting.on_epoch_start(seed, epoch) for seed in seeds]
+        if any(renewed):
             stack.load_buffers()
         views_BC = training.views[epoch % len(training.views)]
         orders = [_order(len(views_BC), schedule, seed, epoch) for seed in seeds]
         steps = len(orders[0])
         total_M = torch.zeros(len(trials), device=device)
         for step, batches in enumerate(zip(*orders, strict=True)):
-            rows_MB = torch.tensor([[pick.row for pick in batch] for batch in batches], device=device)[place_M]
+            drawn_MB = np.stack(batches)[place_M]
+            rows_MB = torch.from_numpy(drawn_MB).to(device)
             torch.manual_seed(seed_of(seeds[0], "step", epoch, step))  # of dropout, where all are of one seed
             optimizer.set_rates([learning_rate(epoch + step / steps, own) for own in schedules])
             logits_MBN = stack.logits(stack.weights, views_BC[rows_MB], training.sounds[rows_MB], training=True)
-            losses_M: Tensor = vmap(setting.loss)(logits_MBN, training.targets[rows_MB])
+            losses_M: Tensor = vmap(setting.loss)(logits_MBN, training.targets_of(drawn_MB).to(device))
             diverged_M |= ~losses_M.detach().isfinite()
             total_M += losses_M.detach()
             descend(losses_M.sum(), stack.weights, optimizer, average=average, clip=clip)
@@ -177,15 +177,15 @@ def _fit_stack(
     ]
 
 
-def _order(videos: int, schedule: Schedule, seed: int, epoch: int) -> list[list[Pick]]:
-    """A seed's batches of an epoch."""
-    batches = shuffled(videos, schedule.batch, seed=seed, purpose="train", epoch=epoch)
-    if not batches:
+def _order(videos: int, schedule: Schedule, seed: int, epoch: int) -> np.ndarray:
+    """The rows of a seed's batches of an epoch, steps x batch."""
+    rows = shuffled_rows(videos, schedule.batch, seed=seed, purpose="train", epoch=epoch)
+    if not len(rows):
         section = "train" if isinstance(schedule, Train) else "frozen"
         raise PlainError(
             f"{section}.batch is {schedule.batch}, but there are only {videos} training videos: lower it or add videos"
         )
-    return batches
+    return rows
 
 
 def schedule_of(trial: Trial, given: Schedule) -> Schedule:
@@ -198,7 +198,7 @@ def schedule_of(trial: Trial, given: Schedule) -> Schedule:
 @torch.no_grad()
 def _logits(stack: HeadStack, weights: nn.ParameterList, validation: Split, setting: Setting) -> np.ndarray:
     """Of each head on the validation videos, M x B x N."""
-    rows = torch.split(torch.arange(len(validation.targets)), setting.schedule.batch)
+    rows = torch.split(torch.arange(validation.videos), setting.schedule.batch)
     parts = [stack.logits(weights, validation.views[0][r], validation.sounds[r], training=False) for r in rows]
     return np.asarray(torch.cat(parts, 1).cpu().numpy())
 
@@ -212,10 +212,10 @@ def _scores(
     The metric is NaN for a head that diverged, and where there are no videos.
     """
     found_M = np.full(len(diverged_M), np.nan)
-    if not len(validation.targets) or diverged_M.all():
+    if not validation.videos or diverged_M.all():
         return list(zip(found_M.tolist(), diverged_M.tolist(), strict=True))
     logits_MBN = torch.from_numpy(_logits(stack, weights, validation, setting))
-    scores_MBN, targets_BN = logits_MBN.sigmoid().numpy(), validation.targets.cpu().numpy()
+    scores_MBN, targets_BN = logits_MBN.sigmoid().numpy(), validation.targets.toarray()
     finite_M = np.isfinite(scores_MBN).all((1, 2)) & ~diverged_M
     if finite_M.any():
         found_M[finite_M] = setting.metric(scores_MBN[finite_M], targets_BN)

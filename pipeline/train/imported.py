@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 
 from pipeline.clips.imported import array_name, origin_of
 from pipeline.foundations.params import Execution, Train
@@ -48,7 +49,7 @@ def run_imported(
         PlainError: as `pipeline.train.heads.fit_heads`, inputs do not fit one another, or the loss is not finite.
     """
     splits = imported_splits(inputs, with_sounds=design.model.late_fusion)
-    validated = splits["val"].targets.numpy()
+    validated = splits["val"].targets
     views = [(name, files.sha256(inputs.clips / array_name(name))) for name in splits]
     key = work_key(inputs, design, train, seed, execution, views)
     board = Path(execution.tensorboard) / key if execution.tensorboard else None
@@ -84,7 +85,7 @@ def run_imported(
         with files.atomic_write(curves_folder) as draft:
             shutil.copytree(folder / "curves", draft)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Outcome(parameters, len(splits["train"].targets), checkpoint.records[-1])
+    return Outcome(parameters, splits["train"].videos, checkpoint.records[-1])
 
 
 def trial_of(train: Train, seed: int) -> Trial:
@@ -92,14 +93,14 @@ def trial_of(train: Train, seed: int) -> Trial:
     return Trial(seed, train.learning_rate * train.head_rate, train.head_decay, train.epochs)
 
 
-def record_of(epoch: Epoch, train: Train, targets_BN: np.ndarray, metrics: Mapping[str, Metric]) -> Record:
+def record_of(epoch: Epoch, train: Train, sparse_BN: csr_array, metrics: Mapping[str, Metric]) -> Record:
     """What is written of an epoch; metrics of the validation videos where they are due."""
     rate = learning_rate(epoch.number - 1, train) * train.head_rate
     record = {"train/loss": epoch.losses[0], "train/learning_rate": rate}
     due = epoch.number % train.validate_every == 0 or epoch.number == train.epochs
-    if not due or not len(targets_BN):
+    if not due or not sparse_BN.shape[0]:
         return record
-    (logits_BN,) = epoch.logits()
+    (logits_BN,), targets_BN = epoch.logits(), sparse_BN.toarray()
     scores_BN = torch.from_numpy(logits_BN).sigmoid().numpy()
     loss = float(bce(torch.from_numpy(logits_BN), torch.from_numpy(targets_BN)))
     return (

@@ -1,16 +1,20 @@
 """Frozen features of a split. V views, B videos, C backbone features, N actions, P a sound.
 
-    views.npy V x B x C, targets.npy B x N, sounds.npy B x P, in a folder of the split's name
+    views.npy V x B x C, targets.npz B x N, sparse, sounds.npy B x P, in a folder of the split's name
 
-The files are mapped into memory: what a step reads is paged in, so memory stays flat however many videos there are.
+Features and sounds are mapped from files: what a step reads is paged in. In memory is what grows with the videos alone,
+whatever N, C and P: the targets' action ids, some twenty bytes a video.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
+import pyarrow as pa
 import torch
+from scipy.sparse import csr_array, load_npz, save_npz
 from torch import Tensor
 
 from pipeline.clips.imported import array_name, imported_features
@@ -25,20 +29,35 @@ class Split(NamedTuple):
 
     views: Tensor
     """Features, V x B x C, float32."""
-    targets: Tensor
+    targets: csr_array
     """B x N, bool."""
     sounds: Tensor
     """B x P, float32."""
 
+    @property
+    def videos(self) -> int:
+        """B."""
+        return self.views.shape[1]
+
+    def targets_of(self, rows: np.ndarray) -> Tensor:
+        """The targets of some videos, the shape of `rows` x N, bool."""
+        targets = self.targets[rows.reshape(-1)].toarray()
+        return torch.from_numpy(targets.reshape(*rows.shape, -1))
+
     def to(self, device: torch.device) -> "Split":
-        """The same on a device."""
-        return Split(*(tensor.to(device) for tensor in self))
+        """The same with features and sounds on a device: a GPU holds all of them."""
+        return self._replace(views=self.views.to(device), sounds=self.sounds.to(device))
 
 
 def split_of(examples: Examples, views: Sequence[Tensor]) -> Split:
     """The split of some examples, given their features in each view (B x C)."""
-    targets_BN = np.stack([examples.target(row) for row in range(len(examples))] or [np.zeros(0, dtype=bool)])
-    return Split(torch.stack(list(views)), torch.from_numpy(targets_BN), examples.sounds)
+    return Split(torch.stack(list(views)), sparse_targets(examples.labels, examples.actions), examples.sounds)
+
+
+def sparse_targets(labels: pa.ListArray, actions: int) -> csr_array:
+    """Lists of action ids as a sparse B x N matrix of booleans."""
+    ids, offsets = labels.flatten().to_numpy(), labels.offsets.to_numpy()
+    return csr_array((np.ones(len(ids), dtype=bool), ids, offsets - offsets[0]), shape=(len(labels), actions))
 
 
 def imported_split(clips: Path, name: str, split: Path, *, actions: int, whitened: Path | None) -> Split:
@@ -62,15 +81,16 @@ def imported_split(clips: Path, name: str, split: Path, *, actions: int, whitene
         )
     ids = table["video_id"].combine_chunks()
     sounds_BP = sounds_of(ids, whitened) if whitened else np.zeros((len(ids), 0), np.float32)
-    targets_BN = tables.multi_hot(table["actions"], actions)
-    return Split(torch.from_numpy(views_VBC), torch.from_numpy(targets_BN), torch.from_numpy(sounds_BP))
+    targets_BN = sparse_targets(table["actions"].combine_chunks(), actions)
+    return Split(torch.from_numpy(views_VBC), targets_BN, torch.from_numpy(sounds_BP))
 
 
 def write_split(folder: Path, split: Split) -> None:
     """Write a split as a folder that is not there yet."""
     folder.mkdir(parents=True)
-    for field, tensor in zip(Split._fields, split, strict=True):
-        np.save(folder / f"{field}.npy", tensor.contiguous().numpy(), allow_pickle=False)
+    np.save(folder / "views.npy", split.views.contiguous().numpy(), allow_pickle=False)
+    np.save(folder / "sounds.npy", split.sounds.contiguous().numpy(), allow_pickle=False)
+    save_npz(folder / "targets.npz", split.targets, compressed=False)
 
 
 def read_split(folder: Path) -> Split:
@@ -80,7 +100,10 @@ def read_split(folder: Path) -> Split:
         PlainError: a file is absent or damaged.
     """
     try:
-        arrays = [np.load(folder / f"{field}.npy", mmap_mode="c", allow_pickle=False) for field in Split._fields]
-    except (OSError, ValueError) as error:
+        views_VBC, sounds_BP = (
+            torch.from_numpy(np.asarray(np.load(folder / name, mmap_mode="c", allow_pickle=False)))
+            for name in ("views.npy", "sounds.npy")
+        )
+        return Split(views_VBC, load_npz(folder / "targets.npz"), sounds_BP)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise PlainError(f"{folder}: cannot be read as frozen features: {error}; remove it and run again") from error
-    return Split(*(torch.from_numpy(np.asarray(array)) for array in arrays))
