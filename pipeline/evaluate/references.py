@@ -15,7 +15,7 @@ from pipeline.metrics.intervals import Measured
 from pipeline.metrics.metrics import METRICS
 
 
-def frequency(training_actions: np.ndarray, targets_BN: np.ndarray, draws_BR: np.ndarray, *, seed: int) -> Measured:
+def frequency(trained_N: np.ndarray, targets_BN: np.ndarray, draws_BR: np.ndarray, *, seed: int) -> Measured:
     """Ranking by training frequency: the commonest action first, for every video; equals in any order.
 
     Ties counted as one step would penalize the ranking, so that random scores would seem better. So equally common
@@ -23,13 +23,13 @@ def frequency(training_actions: np.ndarray, targets_BN: np.ndarray, draws_BR: np
     over all orders.
 
     Args:
-        training_actions: the training videos' actions, rows x N, boolean.
+        trained_N: how many training videos have each action.
         targets_BN: of the scored videos.
         draws_BR: of the scored videos.
         seed: of the order of equals.
     """
     less_than_one_video_BN = generator(seed, "frequency").random(targets_BN.shape)
-    scores_BN = training_actions.sum(axis=0) + less_than_one_video_BN
+    scores_BN = trained_N + less_than_one_video_BN
     measured = intervals.measure(scores_BN, targets_BN, draws_BR)
     over_draws_R = [_by_any_order(positives_N, len(targets_BN)) for positives_N in (targets_BN.T @ draws_BR).T]
     return Measured(

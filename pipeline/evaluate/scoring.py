@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.evaluate import references
 from pipeline.foundations.runtime.errors import PlainError
@@ -40,10 +41,10 @@ def figures(predictions: pa.Table, training: pa.Table, actions: pa.Table, *, boo
         PlainError: the predictions are of another vocabulary, or there are none.
     """
     scores_BN, targets_BN = _arrays(predictions, actions.num_rows)
-    trained_BN = tables.multi_hot(training["actions"], actions.num_rows)
+    trained_N = np.bincount(pc.list_flatten(training["actions"]).to_numpy(), minlength=actions.num_rows)
     draws = intervals.draw(len(scores_BN), bootstrap, seed)
     model = intervals.measure(scores_BN, targets_BN, draws)
-    frequency = references.frequency(trained_BN, targets_BN, draws, seed=seed)
+    frequency = references.frequency(trained_N, targets_BN, draws, seed=seed)
     rows = {
         "model": intervals.estimates(model),
         "frequency": intervals.estimates(frequency),
@@ -53,7 +54,7 @@ def figures(predictions: pa.Table, training: pa.Table, actions: pa.Table, *, boo
     headline = {name: round(value, DECIMALS) for name, value in model.values.items()}
     headline |= {"actions_evaluated": metrics.actions_evaluated(targets_BN), "videos": len(scores_BN)}
     per_action = intervals.action_estimates(scores_BN, targets_BN, draws)
-    return Figures(_metrics_table(rows), _per_action_table(actions, trained_BN, targets_BN, per_action), headline)
+    return Figures(_metrics_table(rows), _per_action_table(actions, trained_N, targets_BN, per_action), headline)
 
 
 def _arrays(predictions: pa.Table, actions: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +78,7 @@ def _metrics_table(rows: dict[str, dict[str, Estimate]]) -> pa.Table:
 
 
 def _per_action_table(
-    actions: pa.Table, trained_BN: np.ndarray, targets_BN: np.ndarray, estimates: list[Estimate]
+    actions: pa.Table, trained_N: np.ndarray, targets_BN: np.ndarray, estimates: list[Estimate]
 ) -> pa.Table:
     positives = targets_BN.sum(axis=0)
     videos = len(targets_BN)
@@ -86,7 +87,7 @@ def _per_action_table(
     columns = {
         "action_id": actions["action_id"],
         "action": actions["action"],
-        "training": trained_BN.sum(axis=0),
+        "training": trained_N,
         "positives": positives,
         "ap": ap,
         "low": low,

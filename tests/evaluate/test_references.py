@@ -54,8 +54,8 @@ def test_chance_is_certain_where_every_action_is_right():
 
 @pytest.fixture
 def frequent():
-    """Training videos, scored videos and draws; the second and third action are equally frequent in training."""
-    training = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1], [1, 1, 1]], dtype=bool)
+    """Training videos of each action, scored videos and draws; the second and third action are equally frequent."""
+    training = np.array([4, 2, 2])
     targets = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 1], [0, 1, 1]], dtype=bool)
     return training, targets, draw(4, 60, seed=0)
 
@@ -63,7 +63,7 @@ def frequent():
 def test_frequency_ranks_the_commonest_first(frequent):
     _, targets, draws = frequent
     counts = np.array([[1, 0, 0], [1, 0, 1], [1, 0, 1]], dtype=bool)  # 3, 0 and 2: no two alike
-    found = frequency(counts, targets, draws, seed=0)
+    found = frequency(counts.sum(axis=0), targets, draws, seed=0)
     # 0, 2, 1 for every video: the video's own first two, its third, its second, its second and third
     assert found.values["map_sample"] == pytest.approx(100 * np.mean([1, 1 / 3, 1 / 2, (1 / 2 + 2 / 3) / 2]))
     assert found.values["top1"] == 25.0
@@ -76,14 +76,14 @@ def test_frequency_ranks_the_commonest_first(frequent):
 def test_equally_common_actions_stand_in_any_order():
     """Two actions as common as each other: on average over videos, a video's own is first in half of them."""
     targets = np.tile(np.eye(2, dtype=bool), (200, 1))
-    found = frequency(np.eye(2, dtype=bool), targets, np.ones((400, 1)), seed=0)
+    found = frequency(np.ones(2, np.int64), targets, np.ones((400, 1)), seed=0)
     assert found.values["top1"] == pytest.approx(50, abs=8)  # three standard errors
     assert found.values["map_sample"] == pytest.approx(50 + found.values["top1"] / 2)
 
 
 def test_the_order_of_equals_is_from_the_seed(frequent):
     _, targets, draws = frequent
-    one, same, other = (frequency(np.ones((5, 3), bool), targets, draws, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (frequency(np.full(3, 5), targets, draws, seed=seed) for seed in (1, 1, 2))
     assert one.values == same.values != other.values
 
 
@@ -102,7 +102,7 @@ def test_random_scores_do_not_lead_the_frequency_ranking_by_action():
     targets, training = rng.random((60, 12)) < 0.08, rng.random((200, 12)) < 0.1
     targets[:, 0] |= ~targets.any(axis=1)
     once = np.ones((60, 1))
-    reference = frequency(training, targets, once, seed=0).values["map_action"]
+    reference = frequency(training.sum(axis=0), targets, once, seed=0).values["map_action"]
     reached = np.mean([METRICS["map_action"](rng.random(targets.shape), targets) for _ in range(60)])
     assert reached == pytest.approx(reference, abs=0.5)
     assert reached > METRICS["map_action"](np.ones(targets.shape), targets) + 2
