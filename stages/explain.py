@@ -37,9 +37,9 @@ def main(params: Params) -> str:
 def _lexicon(params: Params, videos: pa.Table) -> Lexicon:
     """The videos of the audio forms; the forms themselves, which may be many, are not read."""
     columns = ["action_id", "video_id"]
-    pairs = pa.concat_tables(tables.read_stream("audio", Path("data/lexicons/audio.parquet"), columns))
     if params.dataset.source == "features":  # imported features have no sound to play
-        return Lexicon(pairs.slice(0, 0), {})
+        return Lexicon(tables.empty("audio").select(columns), {})
+    pairs = pa.concat_tables(tables.read_stream("audio", Path("data/lexicons/audio.parquet"), columns))
     lending = videos_of(pairs, videos, Path(params.dataset.folder, params.dataset.videos))
     return Lexicon(pairs, {video.video_id: video for video in lending})
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.ablate.result import Result, read_all
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.tables import tables
+from pipeline.foundations.tables import mapped, tables
 from pipeline.report.bench_rows import TABLE, Row, read_rows
 
 TABLES = {
@@ -105,7 +105,7 @@ def read_run_tables(root: Path) -> RunTables:
     Raises:
         PlainError: a file is absent or not what it should be.
     """
-    read = {name: tables.read(schema, root / path) for name, (schema, path) in TABLES.items()}
+    read = {name: _table(schema, root / path) for name, (schema, path) in TABLES.items()}
     return RunTables(
         **read,
         model=_json(root / MODEL),
@@ -115,6 +115,13 @@ def read_run_tables(root: Path) -> RunTables:
         bench=read_rows(root / TABLE) if (root / TABLE).exists() else [],
         ablations=read_all(root / ABLATIONS),
     )
+
+
+def _table(schema: str, path: Path) -> pa.Table:
+    """A table of a run; the forms of the audio lexicon, which may be many, are not held in memory."""
+    if schema == "audio":
+        return mapped.read(schema, path, ["action_id", "video_id"], "form")
+    return tables.read(schema, path)
 
 
 def read_pictures(folder: Path, drawn: pa.Table, playable: pa.Table) -> dict[str, bytes]:

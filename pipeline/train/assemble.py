@@ -10,7 +10,7 @@ from pipeline.clips.imported import imported_width
 from pipeline.foundations.params import Model
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
-from pipeline.foundations.tables import tables
+from pipeline.foundations.tables import mapped, tables
 from pipeline.foundations.tables.seeds import seed_of
 from pipeline.graph.normalize import normalize
 from pipeline.lexicon import audio as audio_lexicon
@@ -35,7 +35,8 @@ class Forms:
         Raises:
             PlainError: a table cannot be read, or the text lexicon has not every action once, or no vector at all.
         """
-        self._audio = tables.read("audio", inputs.audio) if design.uses_audio_lexicon else None
+        heard = design.uses_audio_lexicon
+        self._audio = mapped.read("audio", inputs.audio, ["action_id"], "form") if heard else None
         self._path = inputs.audio
         self._lexicon, self._model, self._actions, self._seed = design.lexicon, design.model, actions, seed
         self.text = _text_forms(inputs.text, design.model, actions, seed) if design.uses_text_lexicon else None
