@@ -62,7 +62,7 @@ def _watch_tables(module: object) -> None:
     class Noting(dict[str, object]):
         def __getitem__(self, name: str) -> object:
             callers = [sys._getframe(1), sys._getframe(2)]
-            if not {caller.f_code.co_name for caller in callers} & {"read_stream", "verify"}:
+            if not {caller.f_code.co_name for caller in callers} & {"_opened", "verify"}:
                 _note("table", name)
             return super().__getitem__(name)
 

@@ -5,6 +5,7 @@ canonical NaN, no timestamps (DESIGN.md, invariant 3).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -94,7 +95,8 @@ def width(name: str, path: Path, column: str) -> int:
     Raises:
         PlainError: as `read`.
     """
-    return int(next(read_stream(name, path))[column].type.list_size)
+    with _opened(name, path) as file:
+        return int(file.schema_arrow.field(column).type.list_size)
 
 
 def _as_wide_as(field: pa.Field, width: int | None) -> pa.Field:
@@ -242,15 +244,22 @@ def read_stream(name: str, path: Path, columns: Sequence[str] | None = None) -> 
     Raises:
         PlainError: as `read`.
     """
+    with _opened(name, path) as file:
+        rows_read[str(path)] = file.metadata.num_rows
+        nothing = file.schema_arrow.empty_table()
+        yield nothing.select(columns) if columns else nothing
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns)
+
+
+@contextmanager
+def _opened(name: str, path: Path) -> Iterator[pq.ParquetFile]:
+    """The file of a table; no row has been read yet."""
     try:
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(as_found(name, file.schema_arrow)):
                 raise PlainError(f"{path}: not a table of {name}: found {file.schema_arrow.names}")
-            rows_read[str(path)] = file.metadata.num_rows
-            nothing = file.schema_arrow.empty_table()
-            yield nothing.select(columns) if columns else nothing
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns)
+            yield file
     except (OSError, pa.ArrowInvalid) as error:
         raise PlainError(f"{path}: cannot be read as a table of {name}: {error}") from error
 
@@ -269,8 +278,8 @@ def length(name: str, path: Path) -> int:
     Raises:
         PlainError: as `read`.
     """
-    next(read_stream(name, path))
-    return rows_read[str(path)]
+    with _opened(name, path) as file:
+        return int(file.metadata.num_rows)
 
 
 def verify(name: str, path: Path) -> None:

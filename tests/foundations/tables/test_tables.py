@@ -281,3 +281,14 @@ def test_some_columns_are_read_alone(tmp_path):
     assert {tuple(group.column_names) for group in groups} == {("video_id",)}
     assert [group.num_rows for group in groups] == [0, 8192, 808]
     assert pa.concat_tables(groups)["video_id"][-1].as_py() == "v08999"
+
+
+def test_rows_count_as_read_where_they_were_and_not_where_the_footer_alone_was(tmp_path):
+    forms = np.zeros((3, 5), np.float32)
+    columns = {"video_id": ["a", "b", "c"], "form": forms}
+    path = tmp_path / "whitened.parquet"
+    tables.write("whitened", path, tables.from_columns("whitened", columns))
+    assert (tables.width("whitened", path, "form"), tables.length("whitened", path)) == (5, 3)
+    assert str(path) not in tables.rows_read
+    tables.read("whitened", path)
+    assert tables.rows_read[str(path)] == 3
