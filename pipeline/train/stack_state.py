@@ -4,21 +4,16 @@ Weights, the optimizer's state and averaged weights are tensors; the losses so f
 line of JSON in the header of the same file. No random state is kept: the seed, the epoch and the step name every draw.
 """
 
-import json
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.runtime.files import atomic_write
 from pipeline.foundations.runtime.progress import say
 from pipeline.train.stack import StackedOptimizer
-from pipeline.train.state import Record
+from pipeline.train.state import Record, read_state, restore, write_state
 
 
 class StackState(NamedTuple):
@@ -44,7 +39,7 @@ class Checkpoint:
         """Read the header, where there is a file.
 
         Raises:
-            PlainError: the file is damaged.
+            PlainError: the file is damaged, or has values that are not finite.
         """
         self._path = path
         self.losses: list[list[float]] = []
@@ -52,13 +47,7 @@ class Checkpoint:
         self._saved: dict[str, Tensor] = {}
         if not path.exists():
             return
-        try:
-            with safe_open(path, framework="pt") as file:
-                self._saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dictionary
-                content = json.loads(file.metadata()["progress"])
-            self.losses, self.records = content["losses"], content["records"]
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise PlainError(f"{path}: cannot be read as a training state: {error}; remove it to start anew") from error
+        self._saved, (self.losses, self.records) = read_state(path, itemgetter("losses", "records"))
         say(f"train: going on from epoch {len(self.losses) + 1}")
 
     def load(self, state: StackState) -> list[list[float]]:
@@ -74,22 +63,12 @@ class Checkpoint:
             _, number, slot = name.split(".")
             slots.setdefault(int(number), {})[slot] = self._saved[name]
         state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": slots})
-        present = _tensors(state)
-        if {name: tensor.shape for name, tensor in present.items()} != {
-            name: tensor.shape for name, tensor in self._saved.items()
-        }:
-            raise PlainError(f"{self._path}: is the state of another model; remove it to start anew")
-        with torch.no_grad():
-            for name, tensor in present.items():
-                tensor.copy_(self._saved[name])
+        restore(self._path, _tensors(state), self._saved)
         return [*self.losses]
 
     def save(self, state: StackState, losses: list[list[float]]) -> None:
         """Write the file, atomically."""
-        progress = json.dumps({"losses": losses, "records": self.records})
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(state).items()}
-        with atomic_write(self._path) as draft:
-            draft.write_bytes(save(tensors, metadata={"progress": progress}))
+        write_state(self._path, _tensors(state), {"losses": losses, "records": self.records})
 
 
 def _tensors(state: StackState) -> dict[str, Tensor]:

@@ -5,9 +5,10 @@ header. No random state is kept: every draw is named by the seed, the epoch and 
 """
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,6 +23,7 @@ from pipeline.model.model import MultiActionModel
 
 Record = dict[str, float]
 """The values of one epoch's curves, by name."""
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +65,7 @@ class Progress:
 
 def save_state(path: Path, learner: Learner, progress: Progress) -> None:
     """Write a checkpoint, atomically."""
-    description = json.dumps(vars(progress))
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(learner).items()}
-    with atomic_write(path) as draft:
-        draft.write_bytes(save(tensors, metadata={"progress": description}))
+    write_state(path, _tensors(learner), vars(progress))
 
 
 def load_state(path: Path, learner: Learner) -> Progress:
@@ -77,22 +76,47 @@ def load_state(path: Path, learner: Learner) -> Progress:
     """
     if not path.exists():
         return Progress()
+    saved, progress = read_state(path, lambda content: Progress(**content | {"history": tuple(content["history"])}))
+    _make_momentum(learner, saved)
+    restore(path, _tensors(learner), saved)
+    return progress
+
+
+def write_state(path: Path, tensors: Mapping[str, Tensor], progress: Mapping[str, Any]) -> None:
+    """Write tensors, and how far training has come in JSON's types, as one file, atomically."""
+    copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_write(path) as draft:
+        draft.write_bytes(save(copies, metadata={"progress": json.dumps(progress)}))
+
+
+def read_state(path: Path, progress_of: Callable[[dict[str, Any]], P]) -> tuple[dict[str, Tensor], P]:
+    """The tensors of a file that `write_state` wrote, and what `progress_of` makes of the rest.
+
+    Raises:
+        PlainError: the file is damaged, or has values that are not finite.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dictionary
-            content = json.loads(file.metadata()["progress"])
-        progress = Progress(**content | {"history": tuple(content["history"])})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dictionary
+            progress = progress_of(json.loads(file.metadata()["progress"]))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise PlainError(f"{path}: cannot be read as a training state: {error}; remove it to start anew") from error
-    _make_momentum(learner, saved)
-    present = _tensors(learner)
-    if present.keys() != saved.keys() or any(present[name].shape != saved[name].shape for name in saved):
+    finite.check(path, tensors)
+    return tensors, progress
+
+
+def restore(path: Path, present: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    """Copy what `read_state` read at `path` into the tensors of the same names.
+
+    Raises:
+        PlainError: names or shapes differ.
+    """
+    shapes = [{name: tensor.shape for name, tensor in tensors.items()} for tensors in (present, saved)]
+    if shapes[0] != shapes[1]:
         raise PlainError(f"{path}: is the state of another model; remove it to start anew")
-    finite.check(path, saved)
     with torch.no_grad():
         for name, tensor in present.items():
             tensor.copy_(saved[name])
-    return progress
 
 
 def _tensors(learner: Learner) -> dict[str, Tensor]:

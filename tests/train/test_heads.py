@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
+from pipeline.foundations.runtime.errors import PlainError
 from pipeline.metrics.metrics import map_sample_of_each
 from pipeline.model.loss import bce
 from pipeline.model.model import HeadModel
@@ -12,6 +13,7 @@ from pipeline.train.assemble import assemble
 from pipeline.train.heads import Setting, Trial, fit_heads
 from pipeline.train.split import Split
 from pipeline.train.stack_state import Checkpoint
+from pipeline.train.state import read_state, write_state
 from tests.train.test_assemble import redesigned
 
 
@@ -73,3 +75,14 @@ def test_a_state_that_diverged_is_not_saved_so_that_a_rerun_does_not_go_on_from_
         assert one.diverged
         assert np.isfinite(one.losses).tolist() == [True, False]
     assert len(Checkpoint(tmp_path / "state.safetensors").losses) == 1
+
+
+def test_a_state_with_numbers_that_are_none_is_refused_by_name(head, features, setting, tmp_path):
+    path = tmp_path / "state.safetensors"
+    trial = Trial(seed=7, learning_rate=0.01, weight_decay=0.0, epochs=1)
+    fit_heads({7: head}, [trial], split_of(features), split_of(features), setting._replace(checkpoint=Checkpoint(path)))
+    tensors, content = read_state(path, dict)
+    tensors["weights.1"][0, 2] = torch.nan
+    write_state(path, tensors, content)
+    with pytest.raises(PlainError, match=r"state\.safetensors: weights\.1: has values that are not finite"):
+        Checkpoint(path)
