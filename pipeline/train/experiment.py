@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 from pipeline.clips.packs import TABLE, Packs
 from pipeline.foundations.params import Execution, Frames, Train
 from pipeline.foundations.runtime import files
-from pipeline.foundations.runtime.devices import choose_device, is_deterministic
+from pipeline.foundations.runtime.devices import FASTEST, choose_device, is_deterministic
+from pipeline.foundations.runtime.progress import say
 from pipeline.foundations.runtime.shards import input_key, locked_work_dir
 from pipeline.model.checkpoint import save_model
 from pipeline.model.design import Design
@@ -35,6 +37,32 @@ from pipeline.train.step import averaged
 from pipeline.train.views import center_view, random_view
 
 
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What a training run does, wherever it writes the result."""
+
+    inputs: Inputs
+    design: Design
+    train: Train
+    metrics: Mapping[str, Metric]
+    """Of the validation videos after an epoch, by name."""
+    seed: int
+    execution: Execution
+
+    def work_key(self, *more: object) -> str:
+        """Names the work folder of a run by all that its bits depend on: a run goes on from no other.
+
+        The kind of device is of that, and whether its kernels are deterministic, as in `Devices.compute`.
+        """
+        kind = choose_device(self.execution.device).type
+        compute = kind, is_deterministic(self.execution, kind)
+        return input_key(vars(self.design), self.train, self.seed, digests(self.inputs), compute, *more)
+
+    def board(self, key: str) -> Path | None:
+        """The folder of TensorBoard's curves, where they are asked for."""
+        return Path(self.execution.tensorboard) / key if self.execution.tensorboard else None
+
+
 class Outcome(NamedTuple):
     """Result of a training run."""
 
@@ -44,23 +72,14 @@ class Outcome(NamedTuple):
     """Of the last epoch."""
 
 
-def run(
-    inputs: Inputs,
-    *,
-    model_folder: Path,
-    curves_folder: Path,
-    design: Design,
-    train: Train,
-    metrics: Mapping[str, Metric],
-    seed: int,
-    execution: Execution,
-) -> Outcome:
+def run(experiment: Experiment, *, model_folder: Path, curves_folder: Path) -> Outcome:
     """Train a model and write it with its curves; an interrupted run of the same inputs goes on where it was.
 
     Raises:
         PlainError: as `pipeline.train.loop.fit`, or inputs do not fit one another.
     """
-    key = work_key(inputs, design, train, seed, execution)
+    inputs, design, train = experiment.inputs, experiment.design, experiment.train
+    seed, execution, key = experiment.seed, experiment.execution, experiment.work_key()
     with (
         init_distributed(execution.device) as context,
         kernels(train, execution, context),
@@ -75,22 +94,30 @@ def run(
             frames=design.frames,
             seed=seed,
             loss=make_loss(train, data.training.counts(), context),
-            metrics=metrics,
+            metrics=experiment.metrics,
             context=context,
             workers=execution.workers,
             folder=folder,
             checkpoint_minutes=execution.checkpoint_minutes,
         )
-        board = Path(execution.tensorboard) / key if execution.tensorboard else None
-        with Curves(folder / "curves", board=board) if context.is_main else nullcontext() as curves:
+        with Curves(folder / "curves", board=experiment.board(key)) if context.is_main else nullcontext() as curves:
             log = curves.log if curves else _ignore
             progress = fit(learner, data, setting, on_epoch_start=partial(renew_forms, learner, forms), log=log)
         if context.is_main:
             save_model(model_folder, learner.result, description)
-            with files.atomic_write(curves_folder) as draft:
-                shutil.copytree(folder / "curves", draft)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Outcome(parameters, len(data.training), progress.history[-1])
+            keep_curves(folder, curves_folder)
+    return Outcome(parameters_of(model), len(data.training), progress.history[-1])
+
+
+def keep_curves(work: Path, target: Path) -> None:
+    """Copy the learning curves of a run's work folder to where they are kept."""
+    with files.atomic_write(target) as draft:
+        shutil.copytree(work / "curves", draft)
+
+
+def parameters_of(model: nn.Module) -> int:
+    """How many numbers it learns."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def make_learner(model: MultiActionModel, train: Train, context: DistributedContext) -> Learner:
@@ -104,8 +131,11 @@ def make_learner(model: MultiActionModel, train: Train, context: DistributedCont
 
 
 def kernels(train: Train, execution: Execution, context: DistributedContext) -> AbstractContextManager[None]:
-    """Hold PyTorch to the threads and the kernels that the parameters name."""
-    return reproducible(train.threads, deterministic=is_deterministic(execution, context.device.type))
+    """Hold PyTorch to the threads and the kernels that the parameters name; the log says where rounding may differ."""
+    deterministic = is_deterministic(execution, context.device.type)
+    if context.is_main and not deterministic:
+        say(FASTEST)
+    return reproducible(train.threads, deterministic=deterministic)
 
 
 def prepare_batch_norm(model: nn.Module, train: Train, context: DistributedContext) -> None:
@@ -151,16 +181,6 @@ def renew_forms(learner: Learner, forms: Forms, epoch: int) -> None:
         drawn = forms.audio(epoch)
         for model in (learner.model, learner.result):
             model.set_forms(audio=drawn, text=forms.text)
-
-
-def work_key(inputs: Inputs, design: Design, train: Train, seed: int, execution: Execution, *more: object) -> str:
-    """Names the work folder of a run by all that its bits depend on: a run goes on from no other.
-
-    The kind of device is of that, and whether its kernels are deterministic, as in `Devices.compute`.
-    """
-    kind = choose_device(execution.device).type
-    compute = kind, execution.deterministic or kind != "cuda"
-    return input_key(vars(design), train, seed, digests(inputs), compute, *more)
 
 
 def digests(inputs: Inputs) -> list[tuple[str, str]]:

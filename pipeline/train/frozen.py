@@ -28,7 +28,7 @@ from pipeline.train.assemble import Forms, assemble
 from pipeline.train.batches import in_order, load
 from pipeline.train.data import Examples
 from pipeline.train.distributed import init_distributed
-from pipeline.train.experiment import kernels, make_loss, open_data, run
+from pipeline.train.experiment import Experiment, kernels, make_loss, open_data, run
 from pipeline.train.heads import Fitted, Log, Setting, StackedMetric, Trial, fit_heads
 from pipeline.train.inputs import Inputs
 from pipeline.train.loop import Metric
@@ -81,16 +81,15 @@ def freeze(
             network, _, description = assemble(inputs, fixed, seed=seed)
             save_model(draft / BACKBONE, network, description)
         else:
-            run(
-                inputs,
-                model_folder=draft / BACKBONE,
-                curves_folder=draft / "curves",
+            experiment = Experiment(
+                inputs=inputs,
                 design=fixed,
                 train=_as_backbone_trains(train, frozen),
                 metrics=metrics,
                 seed=seed,
                 execution=execution,
             )
+            run(experiment, model_folder=draft / BACKBONE, curves_folder=draft / "curves")
         return write_features(draft, inputs, train=train, views=frozen.views, seed=seed, execution=execution)
 
 

@@ -13,6 +13,7 @@ from pipeline.foundations.params.editing import edited
 from pipeline.foundations.tables import tables
 from pipeline.model.checkpoint import load_model
 from pipeline.model.design import Design
+from pipeline.train.experiment import Experiment
 from pipeline.train.imported import run_imported
 from pipeline.train.inputs import Inputs
 from stages import (
@@ -126,10 +127,11 @@ def test_training_that_was_stopped_goes_on_and_ends_with_the_same_bytes(inside, 
         return 50.0
 
     def run(**metrics):
-        run_imported(
-            Inputs(), model_folder=tmp_path / "model", curves_folder=tmp_path / "curves", design=Design.of(params),
-            train=params.train, metrics=metrics, seed=params.seed, execution=params.execution,
+        experiment = Experiment(
+            inputs=Inputs(), design=Design.of(params), train=params.train, metrics=metrics, seed=params.seed,
+            execution=params.execution,
         )  # fmt: skip
+        run_imported(experiment, model_folder=tmp_path / "model", curves_folder=tmp_path / "curves")
 
     with pytest.raises(KeyboardInterrupt):
         run(map_sample=stops)

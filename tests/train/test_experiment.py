@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from pipeline.train import loop
 from pipeline.train.assemble import assemble
-from pipeline.train.experiment import work_key
+from pipeline.train.experiment import Experiment
 from stages import train
 from tests.train.miniature import changed, write_params
 
@@ -84,7 +84,9 @@ def test_a_run_does_not_go_on_from_one_on_another_kind_of_device_or_with_other_k
 ):
     def key(device, deterministic):
         execution = small.execution.model_copy(update={"device": device, "deterministic": deterministic})
-        return work_key(miniature.inputs, design, small.train, 7, execution)
+        inputs, train = miniature.inputs, small.train
+        given = {"inputs": inputs, "design": design, "train": train, "metrics": {}, "seed": 7, "execution": execution}
+        return Experiment(**given).work_key()
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     on_cpu = key("cpu", True)

@@ -12,7 +12,7 @@ from pipeline.model.normalize import as_clips
 from pipeline.train.assemble import assemble
 from pipeline.train.batches import shuffled
 from pipeline.train.data import Pick
-from pipeline.train.experiment import open_data, run
+from pipeline.train.experiment import Experiment, open_data, run
 from pipeline.train.frozen import BACKBONE, HeadTrainer, freeze, frozen_splits
 from pipeline.train.heads import Trial
 from pipeline.train.schedule import learning_rate
@@ -105,16 +105,15 @@ def test_the_backbone_is_trained_as_a_model_is_whose_head_has_that_rate(
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     frozen_at(tmp_path / "features", design, backbone="fc")
     assert small.frozen.head_rate == 10.0
-    run(
-        miniature.inputs,
-        model_folder=tmp_path / "model",
-        curves_folder=tmp_path / "curves",
+    experiment = Experiment(
+        inputs=miniature.inputs,
         design=redesigned(design, model={"heads": ("fc",)}),
         train=small.train.model_copy(update={"head_rate": 10.0, "head_weight_decay": small.train.weight_decay / 10}),
         metrics={"map_action": map_action},
         seed=7,
         execution=small.execution,
     )
+    run(experiment, model_folder=tmp_path / "model", curves_folder=tmp_path / "curves")
     frozen, joint = (tmp_path / name / WEIGHTS for name in (f"features/{BACKBONE}", "model"))
     assert frozen.read_bytes() == joint.read_bytes()
 

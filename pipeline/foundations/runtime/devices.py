@@ -22,6 +22,8 @@ from pipeline.foundations.runtime.progress import say
 Device = Literal["auto", "cpu", "cuda"]
 MAX_WAIT = 10.0
 """Seconds to wait for a free GPU: a killed worker may take a while to release its own."""
+FASTEST = "execution.deterministic is false: the GPU takes its fastest kernels, and a rerun gives other last bits"
+"""Said in the log where kernels are not deterministic."""
 _held: dict[Path, FileLock] = {}
 """The locks of this process, which end with it."""
 
@@ -74,18 +76,14 @@ def devices_of(execution: Execution) -> Devices:
         )
     locks = files.cache_folder().absolute() / "gpus"
     deterministic = is_deterministic(execution, kind)
+    if not deterministic:
+        say(FASTEST)
     return Devices("cuda" if kind == "cuda" else "cpu", execution.gpus, locks, deterministic)
 
 
 def is_deterministic(execution: Execution, kind: str) -> bool:
-    """Whether kernels are held to the same bits each time on this kind of device; where not, the log says so.
-
-    A CPU's kernels always are.
-    """
-    if execution.deterministic or kind != "cuda":
-        return True
-    say("execution.deterministic is false: the GPU takes its fastest kernels, and a rerun gives other last bits")
-    return False
+    """Whether kernels are held to the same bits each time on this kind of device; a CPU's always are."""
+    return execution.deterministic or kind != "cuda"
 
 
 def choose_device(device: Device, local_rank: int = 0) -> torch.device:
