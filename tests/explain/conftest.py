@@ -70,10 +70,7 @@ def make_network(small: Params) -> Callable[..., MultiActionModel]:
         model = small.model.model_copy(update={"heads": heads, "relation": relation, **changes})
         transformer = small.transformer.model_copy(update={"attention_heads": 1})
         return build_model(
-            backbone=small.backbone,
-            model=model,
-            gcn=small.gcn,
-            transformer=transformer,
+            replace(Design.of(small), model=model, transformer=transformer),
             actions=len(ACTIONS),
             adjacency=normalize(EDGES, "paper"),
             audio_forms=torch.randn(5, 12),

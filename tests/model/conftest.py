@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.exchange.export import ClipShape, export
 from pipeline.foundations.params import Params
 from pipeline.model.backbones.pooling import Pooling
 from pipeline.model.backbones.resnet3d import ARCHITECTURES, ResNet3d
+from pipeline.model.design import Design
 from pipeline.model.heads import FullyConnected, Head
 from pipeline.model.model import MultiActionModel, build_head, build_model
 from tests.extras import WITHOUT
@@ -40,30 +42,30 @@ def random_graph() -> Callable[..., Tensor]:
 
 
 @pytest.fixture
-def sections(params: Params) -> Callable[..., dict]:
-    """The model's sections of params.yaml, with changes given as `gcn__layers=1`."""
+def design_with(params: Params) -> Callable[..., Design]:
+    """The design of params.yaml, with changes given as `gcn__layers=1`."""
 
-    def make(heads: tuple[str, ...], **changes: object) -> dict:
+    def make(heads: tuple[str, ...], **changes: object) -> Design:
         changes = {"model__heads": heads, "transformer__attention_heads": 4} | changes
         made = {}
         for name in ("backbone", "model", "gcn", "transformer"):
             section = getattr(params, name)
             chosen = {key.split("__")[1]: value for key, value in changes.items() if key.startswith(f"{name}__")}
             made[name] = type(section).model_validate(section.model_dump() | chosen)
-        return made
+        return replace(Design.of(params), **made)
 
     return make
 
 
 @pytest.fixture
-def make_model(sections) -> Callable[..., MultiActionModel]:
+def make_model(design_with) -> Callable[..., MultiActionModel]:
     """A model on r3d_tiny, or another backbone, with random forms of the given sizes."""
 
     def make(
         heads: tuple[str, ...], *, actions: int = 7, audio: int = 384, text: int = 100, **changes: object
     ) -> MultiActionModel:
         return build_model(
-            **sections(heads, **changes),
+            design_with(heads, **changes),
             actions=actions,
             adjacency=torch.eye(actions),
             audio_forms=torch.randn(actions, audio),
@@ -74,15 +76,14 @@ def make_model(sections) -> Callable[..., MultiActionModel]:
 
 
 @pytest.fixture
-def make_head(sections) -> Callable[..., Head]:
+def make_head(design_with) -> Callable[..., Head]:
     """A head alone, for 16 backbone features."""
 
     def make(
         heads: tuple[str, ...], adjacency: Tensor, audio: Tensor | None, text: Tensor | None, **changes: object
     ) -> Head:
-        chosen = sections(heads, **changes)
-        del chosen["backbone"]
-        return build_head(features=16, **chosen, adjacency=adjacency, audio_forms=audio, text_forms=text)
+        design = design_with(heads, **changes)
+        return build_head(design, features=16, adjacency=adjacency, audio_forms=audio, text_forms=text)
 
     return make
 

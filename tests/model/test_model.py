@@ -20,13 +20,13 @@ COUNTS = [
 
 
 @pytest.fixture
-def paper_model(sections):
+def paper_model(design_with):
     """A model of the paper's sizes, without memory for its numbers."""
 
     def make(heads: tuple[str, ...], *, text: int = 300, audio: int = 384, **changes: object) -> MultiActionModel:
         with torch.device("meta"):
             return build_model(
-                **sections(heads, **({"backbone__name": "r2plus1d_34"} | changes)),
+                design_with(heads, **({"backbone__name": "r2plus1d_34"} | changes)),
                 actions=313,
                 adjacency=torch.empty(313, 313),
                 audio_forms=torch.empty(313, audio),
@@ -176,9 +176,9 @@ def test_batch_norm_settings(make_model):
     assert isinstance(model.head, FullyConnected)
 
 
-def test_an_adjacency_of_another_vocabulary(sections):
+def test_an_adjacency_of_another_vocabulary(design_with):
     with pytest.raises(PlainError, match="found 6 actions, expected the vocabulary's 7"):
-        build_model(**sections(("fc",)), actions=7, adjacency=torch.eye(6), audio_forms=None, text_forms=None)
+        build_model(design_with(("fc",)), actions=7, adjacency=torch.eye(6), audio_forms=None, text_forms=None)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_backbone_and_head_are_read_off_the_shapes(published, variant):
 
 
 @pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant != "r2plus1d_34_kinetics"])
-def test_a_model_built_from_what_was_read_takes_every_tensor(published, sections, variant):
+def test_a_model_built_from_what_was_read_takes_every_tensor(published, design_with, variant):
     """Head names and shapes too: the model that the shapes describe has these tensors and no others."""
     theirs = state(published, variant)
     ours = converted(theirs, AUTHORS)
@@ -82,7 +82,7 @@ def test_a_model_built_from_what_was_read_takes_every_tensor(published, sections
     read |= {"backbone__name": backbone_of(ours), "transformer__attention_heads": 1}
     with torch.device("meta"):
         model = build_model(
-            **sections(read.pop("model__heads"), **read),
+            design_with(read.pop("model__heads"), **read),
             actions=313,
             adjacency=torch.empty(313, 313),
             audio_forms=torch.empty(313, 384),

@@ -43,7 +43,7 @@ HEADS = ["trsfmr_text", "trsfmr_audiotext_2layers", "trsfmr_rgb_text_cross"]
 
 
 @pytest.fixture
-def released_head(sections, golden_released):
+def released_head(design_with, golden_released):
     """A head of the released code, by the names and shapes of its tensors, all of them by formula."""
 
     def make(name):
@@ -53,10 +53,9 @@ def released_head(sections, golden_released):
         assert ours.keys() == shapes.keys()
         tensors = {ours[theirs]: torch.from_numpy(formula.tensor(theirs, shape)) for theirs, shape in shapes.items()}
         read = {key.replace(".", "__"): value for key, value in head_of(tensors).items()}
-        chosen = sections(read.pop("model__heads"), **read, transformer__attention_heads=1)
-        del chosen["backbone"]
+        design = design_with(read.pop("model__heads"), **read, transformer__attention_heads=1)
         lexicons = {"audio_forms": torch.from_numpy(formula.audio()), "text_forms": torch.from_numpy(formula.text())}
-        head = build_head(features=512, **chosen, adjacency=torch.eye(313), **lexicons)
+        head = build_head(design, features=512, adjacency=torch.eye(313), **lexicons)
         loaded = head.load_state_dict({name.removeprefix("head."): t for name, t in tensors.items()}, strict=False)
         assert all(name.endswith((".forms", "adjacency")) for name in loaded.missing_keys)
         return head.eval()
