@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.files import atomic_write, sha256
+from pipeline.foundations.tables import tables
+from pipeline.foundations.tables.manifest import read_manifest
 from pipeline.foundations.tables.schemas import SCHEMAS
 from pipeline.lineage import lock
 from pipeline.lineage.finished import check_unchanged, copy_to, read_record
 from pipeline.lineage.lock import Recorded, Stage
 
+ACTIONS = "data/index/actions.parquet"
 TABLES = {
-    "actions": ("actions", "data/index/actions.parquet", "The vocabulary of actions."),
-    "train": ("splits", "data/splits/train.parquet", "Mini M-MiT: the training videos that were drawn."),
+    "actions": ("actions", ACTIONS, "The vocabulary of actions."),
+    "train": ("splits", "data/splits/train.parquet", "The training videos, with the action that each was drawn for."),
     "val": ("splits", "data/splits/val.parquet", "The validation videos."),
     "test": ("splits", "data/splits/test.parquet", "The test videos."),
     "audio": ("audio", "data/lexicons/audio.parquet", "The audio lexicon: forms of sound and the actions they mean."),
@@ -98,17 +102,30 @@ def _describe(root: Path, makers: Mapping[str, Stage]) -> dict[str, Any]:
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.1",
-        "name": "mini-split-and-lexicons",
-        "description": "Mini M-MiT's split with the audio and text lexicons that multi-action recognition builds "
-                       "on it. Videos are named, not contained.",
-        "license": "No licence stated here; the videos and word vectors keep the terms of their publishers.",
+        **_about(root, makers[ACTIONS]),
         "version": f"1.0.0+{content[:12]}",
         "datePublished": max(record["ended"] for record in records.values()),
         "citeAs": PAPER,
         "distribution": [
             _file(root, path, stage, records[stage.name], digests) for path, stage in makers.items()
         ],
-        "recordSet": [_record_set(name, *about) for name, about in TABLES.items()],
+        "recordSet": [_record_set(root, name, *about) for name, about in TABLES.items()],
+    }  # fmt: skip
+
+
+def _about(root: Path, index: Stage) -> dict[str, str]:
+    """What is described, and its licence; a folder of imported features tells both of itself."""
+    dataset, whose, name = index.params.get("dataset", {}), "Mini M-MiT's split", "mini-split-and-lexicons"
+    licence = "No licence stated here; the videos and word vectors keep the terms of their publishers."
+    if dataset.get("source") == "features":
+        manifest = read_manifest(root / dataset["folder"] / dataset["annotations"])
+        whose, name = f"The splits of {manifest.title}", "splits-and-lexicons"
+        licence = f"{manifest.licence}, as the folder of features states; word vectors keep the terms of their own."
+    return {
+        "name": name,
+        "description": f"{whose} with the audio and text lexicons that multi-action recognition builds on it. "
+                       "Videos are named, not contained.",
+        "license": licence,
     }  # fmt: skip
 
 
@@ -154,15 +171,16 @@ def _activity(stage: Stage, record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _record_set(name: str, schema: str, path: str, about: str) -> dict[str, Any]:
-    """A table's rows: its columns as tables.yaml has them, and the key that identifies a row."""
+def _record_set(root: Path, name: str, schema: str, path: str, about: str) -> dict[str, Any]:
+    """A table's rows: its columns as tables.yaml has them, as wide as they are here, and the key of a row."""
+    columns = tables.as_found(schema, pq.read_schema(root / path))
     return {
         "@type": "cr:RecordSet",
         "@id": name,
         "name": name,
         "description": about,
         "key": [{"@id": f"{name}/{column}"} for column in SCHEMAS[schema].key],
-        "field": [_field(name, path, column) for column in SCHEMAS[schema].columns],
+        "field": [_field(name, path, column) for column in columns],
     }
 
 

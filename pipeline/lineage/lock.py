@@ -11,8 +11,8 @@ from ruamel.yaml.error import YAMLError
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.report.dag import is_code
 
-LOCKS = ("data/raw/dvc.lock", "dvc.lock")
-"""The bundled sample's, where it was rendered, and the pipeline's."""
+SAMPLE, PIPELINE = "data/raw/dvc.lock", "dvc.lock"
+"""The bundled sample's lock, which comes with the project, and the pipeline's."""
 TABLES = "tables.yaml"
 """The columns of all tables; a stage names those that it writes beside its parameters."""
 UNDECLARED = ("stages/__init__.py", "pipeline/foundations/runtime", "pipeline/foundations/params")
@@ -49,18 +49,29 @@ class Stage(NamedTuple):
 
 
 def read_stages(root: Path) -> dict[str, Stage]:
-    """All stages that have run, in an order in which they can run.
+    """All stages that have run, in an order in which they can run; the sample's where the pipeline reads the sample.
 
     Raises:
         PlainError: no stage has run here, or a lock file is damaged.
     """
-    stages: dict[str, Stage] = {}
-    for name in LOCKS:
-        if (root / name).exists():
-            stages |= {key: _stage(key, value) for key, value in _load(root / name).get("stages", {}).items()}
+    stages, rendered = _read(root / PIPELINE), _read(root / SAMPLE)
+    if stages:
+        rendered = {name: stage for name, stage in rendered.items() if _is_read(stage, stages)}
+    stages = rendered | stages
     if not stages:
-        raise PlainError(f"{root / 'dvc.lock'}: not there; run `dvc repro` first")
+        raise PlainError(f"{root / PIPELINE}: not there; run `dvc repro` first")
     return dict(_in_order(stages))
+
+
+def _is_read(source: Stage, stages: Mapping[str, Stage]) -> bool:
+    """Whether one of `stages` reads what `source` wrote."""
+    return any(feeds(source, stage) for stage in stages.values())
+
+
+def _read(path: Path) -> dict[str, Stage]:
+    """The stages of a lock file, where it is there."""
+    entries = _load(path).get("stages", {}) if path.exists() else {}
+    return {name: _stage(name, entry) for name, entry in entries.items()}
 
 
 def _load(path: Path) -> dict[str, Any]:

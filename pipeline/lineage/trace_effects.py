@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
+from pipeline.clips.imported import SPLITS
 from pipeline.foundations.tables import tables
 from pipeline.lineage.audit import lookup
 from pipeline.lineage.consistency import TABLES
@@ -52,10 +53,17 @@ def _uses(stages: Mapping[str, Stage], held: Collection[str], split: str) -> Ite
             yield Node(GRAPH, "its labels are counted")
         if _setting(stages, "whiten", "whitening.method") == "fit" and "data/features/vggish.parquet" in held:
             yield Node(WHITENING, "fitted on it, among others")
-    if "data/clips/clips.parquet" in held and "train" in stages:
+    if "train" in stages and _copied(stages, held, split):
         yield Node(MODEL, "trained on it" if split == "train" else "validated on it")
     if "data/predictions/predictions.parquet" in held:
         yield Node(METRICS, "scored on it, among others")
+
+
+def _copied(stages: Mapping[str, Stage], held: Collection[str], split: str) -> bool:
+    """Whether training sees a video: it has a copy; imported features of a split are all copied, without names."""
+    if _setting(stages, "prepare_clips", "dataset.source") == "features":
+        return split in SPLITS and f"data/splits/{split}.parquet" in held
+    return "data/clips/clips.parquet" in held
 
 
 def _setting(stages: Mapping[str, Stage], name: str, key: str) -> object:

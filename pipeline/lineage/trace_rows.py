@@ -96,7 +96,8 @@ def _verdict(root: Path, video_id: str) -> Node | None:
     row = _row(root, "data/audible/verdicts.parquet", "video_id", video_id)
     if row is None:
         return None
-    loudness = f"{row['seconds']:.2f} s, peak {row['peak_dbfs']:.1f} dBFS, RMS {row['rms_dbfs']:.1f} dBFS"
+    known = not np.isnan(row["seconds"])  # of imported features nothing was decoded
+    loudness = known * f"{row['seconds']:.2f} s, peak {row['peak_dbfs']:.1f} dBFS, RMS {row['rms_dbfs']:.1f} dBFS"
     return Node("sound", row["verdict"], tuple(Node(line, "") for line in (loudness, row["reason"]) if line))
 
 
@@ -112,9 +113,9 @@ def _embedding(root: Path, video_id: str) -> Node | None:
     row = _row(root, "data/features/vggish.parquet", "video_id", video_id)
     if row is None:
         excluded = _row(root, "data/features/excluded.parquet", "video_id", video_id)
-        return Node("VGGish embedding", f"none: {excluded['reason']}") if excluded else None
+        return Node("sound embedding", f"none: {excluded['reason']}") if excluded else None
     values = np.asarray(row["embedding"])
-    return Node("VGGish embedding", f"{values.size} values, mean {values.mean():.4f}, deviation {values.std():.4f}")
+    return Node("sound embedding", f"{values.size} values, mean {values.mean():.4f}, deviation {values.std():.4f}")
 
 
 def _lexicon(root: Path, video_id: str, names: list[str]) -> Node:

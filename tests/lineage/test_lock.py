@@ -85,6 +85,17 @@ def test_stages_come_in_an_order_in_which_they_can_run(tmp_path):
     assert [dep.path for dep in stages["last"].code] == ["b.py", "pipeline/model"]
 
 
+@pytest.mark.parametrize(("reads", "named"), [("data/raw/sample/annotations", True), ("data/made/annotations", False)])
+def test_the_committed_samples_stage_is_named_where_the_pipeline_reads_the_sample_alone(tmp_path, reads, named):
+    (tmp_path / "data/raw").mkdir(parents=True)
+    render = {"render": {"outs": [{"path": "data/raw/sample", "md5": "y"}]}}
+    index = {"index": {"deps": [{"path": reads, "md5": "x"}], "outs": [{"path": "data/index", "md5": "z"}]}}
+    (tmp_path / lock.SAMPLE).write_text(json.dumps({"stages": render}))
+    assert list(lock.read_stages(tmp_path)) == ["render"]
+    (tmp_path / lock.PIPELINE).write_text(json.dumps({"stages": index}))
+    assert list(lock.read_stages(tmp_path)) == (["render", "index"] if named else ["index"])
+
+
 @pytest.mark.parametrize("content", [None, "- a list", "{unclosed"])
 def test_a_missing_or_damaged_lock_is_named(tmp_path, content):
     if content is not None:
