@@ -162,7 +162,13 @@ def _outs(entry: dict) -> list[str]:
 def test_a_stage_opens_no_file_that_it_does_not_declare(ran, stage):
     entry = ran.stages[stage]
     declared = [_inside(ran.root, path) for path in [*entry["deps"], *_outs(entry)]] + [*UNDECLARED]
-    work = [f".cache/{stage}", f".cache/{stage}.lock", f".cache/{stage}.running", f"data/runs/{stage}.jsonl"]
+    work = [
+        ".cache/mapped",
+        f".cache/{stage}",
+        f".cache/{stage}.lock",
+        f".cache/{stage}.running",
+        f"data/runs/{stage}.jsonl",
+    ]
     allowed = [*declared, *work, *HOUSEKEEPING]
     opened = {path for path in ran.watched[stage].opened if _is_page(path) or not _lies_in(path, allowed)}
     if stage in FROZEN:
