@@ -97,14 +97,14 @@ def plan(counts: Counts, costs: UnitCosts, params: Params, machine: Machine) -> 
     held = ROW * counts.videos
 
     def sharded(stage: str, items: float, each: float, disk: float, network: float = 0.0) -> Planned:
-        total = items * each + (costs.start_network if network else costs.start) * (1 + workers)
+        total = items * each + (costs.start_network if network else costs.start) * (1 + workers) + costs.record
         process = PROCESS + network if network else LIGHT
         most = workers * (process + DECODER) + process + held
         return Planned(stage, total / workers, total, disk, most, f"{workers} cores: {each * 1e3:,.1f} ms a video")
 
     audible, form = costs.audible * counts.videos, form_size(params.vggish.source) * FLOAT
     each = costs.hash + costs.listed
-    hashed = counts.videos * each + costs.start
+    hashed = counts.videos * each + costs.start + costs.record
     reading = f"the disk, or {each * 1e3:,.1f} ms a file of {size(costs.file_bytes)}"
     yield Planned("index", hashed / workers, hashed, INDEXED * counts.videos, LIGHT + held, reading)
     yield sharded("filter_silent", counts.videos, costs.sound, 40 * counts.videos)

@@ -4,6 +4,7 @@ Costs are processor seconds, of this process and those it starts, so that anothe
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import torch
 from pipeline.audio.extraction import embed_shard
 from pipeline.audio.silence import judge_shard
 from pipeline.audio.tracks import Track
+from pipeline.bench.memory import PROJECT
 from pipeline.bench.network import EDGES, learn, model_of
 from pipeline.bench.pictures import examples_of
 from pipeline.bench.vggish import seeded_weights_file
@@ -48,6 +50,13 @@ LISTED = 4000
 """Videos that are listed, since one takes some 0.2 ms."""
 HASHED = 50
 """Times that each file is hashed, since one takes less than the clock shows."""
+PARAMETERS = ("params.yaml", "tables.yaml")
+RECORDED = """
+from pipeline.foundations.params import load_params
+from pipeline.foundations.runtime.record import recorded
+with recorded("plan", load_params()):
+    pass
+"""
 COPIES = 12
 """Videos whose copies are read as training does."""
 
@@ -84,6 +93,8 @@ class UnitCosts(NamedTuple):
     """Starting a process of a stage."""
     start_network: float
     """The same, of a stage with a network."""
+    record: float
+    """Recording a stage's run: its versions, its machine, git, and where DVC's cache is."""
 
 
 def measure(paths: Sequence[Path], params: Params, folder: Path, *, actions: int) -> UnitCosts:
@@ -116,6 +127,7 @@ def measure(paths: Sequence[Path], params: Params, folder: Path, *, actions: int
     if not copies:
         raise PlainError(f"doctor --plan: none of {len(tracks)} sampled videos can be decoded; m3a doctor says why")
     step, view = _network(params, actions)
+    start = _start("stages.filter_silent")
     return UnitCosts(
         videos=len(tracks),
         file_bytes=sum(track.bytes for track in tracks) / len(tracks),
@@ -130,8 +142,9 @@ def measure(paths: Sequence[Path], params: Params, folder: Path, *, actions: int
         step=step,
         view_video=_decoding(tracks, params),
         view=view,
-        start=_start("stages.filter_silent"),
+        start=start,
         start_network=_start("stages.evaluate"),
+        record=max(0.0, _recorded("stages.filter_silent", folder / "recorded") - start),
     )
 
 
@@ -228,6 +241,20 @@ def _of_a_batch(work: Callable[[int], None], most: int) -> float:
 
 
 def _start(stage: str) -> float:
-    work = partial(subprocess.run, [sys.executable, "-c", f"import {stage}"], check=True)
+    return _of_a_process(f"import {stage}", Path())
+
+
+def _recorded(stage: str, folder: Path) -> float:
+    """Of a run of a stage that does nothing, in a project of its own."""
+    (folder / ".dvc").mkdir(parents=True)
+    for name in PARAMETERS:
+        shutil.copyfile(name, folder / name)
+    return _of_a_process(f"import {stage}\n{RECORDED}", folder)
+
+
+def _of_a_process(code: str, folder: Path) -> float:
+    """The second of two processes that run some Python code in a folder."""
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "DVC_ROOT": str(folder.absolute())}
+    work = partial(subprocess.run, [sys.executable, "-c", code], cwd=folder, env=environment, check=True)
     work()
     return _seconds(work)

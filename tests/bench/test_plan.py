@@ -15,7 +15,7 @@ from tests.train.miniature import changed
 
 COSTS = UnitCosts(
     videos=32, file_bytes=1e5, hash=1e-3, listed=2e-4, sound=0.005, audible=0.5, vggish=0.06, copy=0.1,
-    copy_bytes=170e3, example=0.0125, step=2.0, view_video=0.02, view=0.5, start=1.0, start_network=4.0,
+    copy_bytes=170e3, example=0.0125, step=2.0, view_video=0.02, view=0.5, start=1.0, start_network=4.0, record=0.25,
 )  # fmt: skip
 COUNTS = Counts(videos=1000, copied=900, trained=800, tested=100, actions=313, lenders=1600.0)
 
@@ -37,16 +37,18 @@ def planned(params, **machine):
 
 def test_a_sharded_stage_takes_its_videos_costs_and_its_processes_starts(paper):
     stages = planned(paper, cores=4, gpu_clips=None)
-    assert stages["filter_silent"].core_seconds == pytest.approx(1000 * 0.005 + 5 * 1.0)
-    assert stages["extract_vggish"].core_seconds == pytest.approx(500 * 0.06 + 5 * 4.0)
-    assert stages["prepare_clips"].core_seconds == pytest.approx(900 * 0.1 + 5 * 1.0)
-    assert stages["prepare_clips"].seconds == pytest.approx((900 * 0.1 + 5 * 1.0) / 4)
+    assert stages["filter_silent"].core_seconds == pytest.approx(1000 * 0.005 + 5 * 1.0 + 0.25)
+    assert stages["extract_vggish"].core_seconds == pytest.approx(500 * 0.06 + 5 * 4.0 + 0.25)
+    assert stages["prepare_clips"].core_seconds == pytest.approx(900 * 0.1 + 5 * 1.0 + 0.25)
+    assert stages["prepare_clips"].seconds == pytest.approx((900 * 0.1 + 5 * 1.0 + 0.25) / 4)
     assert stages["prepare_clips"].disk == 900 * 170e3
     assert stages["filter_silent"].memory == pytest.approx(5 * plan.LIGHT + 4 * DECODER + 600 * 1000)
 
 
 def test_indexing_takes_hashing_and_listing(paper):
-    assert planned(paper, cores=4, gpu_clips=None)["index"].core_seconds == pytest.approx(1000 * (1e-3 + 2e-4) + 1.0)
+    assert planned(paper, cores=4, gpu_clips=None)["index"].core_seconds == pytest.approx(
+        1000 * (1e-3 + 2e-4) + 1.0 + 0.25
+    )
 
 
 def test_training_counts_epochs_precise_statistics_and_validations(paper):
@@ -106,6 +108,17 @@ def test_a_video_that_is_cut_off_costs_what_it_takes_to_find_that_out(corpus, tm
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(corpus.clips[0].read_bytes()[:5000])
     assert unit_costs._decoding([track(cut), track(corpus.clips[1])], corpus.params) > 0
+
+
+@pytest.mark.slow
+def test_recording_a_run_is_measured_in_a_project_of_its_own(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(root)
+    before = set((root / "data/runs").iterdir())
+    assert unit_costs._recorded("stages.filter_silent", tmp_path / "recorded") > 0
+    records = list((tmp_path / "recorded/.dvc/cache/m3a/runs/plan").iterdir())
+    assert len(records) == 2  # the first only warms up
+    assert all('"outcome": "finished"' in record.read_text() for record in records)
+    assert set((root / "data/runs").iterdir()) == before
 
 
 @pytest.mark.slow
