@@ -38,7 +38,7 @@ class VariantRun(NamedTuple):
     """A run of one stage with other parameters, what it says in the end, and its exit status."""
 
     stage: str
-    changes: dict[str, dict[str, Any]]
+    changes: dict[str, Any]
     says: str
     status: int = 0
 
@@ -111,16 +111,19 @@ def clone(target: Path) -> Path:
     return target
 
 
-def nested(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Dotted keys of params.yaml by their section."""
-    sections: dict[str, dict[str, Any]] = {}
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys of params.yaml by their section; a key of no section stays."""
+    sections: dict[str, Any] = {}
     for key, value in values.items():
         section, _, name = key.partition(".")
-        sections.setdefault(section, {})[name] = value
+        if name:
+            sections.setdefault(section, {})[name] = value
+        else:
+            sections[section] = value
     return sections
 
 
-def change_params(root: Path, changes: dict[str, dict[str, Any]]) -> None:
+def change_params(root: Path, changes: dict[str, Any]) -> None:
     """Change some values of a clone's params.yaml, keeping the rest and the comments."""
     path = root / "params.yaml"
     path.write_text(edited(path.read_text(), flat(changes)))
