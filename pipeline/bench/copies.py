@@ -52,15 +52,16 @@ def copies(corpus: Corpus) -> list[Row]:
         found = rates({"ours": partial(read, ours.examples), "peer": partial(read, theirs.examples)}, repeats=REPEATS)
     clips = params.clips
     of = f"{len(ours.decibels)} {'given' if corpus.given else 'rendered'} videos, short side {clips.short_side}"
+    name = "copies of given videos" if corpus.given else "copies"
     line = partial(row, device=on_cores(1), peer=f"JPEG of quality {clips.quality}")
     size = _once(ours.kilobytes, theirs.kilobytes)
     near = _once(float(ours.decibels.mean()), float(theirs.decibels.mean()))
     worst = f"worst video {ours.decibels.min():.1f} dB, beside {theirs.decibels.min():.1f}"
     stored = f"copies as H.264, crf {clips.crf}, of {of}"
     return [
-        line("copies, bytes", size, what=stored, unit="kB a video", bound="at most", target=0.2),
-        line("copies, read", by_rate(found), what=f"training examples from {stored}", unit="clips/s"),
-        line("copies, likeness", near, what=f"peak signal to noise of {stored}", unit="dB", note=worst),
+        line(f"{name}, bytes", size, what=stored, unit="kB a video", bound="at most", target=0.2),
+        line(f"{name}, read", by_rate(found), what=f"training examples from {stored}", unit="clips/s"),
+        line(f"{name}, likeness", near, what=f"peak signal to noise of {stored}", unit="dB", note=worst),
     ]
 
 
