@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pipeline.exchange.released import UNKNOWN
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime.errors import PlainError
-from pipeline.foundations.tables import tables
+from pipeline.foundations.tables import mapped, tables
 
 TABLES = {
     "data/index/videos.parquet": "videos",
@@ -49,6 +49,12 @@ TABLES = {
     "data/explain/compared.parquet": "compared",
 }
 """Every table of the pipeline: its path and the schema that it follows."""
+FORMS = {
+    "vggish": ("video_id", "embedding"),
+    "whitened": ("video_id", "form"),
+    "audio": ("action_id", "video_id", "form"),
+}
+"""Columns of the tables with vectors of many videos, these last."""
 SPLITS = ("train", "val", "test")
 SAME_SUM = 1e-6
 """Relative; a mean summed in another order."""
@@ -71,7 +77,7 @@ class _Project:
 
     def __call__(self, path: str) -> pa.Table:
         if path not in self._read:
-            self._read[path] = tables.read(TABLES[path], self.root / path)
+            self._read[path] = _table(TABLES[path], self.root / path)
         return self._read[path]
 
     def ids(self, path: str) -> set[str]:
@@ -80,6 +86,13 @@ class _Project:
     def split_ids(self, split: str) -> set[str]:
         videos = self("data/index/videos.parquet")
         return set(videos.filter(pc.equal(videos["split"], split))["video_id"].to_pylist())
+
+
+def _table(name: str, path: Path) -> pa.Table:
+    """A table; vectors of many videos are mapped from a file."""
+    if name not in FORMS:
+        return tables.read(name, path)
+    return mapped.read(name, path, FORMS[name][:-1], FORMS[name][-1])
 
 
 def check_consistency(root: Path, params: Params) -> Iterator[Finding]:
@@ -142,10 +155,16 @@ def _forms_are_of_audible_training_videos(project: _Project) -> str:
 
 def _forms_are_the_whitened_embeddings(project: _Project) -> str:
     whitened, lexicon = project("data/features/whitened.parquet"), project("data/lexicons/audio.parquet")
-    forms = dict(zip(whitened["video_id"].to_pylist(), tables.vectors(whitened["form"]), strict=True))
-    rows = zip(lexicon["video_id"].to_pylist(), tables.vectors(lexicon["form"]), strict=True)
-    other = {video for video, form in rows if video not in forms or not np.array_equal(forms[video], form)}
-    return _unexpected(other, set(), "other forms")
+    place = pc.index_in(lexicon["video_id"], value_set=whitened["video_id"].combine_chunks()).combine_chunks()
+    rows, known = pc.fill_null(place, 0).to_numpy(), pc.is_valid(place).to_numpy(zero_copy_only=False)
+    forms, found = tables.vectors(whitened["form"]), tables.vectors(lexicon["form"])
+    if len(found) and len(forms) and found.shape[1] != forms.shape[1]:
+        return f"forms of {found.shape[1]} numbers, and embeddings of {forms.shape[1]}"
+    same = np.zeros(len(found), dtype=bool)
+    for start in range(0, len(found) if len(forms) else 0, tables.ROW_GROUP):
+        part = slice(start, start + tables.ROW_GROUP)
+        same[part] = known[part] & (found[part] == forms[rows[part]]).all(axis=1)
+    return _unexpected(set(lexicon["video_id"].filter(pa.array(~same)).to_pylist()), set(), "other forms")
 
 
 def _whitening_saw_training_alone(project: _Project) -> str:

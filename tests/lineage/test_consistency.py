@@ -1,5 +1,6 @@
 """What the graph counts, against the labels. The other relations are held against real runs (test_audit.py)."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -66,3 +67,29 @@ def test_a_graph_that_lacks_some_counts_was_not_published_so(project, params):
 def test_a_published_graph_holds_probabilities(project, params):
     _change(project, source_count=_unknown, pair_count=_unknown, psi=lambda psi: [2.0] * len(psi))
     assert _against(project, params) == "psi outside [0, 1]"
+
+
+def _forms_against(project, params, whitened, lexicon):
+    columns = {"video_id": list(whitened), "form": np.array([*whitened.values()], np.float32)}
+    tables.write("whitened", project / "data/features/whitened.parquet", tables.from_columns("whitened", columns))
+    ids, forms = list(lexicon), np.array([*lexicon.values()], np.float32)
+    columns = {"action_id": [0] * len(ids), "video_id": ids, "form": forms}
+    table = tables.from_columns("audio", columns) if ids else tables.empty("audio")
+    tables.write("audio", project / "data/lexicons/audio.parquet", table)
+    findings = {finding.statement: finding.against for finding in check_consistency(project, params)}
+    return findings["audio forms are the whitened embeddings"]
+
+
+@pytest.mark.parametrize(
+    ("lexicon", "against"),
+    [
+        ({"a": [1, 2], "c": [5, 6]}, ""),
+        ({}, ""),
+        ({"a": [1, 2], "b": [3, 9]}, "other forms: 1 unexpected: b"),
+        ({"a": [1, 2], "d": [1, 2]}, "other forms: 1 unexpected: d"),
+        ({"a": [1, 2, 3]}, "forms of 3 numbers, and embeddings of 2"),
+    ],
+)
+def test_a_form_that_is_not_its_videos_embedding_is_named(project, params, monkeypatch, lexicon, against):
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    assert _forms_against(project, params, {"a": [1, 2], "b": [3, 4], "c": [5, 6]}, lexicon) == against
