@@ -9,6 +9,7 @@ Shapes: B videos, N actions, S seeds.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import pyarrow as pa
 
@@ -16,6 +17,9 @@ from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
 from pipeline.metrics import intervals
 from pipeline.metrics.intervals import Estimate, Measured
+
+MANY = 2_000_000
+"""Scores from which a table is measured by several processes, which take seconds to start."""
 
 
 class Figure(NamedTuple):
@@ -54,10 +58,11 @@ def figures(
     """
     found: dict[str, dict[str, Figure]] = {}
     first: tuple[list[Measured], list[str]] | None = None
+    every = [table for of_seeds in predictions.values() for table in of_seeds]
+    all_measured = iter(_measured(every, actions=actions, bootstrap=bootstrap, seed=seed))
     for row, of_seeds in predictions.items():
         videos = _same_videos(row, of_seeds)
-        draws_BR = intervals.draw(len(videos), bootstrap, seed)
-        measured = [intervals.measure(*_arrays(table, actions), draws_BR) for table in of_seeds]
+        measured = [next(all_measured) for _ in of_seeds]
         against = first[0] if first and first[1] == videos else None
         leads = intervals.leads_over_seeds(measured, against) if against else None
         first = first or (measured, videos)
@@ -87,6 +92,14 @@ def _same_videos(row: str, of_seeds: Sequence[pa.Table]) -> list[str]:
     return videos[0]
 
 
-def _arrays(table: pa.Table, actions: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and targets, B x N."""
-    return tables.vectors(table["scores"]), tables.multi_hot(table["actions"], actions)
+def _measured(predictions: Sequence[pa.Table], *, actions: int, bootstrap: int, seed: int) -> list[Measured]:
+    """Every metric of each table of predictions; of many scores, in as many processes as there are cores."""
+    scores = sum(table.num_rows for table in predictions) * actions
+    pool = joblib.Parallel(n_jobs=-1 if scores > MANY else 1)
+    found: list[Measured] = pool(joblib.delayed(_measure)(table, actions, bootstrap, seed) for table in predictions)
+    return found
+
+
+def _measure(table: pa.Table, actions: int, bootstrap: int, seed: int) -> Measured:
+    draws_BR = intervals.draw(table.num_rows, bootstrap, seed)
+    return intervals.measure(tables.vectors(table["scores"]), tables.multi_hot(table["actions"], actions), draws_BR)

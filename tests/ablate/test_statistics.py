@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pipeline.ablate import statistics
 from pipeline.ablate.statistics import figures, spread
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
@@ -41,6 +42,11 @@ def rows(targets):
 @pytest.fixture(scope="module")
 def found(rows):
     return figures(rows, actions=ACTIONS, bootstrap=4000, seed=1)
+
+
+def test_large_tables_are_measured_by_several_processes_to_the_same_figures(rows, found, monkeypatch):
+    monkeypatch.setattr(statistics, "MANY", 0)
+    assert figures(rows, actions=ACTIONS, bootstrap=4000, seed=1) == found
 
 
 def test_by_hand():
