@@ -19,11 +19,11 @@ def quick(monkeypatch):
     monkeypatch.setattr(cuda, "REPEATS", 1)
 
 
-@pytest.fixture
-def little(corpus):
+@pytest.fixture(scope="module")
+def little(corpus, tmp_path_factory):
     """The corpus, with GCNs of eight hidden features."""
     params = corpus.params.model_copy(update={"gcn": corpus.params.gcn.model_copy(update={"hidden": 8})})
-    return Corpus(corpus.folder, params)
+    return Corpus(tmp_path_factory.mktemp("little"), params)
 
 
 def test_the_papers_network_takes_38_gmac_a_clip():

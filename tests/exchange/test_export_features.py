@@ -27,7 +27,7 @@ from tests.presets import ROOT, preset_text
 from tests.train.miniature import SMALL, changed, write_inputs
 
 VIEWS = 3
-FILES = [FEATURES / split / f"{field}.npy" for split in ("train", "val") for field in ("views", "targets", "sounds")]
+FILES = [FEATURES / split / name for split in ("train", "val") for name in ("views.npy", "targets.npz", "sounds.npy")]
 
 
 @pytest.fixture(scope="module")

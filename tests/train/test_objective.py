@@ -11,9 +11,9 @@ from pipeline.model.loss import bce
 from pipeline.train.objective import Objective, compile_objective
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.step import descend, skip_unless_finite
-from tests.model.conftest import make_model, sections
+from tests.model.conftest import design_with, make_model
 
-__all__ = ["make_model", "sections"]  # fixtures of others, handed on
+__all__ = ["design_with", "make_model"]  # fixtures of others, handed on
 
 PLAIN = Factored.forward
 STEPS = 3

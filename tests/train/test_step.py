@@ -18,9 +18,9 @@ from pipeline.train.objective import Objective
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.state import Learner
 from pipeline.train.step import LateLoss, clip_of, descend, skip_unless_finite
-from tests.model.conftest import make_model, sections
+from tests.model.conftest import design_with, make_model
 
-__all__ = ["make_model", "sections"]  # fixtures of others, handed on
+__all__ = ["design_with", "make_model"]  # fixtures of others, handed on
 
 
 def stepped(model, optimizer, factor):
