@@ -10,6 +10,7 @@ from pipeline.evaluate.frozen import score_each
 from pipeline.foundations.params import Params
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
+from pipeline.foundations.runtime.memory import keep_freed_blocks
 from pipeline.foundations.tables import tables
 from pipeline.metrics.metrics import map_sample_of_each
 from pipeline.model.backbones.imported import NAME as IMPORTED
@@ -77,4 +78,5 @@ def write_predictions(
 
 
 if __name__ == "__main__":
+    keep_freed_blocks()
     main()
