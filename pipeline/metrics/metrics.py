@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score
 from pipeline.foundations.runtime.errors import PlainError
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
-MANY = 5000
+MANY = 1000
 """Videos up to which scikit-learn judges each ranking. Of more, this module does, equal to it to rounding: scikit-learn
 takes 2 ms for a video's ranking, and 10 ms for an action's."""
 
