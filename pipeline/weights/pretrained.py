@@ -112,7 +112,7 @@ def _words(path: Path, words: Words, actions: Mapping[str, Sequence[str]]) -> We
     if bare := text.lacking(actions, vectors):
         say(
             f"fetch_weights: warning: {words.name} has no vector for any word of {len(bare):,} of {len(actions):,} "
-            f"actions, such as {', '.join(bare[:NAMED])}: heads with text cannot be trained; name others in words.name"
+            f"actions, such as {', '.join(bare[:NAMED])}: their text nodes start from zeros; name others in words.name"
         )
     word_files.save(vectors, path)
     return _weight(path, source, trained=True, note=f"{len(vectors):,} vectors of {words.size}")

@@ -80,7 +80,7 @@ def test_soundnet_takes_vggishs_place_and_says_what_it_is(weights_of, folder, tm
 def test_actions_without_a_word_vector_are_said_when_the_vectors_come(weights_of, tmp_path, capfd):
     (tmp_path / "words.txt").write_text("dancing 1 2\n")
     weights_of(words=Words(source="file", name=str(tmp_path / "words.txt"), size=2, prompts=(), pooling="mean"))
-    assert "has no vector for any word of 1 of 1 actions, such as singing: heads with text" in capfd.readouterr().err
+    assert "has no vector for any word of 1 of 1 actions, such as singing: their text nodes" in capfd.readouterr().err
 
 
 def test_the_sample_gets_untrained_vggish_and_real_word_vectors(weights_of, folder):
