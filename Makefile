@@ -8,7 +8,7 @@ EXTRAS ?=
 TORCH_INDEX ?=
 VENV ?= .venv
 # What `make real` makes of the real data: a table of m3a ablate (table1, table2, controls), and some of its rows or all.
-# Those of Table 1 took 56 minutes on two cores beside other work; Table 2's sentences need a folder that is not here.
+# Those of Table 1 took 17 minutes on two quiet cores of an AMD EPYC; Table 2's sentences need a folder that is not here.
 TABLE ?= table1
 ROWS ?= $(ROWS_$(TABLE))
 ROWS_table1 := fc,visual,audio-text,all,late_fusion
