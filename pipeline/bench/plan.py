@@ -34,8 +34,14 @@ LIGHT = 170e6
 """Bytes of a process of a stage without a network: 140 to 175 MB measured."""
 EMBEDDED = 8.4e6
 """Bytes that VGGish takes on the way for each video of a shard: 268 MB measured for 32."""
+SCORED = 170e6
+"""Bytes of a process that scores views, beside those of a worker: 168 MB measured, with the sample's network."""
+WEIGHED = 100e6
+"""Bytes that the intervals take beside their draws: 54 to 110 MB measured, whatever the number of videos."""
 INDEXED = 40.0
 """Bytes of a row of the table of videos: most are its digest, which does not compress."""
+DRAWN = 8
+"""Bytes of how often a draw of the bootstrap holds a video; as drawn, and as weights."""
 SCRATCH, TABLES = 2e9, 60.0
 """Bytes and seconds at most of the stages that work on whole tables, at a million videos (tests/test_million.py)."""
 
@@ -147,7 +153,8 @@ def _tested(counts: Counts, costs: UnitCosts, params: Params, machine: Machine) 
     evaluate = params.evaluate
     views = -(-evaluate.temporal_views * evaluate.spatial_views // evaluate.batch) * evaluate.batch
     disk = counts.tested * counts.actions * FLOAT
-    most = machine.cores * (PROCESS + DECODER) + ROW * counts.tested
+    draws = 2 * evaluate.bootstrap * counts.tested * DRAWN
+    most = machine.cores * (PROCESS + SCORED + DECODER) + PROCESS + draws + WEIGHED + ROW * counts.tested
     decoding = counts.tested * costs.view_video + costs.start_network * (1 + machine.cores)
     if machine.gpu_clips is None:
         total = decoding + counts.tested * views * costs.view

@@ -38,7 +38,7 @@ from pipeline.foundations.tables.seeds import generator
 from pipeline.metrics import metrics
 
 LEVEL = 95.0
-CELLS = 1 << 24  # numbers held at once while a ranking is weighed by many draws: 128 MiB
+CELLS = 1 << 20  # numbers held at once while a ranking is weighed by many draws: 8 MiB, which caches hold
 
 
 class Estimate(NamedTuple):
