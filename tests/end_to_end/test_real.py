@@ -20,7 +20,7 @@ def test_real_data_come_with_the_project_and_end_in_a_tuned_table(tmp_path: Path
     command = ["sh", "environment/real.sh", "table1", "fc,audio-text", "audioset", "--", "--seeds", "2", *settings]
     run = subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
-    table, *parts = sorted((root / "data/ablations").glob("*audioset*.csv"), key=lambda path: len(path.name))
+    table, *parts = sorted((root / "data/ablations").glob("table1-*audioset*.csv"), key=lambda path: len(path.name))
     assert [path.stem.rpartition("-")[2] for path in parts] == ["unimplied", "activities"]
     rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     assert {(row["row"], row["tuning"]) for row in rows} == {
