@@ -95,4 +95,4 @@ def faults(how):
 
 
 def test_blocks_that_are_kept_are_not_mapped_again():
-    assert faults("kept") < 1_000 < 100_000 < faults("given back")
+    assert faults("kept") < faults("given back") / 4  # pages of 4 kB, or of 2 MB where the kernel gives such
