@@ -1,6 +1,6 @@
-"""Memory of processes: their peaks, from the kernel (VmHWM), and whether freed blocks are kept.
+"""Memory of processes: their peaks, and whether they keep freed blocks.
 
-Unlike `getrusage`, where a program inherits the peak of its parent.
+Peaks are the kernel's (VmHWM), not those of `getrusage`, where a program inherits its parent's.
 """
 
 import contextlib
