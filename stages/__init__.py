@@ -30,13 +30,14 @@ if sys.argv[0] == "-m":  # a stage of its own; what follows loads NumPy
         sys.exit(1)
 
 from pipeline.foundations.runtime.files import (  # noqa: E402
-    cache_folder,
     is_disk_or_permission_error,
     keep_work_until_success,
 )
 from pipeline.foundations.runtime.processes import stage_lock  # noqa: E402
 from pipeline.foundations.runtime.record import recorded  # noqa: E402
 
+LOCKS = Path(".cache")
+"""Of this copy of the project: experiments run at once, each in a copy with outputs of its own."""
 REPORT = "report"
 """The stage after which the lineage page is renewed."""
 
@@ -82,6 +83,6 @@ def _renew_trace() -> None:
 
 
 def _held(name: str, *, whole_process: bool) -> AbstractContextManager[None]:
-    """Lock the stage in this checkout; with torchrun, the first process holds the lock for all."""
+    """Lock the stage in this copy; with torchrun, the first process holds the lock for all."""
     leads = os.environ.get("RANK", "0") == "0"
-    return stage_lock(name, cache_folder(), whole_process=whole_process) if leads else nullcontext()
+    return stage_lock(name, LOCKS, whole_process=whole_process) if leads else nullcontext()

@@ -5,7 +5,7 @@ import hashlib
 import os
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -112,25 +112,35 @@ def cache_folder() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
 
 
-_TO_REMOVE: ContextVar[list[Path] | None] = ContextVar("_TO_REMOVE", default=None)
+def in_a_copy() -> bool:
+    """Whether this is the copy of an experiment, which shares `cache_folder` with the project and its other copies."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve() != Path.cwd().resolve()
 
 
-def remove_work(folder: Path) -> None:
-    """Remove finished work in progress; inside `keep_work_until_success`, at its end."""
+Then = Callable[[], object]
+_TO_REMOVE: ContextVar[list[tuple[Path, Then]] | None] = ContextVar("_TO_REMOVE", default=None)
+
+
+def remove_work(folder: Path, then: Then) -> None:
+    """Remove finished work in progress, and call `then`; inside `keep_work_until_success`, both at its end."""
     waiting = _TO_REMOVE.get()
     if waiting is None:
         shutil.rmtree(folder)
+        then()
     else:
-        waiting.append(folder)
+        waiting.append((folder, then))
 
 
 @contextmanager
 def keep_work_until_success() -> Iterator[None]:
     """Delay `remove_work` until the context ends without an error: a stage may be killed after its shards are done."""
-    token = _TO_REMOVE.set([])
+    finished: list[tuple[Path, Then]] = []
+    token = _TO_REMOVE.set(finished)
     try:
         yield
-        for folder in _TO_REMOVE.get() or ():
+        for folder, _ in finished:
             shutil.rmtree(folder)
     finally:
         _TO_REMOVE.reset(token)
+        for _, then in finished:
+            then()

@@ -166,18 +166,27 @@ def shards(task: Task[T], items: Sequence[T], **how: Unpack[Sharding]) -> Iterat
 def locked_work_dir(stage: str, key: str) -> Iterator[Path]:
     """The locked folder for a stage's work in progress on these inputs; removed when the context ends without an error.
 
+    Where two experiments of DVC's do the same work at once, the second gets a folder of its own.
+
     Raises:
         PlainError: another process works in the same folder.
     """
-    folder = files.cache_folder().absolute() / stage / key  # a reused worker may have another working directory
-    folder.mkdir(parents=True, exist_ok=True)
+    root = files.cache_folder().absolute() / stage  # a reused worker may have another working directory
+    root.mkdir(parents=True, exist_ok=True)
+    folder, lock = root / key, FileLock(root / f"{key}.lock")
     try:
-        lock = FileLock(folder.parent / f"{key}.lock").acquire(blocking=False)
+        lock.acquire(blocking=False)
     except Timeout as error:
-        raise PlainError(f"{folder}: another process is at work there; wait for it, or stop it") from error
-    with lock:  # acquired once, so that leaving the context releases it
+        if not files.in_a_copy():
+            raise PlainError(f"{folder}: another process is at work there; wait for it, or stop it") from error
+        folder = root / f"{key}-{Path.cwd().name}"  # DVC names each copy anew: nobody else works there
+    try:
+        folder.mkdir(exist_ok=True)
         yield folder
-        files.remove_work(folder)
+    except BaseException:
+        lock.release()
+        raise
+    files.remove_work(folder, then=lock.release)  # until then nobody else may start with what is about to go
 
 
 def total(finished: Sequence[Shard]) -> dict[str, int]:

@@ -139,21 +139,32 @@ def test_the_cache_lies_where_dvc_says(monkeypatch):
     assert files.cache_folder() == Path("/elsewhere/.cache")
 
 
+def test_a_copy_of_an_experiment_knows_that_it_is_one(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    assert not files.in_a_copy()
+    monkeypatch.setenv("DVC_ROOT", f"{tmp_path}/../{tmp_path.name}")
+    assert not files.in_a_copy()
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path.parent))
+    assert files.in_a_copy()
+
+
 def test_work_is_discarded_at_once_or_when_all_that_uses_it_has_ended_well(tmp_path):
     one, two, three = (tmp_path / name for name in ("one", "two", "three"))
     for folder in (one, two, three):
         folder.mkdir()
-    files.remove_work(one)
-    assert not one.exists()
+    then = []
+    files.remove_work(one, lambda: then.append(one.exists()))
+    assert then == [False]
     with files.keep_work_until_success():
-        files.remove_work(two)
+        files.remove_work(two, lambda: then.append(two.exists()))
         assert two.exists()
-    assert not two.exists()
+    assert then == [False, False]
     with pytest.raises(KeyError), files.keep_work_until_success():  # noqa: PT012
-        files.remove_work(three)
+        files.remove_work(three, lambda: then.append(three.exists()))
         raise KeyError
-    assert three.exists()
-    files.remove_work(three)
+    assert then == [False, False, True]
+    files.remove_work(three, then.clear)
     assert not three.exists()
 
 

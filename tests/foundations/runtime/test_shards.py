@@ -47,6 +47,7 @@ def square(items, target, *, log: Path, fails: str = ""):
 @pytest.fixture
 def log(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     return tmp_path / "log"
 
 
@@ -274,6 +275,26 @@ def test_work_that_another_process_does_is_left_to_it(work, log):
             work()
         other.kill()
     assert work()[0] == SQUARES  # a killed process holds no lock
+
+
+def test_of_two_experiments_with_the_same_work_each_does_its_own(work, log, monkeypatch, tmp_path):
+    lock, copy = folder(log).with_name("k.lock"), tmp_path / "copy"
+    copy.mkdir()
+    lock.parent.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    with FileLock(lock):
+        assert work()[0] == SQUARES
+    assert [path.name for path in lock.parent.iterdir()] == ["k.lock"]
+
+
+def test_what_is_finished_stays_locked_until_it_is_removed(work, log):
+    with files.keep_work_until_success():
+        assert work()[0] == SQUARES
+        assert folder(log).exists()
+        with pytest.raises(PlainError, match="another process is at work there"):
+            work()
+    assert not folder(log).exists()
+    assert work()[0] == SQUARES
 
 
 def test_the_lock_is_free_after_a_failure_while_its_error_is_still_held(work, log):
