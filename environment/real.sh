@@ -12,6 +12,8 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
     shift
 done
 [ $# -eq 0 ] || shift
+jobs=$(nproc)
+[ "$jobs" -le 4 ] || jobs=4  # each takes about 2 GB
 for name in $presets; do
     work=.cache/real/$name
     rm -rf "$work"
@@ -21,7 +23,7 @@ for name in $presets; do
         git rm -q --ignore-unmatch dvc.lock data/raw/dvc.lock data/frozen/dvc.lock
         m3a preset "$name" --overwrite
         git -c user.name=real -c user.email=real@localhost commit -q --no-verify -am "Run on $name"
-        m3a ablate "$table" --mode frozen --tune --rows "$rows" "$@"
+        m3a ablate "$table" --mode frozen --tune --rows "$rows" --jobs "$jobs" --set train.threads=1 "$@"
     )
     mkdir -p data/ablations
     cp "$work"/data/ablations/"$table"-*-"$name"* data/ablations/

@@ -1,4 +1,4 @@
-"""Run an ablation: queue and run its experiments, read their results, measure and write the tables."""
+"""Run an ablation: run its experiments, read their results, measure and write the tables."""
 
 import csv
 import io
@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipeline.ablate import dvc_queue, experiments, labels, tuning
+from pipeline.ablate import dvc_runs, experiments, labels, tuning
 from pipeline.ablate import tables as written
-from pipeline.ablate.dvc_queue import Job
+from pipeline.ablate.dvc_runs import Job
 from pipeline.ablate.estimate import estimate
 from pipeline.ablate.experiments import Mode
 from pipeline.ablate.result import FOLDER, Labels, Line, Result, Role, line, write
@@ -44,6 +44,7 @@ def ablate(
     only: Sequence[str],
     extra: Mapping[str, Value],
     tune: bool = False,
+    at_once: int = 1,
 ) -> list[Result]:
     """Run an ablation and write its table; of imported features, on parts of their labels too.
 
@@ -55,6 +56,7 @@ def ablate(
         only: names of the rows to run; none for all.
         extra: changes to every row.
         tune: choose each row's rates, decay and epochs on the validation split as well.
+        at_once: how many experiments run side by side.
 
     Raises:
         PlainError: `only` names an unknown row, `tune` is set while the validation split is the scored one, or every
@@ -63,12 +65,12 @@ def ablate(
     rows = chosen(ablation, only)
     if tune and params.evaluate.split == "val":
         raise PlainError("--tune: evaluate.split is val, which tuning chooses on; score the test split, or do not tune")
-    say(f"ablate: {estimate(rows, params, mode=mode, seeds=seeds, tune=tune)}")
+    say(f"ablate: {estimate(rows, params, mode=mode, seeds=seeds, tune=tune)}{beside(at_once)}")
     trials: list[Trial] = []
     if mode == "frozen":
-        scored = _frozen(ablation, rows, seeds=seeds, extra=extra, tune=tune, trials=trials)
+        scored = _frozen(ablation, rows, seeds=seeds, extra=extra, tune=tune, trials=trials, at_once=at_once)
     else:
-        scored = _joint(ablation, rows, params, seeds=seeds, extra=extra, tune=tune, trials=trials)
+        scored = _joint(ablation, rows, params, seeds=seeds, extra=extra, tune=tune, trials=trials, at_once=at_once)
     budget = tuning.budget(params, mode) if tune else ""
     results = [collect(ablation, scored, trials, params, mode=mode, budget=budget)]
     for part in labels.parts_of(params.dataset):
@@ -76,6 +78,11 @@ def ablate(
         own = [one._replace(predictions=[part.of(table) for table in one.predictions]) for one in last]
         results.append(collect(ablation, own, (), params, mode=mode, budget=budget, part=part.name))
     return results
+
+
+def beside(at_once: int) -> str:
+    """What the estimate leaves out."""
+    return f"; that is one after the other, and {at_once} run at once" if at_once > 1 else ""
 
 
 def chosen(ablation: Ablation, only: Sequence[str]) -> list[Row]:
@@ -92,11 +99,18 @@ def chosen(ablation: Ablation, only: Sequence[str]) -> list[Row]:
 
 
 def _frozen(
-    ablation: Ablation, rows: Sequence[Row], *, seeds: int, extra: Mapping[str, Value], tune: bool, trials: list[Trial]
+    ablation: Ablation,
+    rows: Sequence[Row],
+    *,
+    seeds: int,
+    extra: Mapping[str, Value],
+    tune: bool,
+    trials: list[Trial],
+    at_once: int,
 ) -> list[Scored]:
     """One experiment for each row, which also tunes it."""
     jobs = experiments.plan(ablation, rows, mode="frozen", seeds=seeds, extra=extra, tune=tune)
-    failed = _run(jobs)
+    failed = dvc_runs.run(jobs, at_once=at_once)
     scored = []
     for row, job in zip(rows, jobs, strict=True):
         if job.name in failed:
@@ -122,6 +136,7 @@ def _joint(
     extra: Mapping[str, Value],
     tune: bool,
     trials: list[Trial],
+    at_once: int,
 ) -> list[Scored]:
     """An experiment for each seed; if rows are tuned, first one for each trial."""
     jobs: dict[tuple[str, Role], list[Job]] = {}
@@ -132,7 +147,7 @@ def _joint(
         jobs[row.name, plain] = [job for job in untuned if job.row == row.name]
         settings[row.name, plain] = tuning.told(_as_set(params)) if tune else ""
     if tune:
-        trials += _joint_trials(ablation, rows, extra)
+        trials += _joint_trials(ablation, rows, extra, at_once)
         for row in rows:
             own = [trial for trial in trials if trial.row == row.name]
             if best := tuning.best_of(own):
@@ -140,7 +155,7 @@ def _joint(
                 stem = f"{ablation.name}-{row.name}-joint-tuned"
                 jobs[row.name, "tuned"] = experiments.joint_seeds(row.name, stem, changes, seeds)
                 settings[row.name, "tuned"] = tuning.told(best.settings, own)
-    failed = _run([job for of_row in jobs.values() for job in of_row])
+    failed = dvc_runs.run([job for of_row in jobs.values() for job in of_row], at_once=at_once)
     return [_joint_row(row, role, jobs, settings, failed) for row in rows for role in _roles(tune)]
 
 
@@ -158,13 +173,13 @@ def _joint_row(
     return Scored(row, role, settings.get((row.name, role), ""), left, reason)
 
 
-def _joint_trials(ablation: Ablation, rows: Sequence[Row], extra: Mapping[str, Value]) -> list[Trial]:
+def _joint_trials(ablation: Ablation, rows: Sequence[Row], extra: Mapping[str, Value], at_once: int) -> list[Trial]:
     grid = tuning.joint_settings()
     jobs = {
         row.name: experiments.joint_trials(row, f"{ablation.name}-{row.name}-joint", extra, grid, tuning.TRIAL_SEED)
         for row in rows
     }
-    failed = _run([job for of_row in jobs.values() for job in of_row])
+    failed = dvc_runs.run([job for of_row in jobs.values() for job in of_row], at_once=at_once)
     trials: list[Trial] = []
     for row, of_row in jobs.items():
         own = []
@@ -185,14 +200,6 @@ def _as_set(params: Params) -> Changes:
 
 def _roles(tune: bool) -> tuple[Role, ...]:
     return ("tuned", "untuned") if tune else ("",)
-
-
-def _run(jobs: Sequence[Job]) -> dict[str, str]:
-    """Run experiments; returns the reasons of failed ones, by name."""
-    dvc_queue.queue(jobs)
-    dvc_queue.run([job.name for job in jobs])
-    done = dvc_queue.finished()
-    return {job.name: dvc_queue.reason(job.name) for job in jobs if job.name not in done}
 
 
 def collect(

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.ablate.dvc_queue import Job, untracked
+from pipeline.ablate.dvc_runs import Job, untracked
 from pipeline.ablate.rows import Ablation, Changes, Row, Value
 from pipeline.foundations.params import presets
 from pipeline.foundations.runtime.errors import PlainError

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipeline.ablate import dvc_queue, experiments
+from pipeline.ablate import dvc_runs, experiments
 from pipeline.ablate.estimate import estimate
 from pipeline.ablate.experiments import Mode
 from pipeline.ablate.rows import Ablation, Row, Value
@@ -65,11 +65,11 @@ def attempt(changes: Mapping[str, Value], params: Params, *, mode: Mode, seeds: 
     found: dict[str, list[pa.Table]] = {CURRENT: [], CHANGED: []}
     try:
         for job in jobs:
-            dvc_queue.run_temporary(job)
+            dvc_runs.run_one(job)
             left = [experiments.predictions(job.name)] if mode == "joint" else experiments.heads(job.name).untuned
             found[job.row] += left
     finally:
-        dvc_queue.remove(job.name for job in jobs)
+        dvc_runs.remove(job.name for job in jobs)
     actions = len(found[CURRENT][0]["scores"][0])
     measured = figures(found, actions=actions, bootstrap=params.evaluate.bootstrap, seed=params.seed)
     return Verdict(measured[CURRENT], measured[CHANGED])

@@ -55,11 +55,18 @@ def ablate(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter in every row; may be repeated."),
     ] = None,
     preset: Annotated[str, typer.Option(help="Run all rows with this preset; params.yaml stays as it is.")] = "",
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Experiments at once, each with its own memory; on a CPU one a core, with --set train.threads=1.",
+        ),
+    ] = 1,
 ) -> None:
     """Reproduce a table of the paper, or run controls that it did not run, on the data of params.yaml.
 
-    Each row is a DVC experiment (one a seed, where all is trained jointly), queued under its name and run in a copy of
-    the project; what rows share runs once, and one that fails does not keep the others from running. Ends with the
+    Each row is a DVC experiment (one a seed, where all is trained jointly), run under its name in a copy of the
+    project; what rows share runs once, and one that fails does not keep the others from running. Ends with the
     table, each metric as mean, spread over seeds and 95% interval over videos and seeds, its difference to the first
     row, and the published numbers beside it; the same as CSV, Markdown and LaTeX in data/ablations, which the report
     shows. All rows are trained alike, so which of them learns fastest at that one learning rate decides much. With
@@ -75,7 +82,9 @@ def ablate(
     only = [name.strip() for name in rows.split(",") if name.strip()]
     how: Literal["joint", "frozen"] = "frozen" if mode is Mode.frozen else "joint"
     extra = _of_preset(preset) | dict(_setting(text) for text in setting or [])
-    results = run(ABLATIONS[table], _with(extra), mode=how, seeds=seeds, only=only, extra=extra, tune=tune)
+    results = run(
+        ABLATIONS[table], _with(extra), mode=how, seeds=seeds, only=only, extra=extra, tune=tune, at_once=jobs
+    )
     for result in reversed(results):  # the table of all labels last, where one looks
         out.print(tables.markdown(result), markup=False)
         out.print(f"as CSV, Markdown and LaTeX: {FOLDER}/{result.name}.*; `dvc repro` puts it in the report")

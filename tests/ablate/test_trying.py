@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.ablate import dvc_queue, experiments
+from pipeline.ablate import dvc_runs, experiments
 from pipeline.ablate.trying import CHANGED, CURRENT, Verdict, attempt
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.tables import tables
@@ -49,8 +49,8 @@ def runs(tmp_path, monkeypatch):
         }
         return tables.from_columns("predictions", columns)
 
-    monkeypatch.setattr(dvc_queue, "run_temporary", lambda job: done["run"].append(job.name))
-    monkeypatch.setattr(dvc_queue, "remove", done["removed"].extend)
+    monkeypatch.setattr(dvc_runs, "run_one", lambda job: done["run"].append(job.name))
+    monkeypatch.setattr(dvc_runs, "remove", done["removed"].extend)
     monkeypatch.setattr(experiments, "predictions", predictions)
     return done
 
@@ -68,7 +68,7 @@ def test_a_run_that_fails_leaves_no_experiment(runs, params, monkeypatch):
     def fail(job):
         raise PlainError(f"{job.name}: train: error: train.batch is 32, but there are only 7 training videos")
 
-    monkeypatch.setattr(dvc_queue, "run_temporary", fail)
+    monkeypatch.setattr(dvc_runs, "run_one", fail)
     with pytest.raises(PlainError, match=r"^try-current-joint-1: train: error: train\.batch"):
         attempt({"train.batch": 16}, params, mode="joint", seeds=2)
     assert len(runs["removed"]) == 4

@@ -33,10 +33,11 @@ def asked(monkeypatch, root, result):
 
 def test_all_that_is_asked_reaches_the_experiments(asked):
     settings = ("--set", "train.epochs=12", "--set", "words.name=a b", "--set", "train.jitter=[56, 60]")
-    shown = run.invoke(app, ["ablate", "table1", "--seeds", "3", "--rows", "fc, audio", *settings])
+    shown = run.invoke(app, ["ablate", "table1", "--seeds", "3", "--rows", "fc, audio", "--jobs", "2", *settings])
     assert shown.exit_code == 0
     extra = {"train.epochs": 12, "words.name": "a b", "train.jitter": [56, 60]}
-    assert asked == [(TABLE1, {"mode": "joint", "seeds": 3, "only": ["fc", "audio"], "extra": extra, "tune": False})]
+    how = {"mode": "joint", "seeds": 3, "only": ["fc", "audio"], "extra": extra, "tune": False, "at_once": 2}
+    assert asked == [(TABLE1, how)]
     last = shown.output.splitlines()[-1]
     assert last == "as CSV, Markdown and LaTeX: data/ablations/table1-joint.*; `dvc repro` puts it in the report"
 

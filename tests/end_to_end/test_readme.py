@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,12 +41,11 @@ def commands() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def project(pipeline_run: PipelineRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def project(pipeline_run: PipelineRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of a small finished pipeline, with a video of the reader's own beside it."""
     root = copy_run(pipeline_run, tmp_path_factory.mktemp("readme") / "clone")
     shutil.copy(next(root.glob("data/raw/sample/videos/*/*.mp4")), root / "some.mp4")
-    yield root
-    subprocess.run(["dvc", "queue", "stop", "--kill"], cwd=root, env=environment(), check=True, capture_output=True)
+    return root
 
 
 @pytest.mark.parametrize("command", ELSEWHERE)

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.ablate import dvc_queue, experiments
-from pipeline.ablate.dvc_queue import Job
+from pipeline.ablate import dvc_runs, experiments
+from pipeline.ablate.dvc_runs import Job
 from pipeline.ablate.experiments import SWITCH, TARGETS
 from pipeline.foundations.tables import tables
 from pipeline.metrics import intervals
@@ -51,10 +51,10 @@ def test_of_pairs_that_differ_by_seed_alone_about_five_in_a_hundred_are_told_apa
     overrides = ("model.heads=[fc]", f"frozen.repeats={TRAINED}", f"{SWITCH}=[ablate]")
     job = Job("seeds", "seed-pairs", overrides, TARGETS["frozen"])
     try:
-        dvc_queue.run_temporary(job)
+        dvc_runs.run_one(job)
         left = experiments.heads(job.name).untuned
     finally:
-        dvc_queue.remove([job.name])
+        dvc_runs.remove([job.name])
     found = measured(left, len(left[0]["scores"][0]))
     rates, videos_alone = told_apart(found, together=True), told_apart(found, together=False)
     figures = {name: (round(100 * rates[name], 1), round(100 * videos_alone[name], 1)) for name in METRICS}
