@@ -96,6 +96,7 @@ class _Runs:
             if self._stopped:
                 return "stopped"
             self._begun += 1
+            alone = self._at_once == 1 or self._begun == 1
             say(f"experiment {self._begun} of {self._jobs}: {job.name}")
             process = subprocess.Popen(
                 [*DVC, "--wait-for-lock", "exp", "run", "--temp", *_arguments(job)],
@@ -107,14 +108,14 @@ class _Runs:
             self._processes.add(process)
             output = process.stdout or iter(())
             for line in output:
-                self._take(lines, line)
+                self._take(lines, line, show=alone)
                 if BEGUN.match(line):
                     break
         if self._stopped:  # while it began
             _end(process)
         for line in output:
-            self._take(lines, line)
-        if self._at_once > 1:
+            self._take(lines, line, show=alone)
+        if not alone:
             with self._showing:
                 _show("".join(lines))
         status = process.wait()
@@ -127,9 +128,10 @@ class _Runs:
         for process in list(self._processes):
             _end(process)
 
-    def _take(self, lines: list[str], line: str) -> None:
+    @staticmethod
+    def _take(lines: list[str], line: str, *, show: bool) -> None:
         lines.append(line)
-        if self._at_once == 1:
+        if show:
             _show(line)
 
 

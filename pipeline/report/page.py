@@ -137,7 +137,7 @@ def _lineage(run: SectionInput) -> Mapping[str, Any]:
 
 SECTIONS = (
     PageSection("result.html.jinja", {"result": "Result"}, _result),
-    PageSection("found.html.jinja", {"found": "Findings"}, lambda run: {"found": found.findings(run.tables.ablations)}),
+    PageSection("found.html.jinja", {"found": "Findings"}, lambda run: {"found": found.answers(run.tables.ablations)}),
     PageSection(
         "actions.html.jinja", {"actions": "Actions"}, lambda run: {"actions": result.actions(run.tables.per_action)}
     ),

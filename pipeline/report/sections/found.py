@@ -5,10 +5,9 @@ that rate looks worse than it is. One seed answers none, since it says nothing a
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-from pipeline.ablate import tables
-from pipeline.ablate.result import Line, Result
+from pipeline.ablate.result import LABELS, Labels, Line, Result
 from pipeline.ablate.statistics import Figure
 
 METRICS = ("map_sample", "map_action")
@@ -35,61 +34,79 @@ QUESTIONS = (
 )
 
 
-class Comparison(NamedTuple):
-    """One row against the first of its table."""
+class Measured(NamedTuple):
+    """The differences that one table gives: of one data set, in one mode."""
 
-    row: str
-    against: str
-    metric: str
-    figure: Figure
-    words: str
+    anchor: str
+    """Of the table."""
+    mode: Literal["joint", "frozen"]
+    data: str
+    """The data set and the split that was scored."""
+    labels: str
+    """Those that were measured, where not all were, in words."""
+    seeds: int
+    figures: list[list[Figure] | None]
+    """Of each of the answer's rows, by metric; None where the table has none or it failed."""
 
 
-class Finding(NamedTuple):
-    """The answer to a question on one data set, in one mode."""
+class Answer(NamedTuple):
+    """All that tables say of a question."""
 
     question: str
-    anchor: str
-    """Of the table that it is from."""
-    mode: str
-    data: str
-    seeds: int
-    comparisons: list[Comparison]
+    against: str
+    """What the differences are to."""
+    rows: list[str]
+    """What is compared, in words."""
+    measured: list[Measured]
 
 
-def findings(results: Sequence[Result]) -> list[Finding]:
-    """Every answer that the tables allow, question by question; none where no table was tuned with several seeds."""
-    tuned = [result for result in results if result.budget and result.seeds > 1]
-    return [
-        finding
-        for question in QUESTIONS
-        for result in tuned
-        if result.ablation == question.ablation and (finding := _finding(question, result))
+def answers(results: Sequence[Result]) -> list[Answer]:
+    """What the tables allow to say, question by question; nothing where no table was tuned with several seeds."""
+    tuned = sorted((r for r in results if r.budget and r.seeds > 1), key=_place)
+    return [found for question in QUESTIONS if (found := _answer(question, tuned))]
+
+
+def _place(result: Result) -> tuple[bool, str, int]:
+    """Joint training first; the tables of a data set together, that of all labels before those of some."""
+    return result.mode != "joint", result.data, list(get_args(Labels)).index(result.labels)
+
+
+def _answer(question: Question, results: Sequence[Result]) -> Answer | None:
+    usable = [
+        (result, first, lines)
+        for result in results
+        if result.ablation == question.ablation
+        and (first := result.first("tuned"))
+        and first.row == _reference(question)  # where it failed, nothing is answered
+        and (lines := _lines(question, result))
     ]
-
-
-def _finding(question: Question, result: Result) -> Finding | None:
-    first = result.first("tuned")
-    rows = [line for line in result.lines if line.tuning == "tuned" and line.row in question.rows and line.figures]
-    if first is None or first.row != _reference(question) or not rows:
+    if not usable:
         return None
-    comparisons = [_comparison(line, first, metric) for line in rows for metric in METRICS if line.figures[metric].lead]
-    return Finding(question.text, result.name, tables.MODES[result.mode], result.measured_on, result.seeds, comparisons)
+    labels = {row: line.label for _, _, lines in usable for row, line in lines.items()}
+    rows = [row for row in question.rows if row in labels]
+    measured = [
+        Measured(
+            result.name,
+            result.mode,
+            result.data,
+            LABELS[result.labels] if result.labels else "",
+            result.seeds,
+            [[lines[row].figures[name] for name in METRICS] if row in lines else None for row in rows],
+        )
+        for result, _, lines in usable
+    ]
+    return Answer(question.text, usable[0][1].label, [labels[row] for row in rows], measured)
+
+
+def _lines(question: Question, result: Result) -> dict[str, Line]:
+    """The tuned rows of a table that a question asks for, with what they gained on its first."""
+    return {
+        line.row: line
+        for line in result.lines
+        if line.tuning == "tuned" and line.row in question.rows and line.figures and line.figures[METRICS[0]].lead
+    }
 
 
 def _reference(question: Question) -> str:
-    """The row that answers are differences to; where it failed, nothing is answered."""
+    """The row that answers are differences to."""
     return "fc" if question.ablation == "table1" else "model"
-
-
-def _comparison(line: Line, first: Line, metric: str) -> Comparison:
-    figure = line.figures[metric]
-    return Comparison(line.label, first.label, tables.SHOWN[metric], figure, _words(figure))
-
-
-def _words(figure: Figure) -> str:
-    """The difference in words, as far as its interval supports them."""
-    lead = figure.lead
-    if lead is None or not figure.apart:
-        return "not told apart"
-    return "better" if lead.value > 0 else "worse"

@@ -9,7 +9,7 @@ from pipeline.ablate.rows import ABLATIONS
 from pipeline.foundations.params import load_params
 from pipeline.metrics.intervals import Estimate
 from pipeline.report import page
-from pipeline.report.sections.found import QUESTIONS, findings
+from pipeline.report.sections.found import QUESTIONS, answers
 from tests.ablate.conftest import figures_of
 
 LEADS = {
@@ -39,31 +39,49 @@ def test_every_row_of_a_question_is_one_of_its_table():
         assert set(question.rows) <= {row.name for row in ABLATIONS[question.ablation].rows}
 
 
-def test_answers_come_from_tuned_rows_in_words_that_their_intervals_allow():
-    found = {finding.question: finding for finding in findings([controls()])}
+def test_answers_come_from_tuned_rows_question_by_question():
+    found = {answer.question: answer for answer in answers([controls()])}
     assert set(found) == {"Does the GCN matter?", "Does the graph matter?"}
-    gcn = [(one.row, one.words) for one in found["Does the GCN matter?"].comparisons]
-    assert gcn == [("free_matrix", "better")] * 2 + [("fc", "worse")] * 2
-    assert {one.words for one in found["Does the graph matter?"].comparisons} == {"not told apart"}
+    gcn = found["Does the GCN matter?"]
+    assert (gcn.against, gcn.rows) == ("audio + text GCNs", ["free_matrix", "fc"])
+    (measured,) = gcn.measured
+    assert (measured.data, measured.labels, measured.seeds) == ("sample, test split", "", 5)
+    assert [[figure.lead for figure in figures] for figures in measured.figures] == [
+        [LEADS["free_matrix"]] * 2, [LEADS["fc"]] * 2,
+    ]  # fmt: skip
+
+
+def test_tables_of_a_data_set_stand_together_all_labels_first_and_joint_training_above_heads_alone():
+    part, whole, joint = (
+        controls()._replace(data=f"{data}, test split", labels=labels, mode=mode)
+        for data, labels, mode in (("b", "activities", "frozen"), ("b", "", "frozen"), ("sample", "", "joint"))
+    )
+    some = controls()._replace(data="a, test split", lines=tuple(one for one in part.lines if one.row != "fc"))
+    (gcn, _) = answers([part, whole, some, joint])
+    assert [(one.data[0], one.labels[:6], one.mode) for one in gcn.measured] == [
+        ("s", "", "joint"), ("a", "", "frozen"), ("b", "", "frozen"), ("b", "labels", "frozen"),
+    ]  # fmt: skip
+    assert gcn.measured[1].figures[1] is None
 
 
 @pytest.mark.parametrize("result", [controls(budget=""), controls(seeds=1)])
 def test_a_single_rate_or_a_single_seed_answers_nothing(result):
-    assert findings([result]) == []
+    assert answers([result]) == []
 
 
 def test_without_the_row_that_all_are_held_against_nothing_is_answered():
     result = controls()
     failed = result.lines[0]._replace(figures={}, failed="diverged")
-    assert findings([result._replace(lines=(failed, *result.lines[1:]))]) == []
+    assert answers([result._replace(lines=(failed, *result.lines[1:]))]) == []
 
 
 def test_the_page_has_it_second_and_claims_nothing_without_a_tuned_table(run_tables, stages, values):
     html = page.render(replace(run_tables, ablations=[controls()]), stages, values)
     sections = [part.split('"')[0] for part in html.split('<section id="')[1:]]
     assert sections[:2] == ["result", "found"]
-    assert "<b>better</b>" in html
-    assert "free_matrix, against audio + text GCNs, mAP (by video)" in html
+    assert "difference to audio + text GCNs" in html
+    assert '<span class="lead apart">+10.0 (+8.0 to +12.0)</span>' in html
+    assert '<span class="lead">-0.4 (-1.5 to +0.7)</span>' in html
     assert "Nothing is claimed here yet" not in html
     alone = page.render(replace(run_tables, ablations=[controls(budget="")]), stages, values)
     assert "Nothing is claimed here yet" in alone
