@@ -18,7 +18,7 @@ from pipeline.ablate.rows import Ablation, Changes, Row, Value
 from pipeline.ablate.statistics import figures
 from pipeline.ablate.tuning import Trial
 from pipeline.dataset.sample.achievable import achievable
-from pipeline.foundations.params import Params
+from pipeline.foundations.params import Params, presets
 from pipeline.foundations.runtime import files
 from pipeline.foundations.runtime.errors import PlainError
 from pipeline.foundations.runtime.progress import say
@@ -220,15 +220,26 @@ def collect(
     if not any(one.predictions for one in scored):
         reason = next((one.failed for one in scored if one.failed), "no row was run")
         raise PlainError(f"{ablation.name}: every experiment failed; the first: {reason}")
-    source = params.dataset.source
-    named = Path(params.dataset.folder).name if source == "features" else source
-    data = f"{named}, {params.evaluate.split} split"
+    data = f"{data_set(params)}, {params.evaluate.split} split"
     lines = tuple(_lines(ablation, scored, params))
     result = Result(ablation.name, mode, data, lines, limits(ablation, params), budget, part)
     save(result)
     if trials:
         files.write_text(FOLDER / f"{result.name}-trials.tsv", trials_text(trials))
     return result
+
+
+def data_set(params: Params) -> str:
+    """Its name in tables: its source; of imported features their folder; of a sample above the bundled size its videos.
+
+    So a table of another data set does not take the place of this one's.
+    """
+    source, sizes = params.dataset.source, ("render.train", "render.validation", "render.test")
+    if source == "features":
+        return Path(params.dataset.folder).name
+    bundled = presets.read("sample").values
+    videos, most = params.render.videos, sum(int(str(bundled[size])) for size in sizes)
+    return f"sample-{videos}" if source == "sample" and videos > most else source
 
 
 def _lines(ablation: Ablation, scored: Sequence[Scored], params: Params) -> Iterable[Line]:

@@ -83,6 +83,11 @@ class Render(Section):
     hidden: Rate
     """Probability that an action is heard but not shown; and, where it is shown, that it is not heard."""
 
+    @property
+    def videos(self) -> int:
+        """All three splits'."""
+        return self.train + self.validation + self.test
+
 
 class Index(Section):
     """Parsing the annotations and hashing the files."""

@@ -66,9 +66,10 @@ def answers(results: Sequence[Result]) -> list[Answer]:
     return [found for question in QUESTIONS if (found := _answer(question, tuned))]
 
 
-def _place(result: Result) -> tuple[bool, str, int]:
-    """Joint training first; the tables of a data set together, that of all labels before those of some."""
-    return result.mode != "joint", result.data, list(get_args(Labels)).index(result.labels)
+def _place(result: Result) -> tuple[bool, bool, str, int]:
+    """Joint training and real data first; the tables of a data set together, that of all labels before others."""
+    rendered = result.data.startswith("sample")
+    return result.mode != "joint", rendered, result.data, list(get_args(Labels)).index(result.labels)
 
 
 def _answer(question: Question, results: Sequence[Result]) -> Answer | None:
