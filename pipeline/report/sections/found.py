@@ -31,7 +31,17 @@ QUESTIONS = (
     Question("Does the graph matter?", "controls", ("no_edges", "rewired")),
     Question("Does the content of the forms matter?", "controls", ("shuffled_forms", "random_forms")),
     Question("Does hearing the scored video matter?", "controls", ("late_fusion",)),
+    Question(
+        "Do more forms of an action help, or words?", "table2", ("audio-2", "audio-3", "text-words", "audio_text")
+    ),
+    Question(
+        "Do later losses and heads beat the paper's?",
+        "baselines",
+        ("model-asl", "model-focal", "fc", "fc-wlsep", "fc-asl", "fc-focal", "decoder", "decoder_text", "late_fusion"),
+    ),
 )
+REFERENCES = {"table1": "fc", "controls": "model", "table2": "audio-1", "baselines": "model"}
+"""The row of each table that answers are differences to."""
 
 
 class Measured(NamedTuple):
@@ -78,7 +88,7 @@ def _answer(question: Question, results: Sequence[Result]) -> Answer | None:
         for result in results
         if result.ablation == question.ablation
         and (first := result.first("tuned"))
-        and first.row == _reference(question)  # where it failed, nothing is answered
+        and first.row == REFERENCES[question.ablation]  # where it failed, nothing is answered
         and (lines := _lines(question, result))
     ]
     if not usable:
@@ -106,8 +116,3 @@ def _lines(question: Question, result: Result) -> dict[str, Line]:
         for line in result.lines
         if line.tuning == "tuned" and line.row in question.rows and line.figures and line.figures[METRICS[0]].lead
     }
-
-
-def _reference(question: Question) -> str:
-    """The row that answers are differences to."""
-    return "fc" if question.ablation == "table1" else "model"

@@ -9,7 +9,7 @@ from pipeline.ablate.rows import ABLATIONS
 from pipeline.foundations.params import load_params
 from pipeline.metrics.intervals import Estimate
 from pipeline.report import page
-from pipeline.report.sections.found import QUESTIONS, answers
+from pipeline.report.sections.found import QUESTIONS, REFERENCES, answers
 from tests.ablate.conftest import figures_of
 
 LEADS = {
@@ -36,7 +36,8 @@ def controls(budget: str = "Budget of each row: 12 trials.", seeds: int = 5) -> 
 
 def test_every_row_of_a_question_is_one_of_its_table():
     for question in QUESTIONS:
-        assert set(question.rows) <= {row.name for row in ABLATIONS[question.ablation].rows}
+        rows = {row.name for row in ABLATIONS[question.ablation].rows}
+        assert {REFERENCES[question.ablation], *question.rows} <= rows
 
 
 def test_answers_come_from_tuned_rows_question_by_question():
