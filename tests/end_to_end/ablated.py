@@ -1,4 +1,7 @@
-"""A small ablation whose second row of three cannot work: what it says, what it leaves, what its stages did."""
+"""A small ablation whose second row of three cannot work: what it says, what it leaves, what its stages did.
+
+One after the other: what is opened while two run cannot be told apart. test_real.py runs two at once.
+"""
 
 import re
 import subprocess
@@ -12,7 +15,7 @@ from tests.end_to_end.clones import environment, frozen_stages
 from tests.end_to_end.watch import Watch, Watched
 
 ROWS = "gcn,transformer,transformer-merged"
-COMMAND = ("ablate", "relations", "--mode", "frozen", "--tune", "--seeds", "2", "--rows", ROWS, "--jobs", "2")
+COMMAND = ("ablate", "relations", "--mode", "frozen", "--tune", "--seeds", "2", "--rows", ROWS)
 SETTINGS = (
     "transformer.attention_heads=11", "transformer.block=full", "train.schedule=step", "frozen.schedule=step",
     "frozen.views=1",
