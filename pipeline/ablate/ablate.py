@@ -138,7 +138,10 @@ def _joint(
     trials: list[Trial],
     at_once: int,
 ) -> list[Scored]:
-    """An experiment for each seed; if rows are tuned, first one for each trial."""
+    """An experiment for each seed; if rows are tuned, first one for each trial.
+
+    Where the setting that is chosen is the one of params.yaml, the tuned row's trainings are the untuned row's.
+    """
     jobs: dict[tuple[str, Role], list[Job]] = {}
     untuned = experiments.plan(ablation, rows, mode="joint", seeds=seeds, extra=extra)
     plain: Role = "untuned" if tune else ""
@@ -153,9 +156,10 @@ def _joint(
             if best := tuning.best_of(own):
                 changes = experiments.changes_of(row, extra) | best.settings
                 stem = f"{ablation.name}-{row.name}-joint-tuned"
-                jobs[row.name, "tuned"] = experiments.joint_seeds(row.name, stem, changes, seeds)
+                anew = experiments.joint_seeds(row.name, stem, changes, seeds)
+                jobs[row.name, "tuned"] = jobs[row.name, plain] if best.settings == _as_set(params) else anew
                 settings[row.name, "tuned"] = tuning.told(best.settings, own)
-    failed = dvc_runs.run([job for of_row in jobs.values() for job in of_row], at_once=at_once)
+    failed = dvc_runs.run(list(dict.fromkeys(job for of_row in jobs.values() for job in of_row)), at_once=at_once)
     return [_joint_row(row, role, jobs, settings, failed) for row in rows for role in _roles(tune)]
 
 
@@ -174,7 +178,7 @@ def _joint_row(
 
 
 def _joint_trials(ablation: Ablation, rows: Sequence[Row], extra: Mapping[str, Value], at_once: int) -> list[Trial]:
-    grid = tuning.joint_settings()
+    grid = tuning.JOINT_GRID
     jobs = {
         row.name: experiments.joint_trials(row, f"{ablation.name}-{row.name}-joint", extra, grid, tuning.TRIAL_SEED)
         for row in rows

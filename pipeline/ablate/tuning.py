@@ -7,7 +7,6 @@ with new seeds and scored on the test split.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -15,12 +14,13 @@ import pyarrow as pa
 from pipeline.ablate.rows import Changes, Value
 from pipeline.foundations.params import Params
 
-JOINT_GRID: Mapping[str, tuple[Value, ...]] = {
-    "train.head_rate": (1.0, 10.0, 100.0),
-    "train.head_weight_decay": (1.0e-4, 1.0e-6),
-}
-"""Of joint training: the learning rate of the head, as a factor of `train.learning_rate`, and its weight decay. Epochs
-are `train.epochs`, since each trial trains the 3D-CNN again."""
+JOINT_GRID: tuple[Changes, ...] = tuple(
+    {"train.head_rate": rate, "train.head_weight_decay": decay}
+    for rate, decay in ((0.1, 1.0e-3), (1.0, 1.0e-4), (10.0, 1.0e-5), (100.0, 1.0e-6), (1000.0, 1.0e-7))
+)
+"""Of joint training: the learning rate of the head, as a factor of `train.learning_rate`, and its weight decay, which
+falls as the rate rises, so that a step shrinks the weights alike. Lexicons' heads want the lower end, the linear layer
+the upper one. Epochs are `train.epochs`, since each trial trains the 3D-CNN again."""
 TRIAL_SEED = 1000
 """`train.seed_offset` of a joint trial; the seeds that are scored start at 0."""
 CHOSEN_BY = "mAP (by video) on the validation split"
@@ -39,11 +39,6 @@ class Trial(NamedTuple):
     failed: str
     """Why there is no score: diverged, or the reason; or empty."""
     chosen: bool = False
-
-
-def joint_settings() -> list[Changes]:
-    """Every setting of the grid, in its order."""
-    return [dict(zip(JOINT_GRID, values, strict=True)) for values in product(*JOINT_GRID.values())]
 
 
 def best_of(trials: Sequence[Trial]) -> Trial | None:
@@ -80,16 +75,15 @@ def settings_of(trials: pa.Table, role: str) -> Changes | None:
 def budget(params: Params, mode: str) -> str:
     """The tuning budget of every row, in a sentence."""
     frozen = params.frozen
-    grid: Mapping[str, Sequence[Value]] = JOINT_GRID
-    seeds = 1
-    if mode == "frozen":
-        grid = {
+    if mode == "joint":
+        seeds, settings = 1, " with ".join(_values(key, [each[key] for each in JOINT_GRID]) for key in JOINT_GRID[0])
+    else:
+        grid: Mapping[str, Sequence[Value]] = {
             "frozen.learning_rate": frozen.tune_learning_rates,
             "frozen.weight_decay": frozen.tune_weight_decays,
             "frozen.epochs": frozen.tune_epochs,
         }
-        seeds = frozen.tune_seeds
-    settings = " x ".join(f"{key} {', '.join(written(value) for value in values)}" for key, values in grid.items())
+        seeds, settings = frozen.tune_seeds, " x ".join(_values(key, values) for key, values in grid.items())
     each = "one seed each" if seeds == 1 else f"{seeds} seeds each"
     return (
         f"Budget of each row: {trials_of(params, mode)} trials ({settings}; {each}), chosen by {CHOSEN_BY}; then "
@@ -97,11 +91,15 @@ def budget(params: Params, mode: str) -> str:
     )
 
 
+def _values(key: str, values: Sequence[Value]) -> str:
+    return f"{key} {', '.join(written(value) for value in values)}"
+
+
 def trials_of(params: Params, mode: str) -> int:
     """How many trainings tuning a row takes."""
     frozen = params.frozen
     if mode == "joint":
-        return len(joint_settings())
+        return len(JOINT_GRID)
     settings = len(frozen.tune_learning_rates) * len(frozen.tune_weight_decays) * len(frozen.tune_epochs)
     return settings * frozen.tune_seeds
 

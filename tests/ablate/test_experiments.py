@@ -6,7 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from pipeline.ablate import experiments
 from pipeline.ablate.experiments import plan
 from pipeline.ablate.rows import ABLATIONS, TABLE1, TABLE3
-from pipeline.ablate.tuning import joint_settings
+from pipeline.ablate.tuning import JOINT_GRID
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,12 +75,12 @@ def test_a_preset_comes_with_all_that_differs_but_not_with_how_the_work_is_done(
 
 
 def test_a_joint_trial_goes_no_further_than_the_validation_split():
-    jobs = experiments.joint_trials(TABLE1.rows[0], "table1-fc-joint", {}, joint_settings(), seed=1000)
+    jobs = experiments.joint_trials(TABLE1.rows[0], "table1-fc-joint", {}, JOINT_GRID, seed=1000)
     assert [job.name for job in jobs[:2]] == ["table1-fc-joint-trial-1", "table1-fc-joint-trial-2"]
     assert {job.target for job in jobs} == {"train"}
     values = parsed(jobs[-1])
     assert (values["train.seed_offset"], values["train.head_rate"], values["train.head_weight_decay"]) == (
-        1000, 100.0, 1e-6,
+        1000, 1000.0, 1e-7,
     )  # fmt: skip
     assert values["model.heads"] == ["fc"]
 

@@ -48,7 +48,7 @@ def test_what_was_chosen_is_told_with_what_diverged(table):
 
 
 def test_the_best_on_validation_is_chosen_the_first_of_equals_and_none_that_diverged():
-    settings = tuning.joint_settings()
+    settings = tuning.JOINT_GRID
     scores = [50.0, 61.0, NAN, 61.0]
     trials = [
         Trial("fc", n, 1000, settings[n], score, "diverged" if score != score else "") for n, score in enumerate(scores)
@@ -57,11 +57,12 @@ def test_the_best_on_validation_is_chosen_the_first_of_equals_and_none_that_dive
     assert tuning.best_of(trials[2:3]) is None
 
 
-def test_the_joint_grid_holds_the_settings_as_they_are_and_a_hundredfold_rate():
-    settings = tuning.joint_settings()
-    assert {"train.head_rate": 1.0, "train.head_weight_decay": 1e-4} in settings
-    assert {"train.head_rate": 100.0, "train.head_weight_decay": 1e-6} in settings
-    assert len(settings) == len({tuple(setting.items()) for setting in settings}) == 6
+def test_the_joint_grid_lies_around_the_settings_as_they_are_and_weakens_the_decay_as_the_rate_rises(params):
+    as_set = {"train.head_rate": params.train.head_rate, "train.head_weight_decay": params.train.head_decay}
+    assert tuning.JOINT_GRID.index(as_set) == 1
+    shrinks = [setting["train.head_rate"] * setting["train.head_weight_decay"] for setting in tuning.JOINT_GRID]
+    assert shrinks == pytest.approx([1e-4] * 5, rel=1e-12)
+    assert [setting["train.head_rate"] for setting in tuning.JOINT_GRID] == [0.1, 1.0, 10.0, 100.0, 1000.0]
 
 
 def test_the_budget_names_the_grid_and_how_many_trials(params):
@@ -75,7 +76,10 @@ def test_the_budget_names_the_grid_and_how_many_trials(params):
     told = tuning.budget(params, "frozen")
     assert told.startswith("Budget of each row: 8 trials (frozen.learning_rate 0.05, 2 x frozen.weight_decay 0 x ")
     assert "2 seeds each), chosen by mAP (by video) on the validation split; then trained with other seeds" in told
-    assert tuning.budget(params, "joint").startswith("Budget of each row: 6 trials (train.head_rate 1, 10, 100 x ")
+    assert tuning.budget(params, "joint").startswith(
+        "Budget of each row: 5 trials (train.head_rate 0.1, 1, 10, 100, 1000 with train.head_weight_decay 0.001, "
+        "0.0001, 1e-05, 1e-06, 1e-07; one seed each), chosen by"
+    )
 
 
 def test_every_trial_is_listed_diverged_ones_too(table):
