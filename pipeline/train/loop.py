@@ -81,8 +81,8 @@ def fit(
         log: called with each finished epoch's record, those of an interrupted run first.
 
     Raises:
-        PlainError: the loss is not finite, there are fewer videos than a batch holds, or a batch cannot be shared
-            evenly.
+        PlainError: the loss or a weight is not finite, there are fewer videos than a batch holds, or a batch cannot be
+            shared evenly.
     """
     train = run.train
     if train.batch % run.context.size:
@@ -101,6 +101,11 @@ def fit(
         on_epoch_start(progress.epoch)
         progress = train_epoch(learner, parallel, data.training, progress, run)
         number = progress.epoch + 1
+        if not weights_are_finite(learner):  # by the last step: unsaved, so that a rerun does not go on from them
+            raise PlainError(
+                f"a weight is not a finite number after epoch {number}: lower train.learning_rate or train.head_rate, "
+                "or set train.gradient_clip"
+            )
         record = {
             "train/loss": progress.loss / progress.step,
             "train/learning_rate": learning_rate(progress.epoch, train),
@@ -144,7 +149,8 @@ def train_epoch(learner: Learner, objective: nn.Module, examples: Examples, prog
         unread.append(step(learner, objective, batch, run))
         progress = read(unread, progress, examples, run, leave=run.context.late)
         due = time.monotonic() - kept >= 60.0 * run.checkpoint_minutes  # by each process's own clock
-        if due and all(isfinite(taken.loss.read()) for taken in unread):  # if not, all end together at the next read
+        good = due and all(isfinite(taken.loss.read()) for taken in unread) and weights_are_finite(learner)
+        if good:  # if not, all processes end together, later
             progress = read(unread, progress, examples, run, leave=0)
             save_progress(learner, progress, run)
             kept = time.monotonic()
@@ -226,6 +232,11 @@ def device_batches(examples: Examples, batches: Sequence[Sequence[Pick]], run: R
     parts = (run.context.local_shard(batch) for batch in batches)
     for batch in load(examples, [part for part in parts if part], workers=run.workers, device=run.context.device):
         yield Batch(*(tensor.to(run.context.device, non_blocking=True) for tensor in batch))
+
+
+def weights_are_finite(learner: Learner) -> bool:
+    """Whether no weight is NaN or infinite: every process answers the same."""
+    return all(bool(weight.isfinite().all()) for weight in learner.model.parameters())
 
 
 def save_progress(learner: Learner, progress: Progress, run: Run) -> None:

@@ -226,6 +226,35 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_videos(setup):
     assert all(torch.isfinite(weight).all() for weight in learner.model.parameters())
 
 
+@pytest.mark.parametrize("minutes", [60.0, 1e-9])
+def test_weights_that_are_not_finite_end_the_run_and_are_not_saved(setup, minutes):
+    """The loss of the last step of an epoch is finite, and its gradients are not: a rerun ends in the same way."""
+    learner, data, run = setup(minutes=minutes)
+    steps = len(shuffled(12, 4, seed=7, purpose="train", epoch=0))
+
+    class Explode(torch.autograd.Function):
+        @staticmethod
+        def forward(context, logits):
+            return logits.clone()
+
+        @staticmethod
+        def backward(context, gradient):
+            return gradient * float("inf")
+
+    taken = []
+
+    def loss(logits_BN, targets_BN):
+        taken.append(1)
+        return bce(Explode.apply(logits_BN) if len(taken) == 2 * steps else logits_BN, targets_BN)
+
+    with pytest.raises(PlainError, match="a weight is not a finite number after epoch 2: lower"):
+        fit(learner, data, Run(**vars(run) | {"loss": loss}), on_epoch_start=ignore, log=ignore)
+    assert not all(torch.isfinite(weight).all() for weight in learner.model.parameters())
+    fresh, _, _ = setup()
+    progress = load_state(run.folder / STATE, fresh)
+    assert (progress.epoch, progress.step) == ((1, 0) if minutes == 60.0 else (1, steps - 1))
+
+
 def test_a_batch_larger_than_the_data_is_an_error(setup):
     with pytest.raises(PlainError, match=r"train\.batch is 13, but there are only 12 training videos"):
         fit(*setup(batch=13), on_epoch_start=ignore, log=ignore)
