@@ -24,7 +24,7 @@ class Question(NamedTuple):
 
 QUESTIONS = (
     Question(
-        "Do the paper's heads beat a fully connected layer?", "table1", ("visual", "audio", "text", "audio-text", "all")
+        "Do the paper's heads beat a fully connected layer?", "table1", ("all", "visual", "audio-text", "audio", "text")
     ),
     Question("Does the scored video's own sound help the fully connected layer?", "table1", ("late_fusion",)),
     Question("Does the GCN matter?", "controls", ("free_matrix", "fc")),
